@@ -1,0 +1,183 @@
+"""What an assessment yields: verdicts, hits, scores, reasons, decisions, alerts.
+
+Everything is a table with a fixed schema, so that a file, a database transaction and
+an HTTP answer hold the same thing. Identifiers are hashes of what they identify:
+writing the same batch twice writes the same rows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from enum import IntEnum, StrEnum
+
+import pyarrow as pa
+
+from domain.schema import Field, Kind, Table
+
+
+class Verdict(IntEnum):
+    """How one check judged one stay, as stored in an int8 column."""
+
+    PASS = 0
+    HIT = 1
+    UNKNOWN = 2
+    """The predicate was NULL: data that it needs is missing."""
+    OUT_OF_FORCE = 3
+    """The check has no version in force on the date of service."""
+
+    @property
+    def letter(self) -> str:
+        """One letter, used in ``decisions.verdicts``: P, H, U or O."""
+        return "PHUO"[self]
+
+
+class Severity(StrEnum):
+    """How bad a hit is, in rising order of ``rank``."""
+
+    INFO = "info"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        """0 for info up to 4 for critical."""
+        return list(Severity).index(self)
+
+
+def identifier(*parts: str) -> str:
+    """A stable identifier: the first 32 hex digits of the SHA-256 of the parts."""
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
+
+
+T, C, I, M, N = Kind.TEXT, Kind.CODE, Kind.INTEGER, Kind.MONEY, Kind.NUMBER
+_SEVERITIES = {str(s): (str(s), str(s)) for s in Severity}
+_DECISION = Field("decision_id", T, "决定ID", "The decision.", required=True)
+_SCORE = Field("score_id", T, "评分ID", "The score.", required=True)
+
+# fmt: off
+DECISIONS = Table(
+    "decisions", "决定", "The judgement of one version of one claim by one set of checks and one model.",
+    key=("decision_id",),
+    fields=(
+        _DECISION,
+        Field("stay_id", T, "结算ID", "The claim judged.", required=True),
+        Field("claim_version", I, "版本号", "Its version.", required=True),
+        Field("patient_id", T, "人员编号", "Pseudonym of the patient.", required=True),
+        Field("provider_id", T, "定点医药机构编号", "The hospital.", required=True),
+        Field("attending_physician_id", T, "主诊医师代码", "The physician responsible."),
+        Field("department", T, "科室", "Department at discharge, else at admission."),
+        Field("claim_type", C, "医疗类别", "Inpatient or outpatient.", required=True),
+        Field("region_code", C, "医保区划", "Place of care."),
+        Field("currency", C, "币种", "Currency of the amounts.", required=True),
+        Field("admission_date", Kind.DATE, "入院日期", "Admission.", required=True),
+        Field("discharge_date", Kind.DATE, "出院日期", "Discharge."),
+        Field("total_amount_fen", M, "医疗费总额", "Total charges."),
+        Field("fund_payment_fen", M, "基金支付", "Paid by the fund."),
+        Field("verdicts", T, "判定", "One letter a check (P, H, U, O) in the order of the rule set's ids.", required=True),
+        Field("hit_count", I, "命中数", "Checks that hit.", required=True),
+        Field("unknown_count", I, "无法判定数", "Checks that could not judge.", required=True),
+        Field("severity", C, "严重程度", "The worst severity among the hits.", codes=_SEVERITIES),
+        Field("exposure_fen", M, "涉及金额", "Money at risk; hits of one cause count once (the largest).", required=True),
+        Field("score_id", T, "评分ID", "The fraud score, if there is one."),
+        Field("score", N, "欺诈概率", "Calibrated probability, 0 to 1.", minimum=0, maximum=1),
+        Field("score_absent", T, "无评分原因", "Why there is no score."),
+        Field("input_sha256", T, "输入摘要", "Digest of the claim as accepted.", required=True),
+        Field("rules_sha256", T, "规则集摘要", "Digest of the rule set.", required=True),
+        Field("model_sha256", T, "模型摘要", "Digest of the model, if one scored."),
+    ),
+)
+HITS = Table(
+    "hits", "命中", "One check that found something on one subject of one stay.",
+    key=("decision_id", "rule_id", "subject_id"),
+    fields=(
+        _DECISION,
+        Field("stay_id", T, "结算ID", "The claim.", required=True),
+        Field("rule_id", C, "规则编号", "The check, such as ADM-003.", required=True),
+        Field("rule_sha256", T, "规则摘要", "Digest of the rule file.", required=True),
+        Field("unit", C, "判定对象", "What the check judges: stay, diagnosis, procedure, charge, order, ...", required=True),
+        Field("subject_id", T, "对象ID", "The stay, line, order or code judged.", required=True),
+        Field("severity", C, "严重程度", "Severity of the check.", required=True, codes=_SEVERITIES),
+        Field("cause", C, "原因归类", "Hits of one cause on one stay are one problem.", required=True),
+        Field("exposure_fen", M, "涉及金额", "Money at risk if the hit is true; empty if unknown."),
+        Field("thresholds", T, "阈值", "Bound parameters as a JSON object: name -> {value, unit}.", required=True),
+        Field("facts", T, "事实", "Facts that the predicate read as a JSON object: name -> value.", required=True),
+        Field("finding_zh", T, "发现", "What was found, in Chinese.", required=True),
+        Field("finding_en", T, "发现(英文)", "What was found, in English.", required=True),
+    ),
+)
+SCORES = Table(
+    "scores", "评分", "A model's fraud probability for one subject with what it is made of.",
+    key=("score_id",),
+    fields=(
+        _SCORE,
+        Field("level", C, "层级", "provider (later: claim, physician, ring).", required=True),
+        Field("subject_id", T, "对象ID", "The provider.", required=True),
+        Field("upto", Kind.DATE, "截至日期", "Only claims before this day were used.", required=True),
+        Field("model_sha256", T, "模型摘要", "Digest of the model.", required=True),
+        Field("score", N, "欺诈概率", "Calibrated probability.", required=True, minimum=0, maximum=1),
+        Field("base_value", N, "基准值", "Expected score before any feature is known.", required=True),
+        Field("contributions", T, "特征贡献",
+              "JSON array of {feature, name_zh, name_en, value, shap}; base_value plus all shap is score within 1e-6.",
+              required=True),
+    ),
+)
+REASONS = Table(
+    "reasons", "原因", "At most four reasons for a score, strongest first.",
+    key=("score_id", "rank"),
+    fields=(
+        _SCORE,
+        Field("rank", I, "次序", "1 to 4.", required=True, minimum=1, maximum=4),
+        Field("code", C, "原因代码", "Stable reason code.", required=True),
+        Field("name_zh", T, "原因", "Reason in Chinese.", required=True),
+        Field("name_en", T, "原因(英文)", "Reason in English.", required=True),
+        Field("value", N, "数值", "The subject's value."),
+        Field("unit", T, "单位", "Unit of the value."),
+        Field("peer_median", N, "同类中位数", "Median among peers."),
+        Field("peer_percentile", N, "同类百分位", "Share of peers at or below the value, 0 to 100."),
+        Field("shap", N, "贡献", "Contribution to the score.", required=True),
+    ),
+)
+ALERTS = Table(
+    "alerts", "告警", "A decision that a person should look at.",
+    key=("alert_id",),
+    fields=(
+        Field("alert_id", T, "告警ID", "Derived from the decision.", required=True),
+        _DECISION,
+        Field("stay_id", T, "结算ID", "The claim.", required=True),
+        Field("provider_id", T, "定点医药机构编号", "The hospital.", required=True),
+        Field("severity", C, "严重程度", "The worst severity among the hits; info if only the score spoke.",
+              required=True, codes=_SEVERITIES),
+        Field("priority", N, "优先级", "Order of work, higher first; docs/alerts.md says how it is made.", required=True),
+        Field("exposure_fen", M, "涉及金额", "Money at risk.", required=True),
+        Field("currency", C, "币种", "Currency of the exposure.", required=True),
+        Field("score", N, "欺诈概率", "Fraud score, if any.", minimum=0, maximum=1),
+        Field("rule_ids", T, "命中规则", "Checks that hit, joined by a space, worst first.", required=True),
+        Field("admission_date", Kind.DATE, "入院日期", "Admission.", required=True),
+        Field("title_zh", T, "标题", "First line in Chinese.", required=True),
+        Field("title_en", T, "标题(英文)", "First line in English.", required=True),
+    ),
+)
+# fmt: on
+
+RESULT_TABLES = (DECISIONS, HITS, SCORES, REASONS, ALERTS)
+"""All tables of a result."""
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """The outcome of one batch, each table with its ``domain`` schema."""
+
+    decisions: pa.Table
+    hits: pa.Table
+    scores: pa.Table
+    reasons: pa.Table
+    alerts: pa.Table
+
+    def items(self) -> Iterator[tuple[str, pa.Table]]:
+        """Name and table, in an order in which they can be inserted."""
+        for f in fields(self):
+            yield f.name, getattr(self, f.name)
