@@ -30,9 +30,7 @@ _STAY_ID = Field(
 
 
 def _ordinal(meaning: str, fhir: str | None) -> Field:
-    return Field(
-        "ordinal", I, "顺序号", meaning, fhir=fhir, required=True, minimum=1, maximum=1000
-    )
+    return Field("ordinal", I, "顺序号", meaning, fhir=fhir, required=True, minimum=1, maximum=1000)
 
 
 # fmt: off

@@ -96,7 +96,10 @@ class Field:
             return body
         if "enum" in body:
             body["enum"] = [*body["enum"], None]
-        body["type"] = [*([body["type"]] if isinstance(body["type"], str) else body["type"]), "null"]
+        body["type"] = [
+            *([body["type"]] if isinstance(body["type"], str) else body["type"]),
+            "null",
+        ]
         return body
 
     def _json_type(self) -> dict[str, Any]:

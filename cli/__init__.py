@@ -1,0 +1,1 @@
+"""The command ``sentinel``: one module a group of subcommands."""
