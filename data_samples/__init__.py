@@ -1,1 +1,1 @@
-"""(being built)"""
+"""The data_samples room of the house; see docs/architecture.md."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 from domain import codes
 from domain.schema import Field, Kind, Privacy, Table
 
-T, C, I, M, D = Kind.TEXT, Kind.CODE, Kind.INTEGER, Kind.MONEY, Kind.DECIMAL
+T, C, INT, M, D = Kind.TEXT, Kind.CODE, Kind.INTEGER, Kind.MONEY, Kind.DECIMAL
 DATE, AT, FLAG = Kind.DATE, Kind.INSTANT, Kind.FLAG
 PSEUDONYM, DROP = Privacy.PSEUDONYM, Privacy.DROP
 
@@ -30,7 +30,9 @@ _STAY_ID = Field(
 
 
 def _ordinal(meaning: str, fhir: str | None) -> Field:
-    return Field("ordinal", I, "顺序号", meaning, fhir=fhir, required=True, minimum=1, maximum=1000)
+    return Field(
+        "ordinal", INT, "顺序号", meaning, fhir=fhir, required=True, minimum=1, maximum=1000
+    )
 
 
 # fmt: off
@@ -41,7 +43,7 @@ STAYS = Table(
     key=("stay_id",),
     fields=(
         _STAY_ID,
-        Field("claim_version", I, "版本号", "1 for the first upload, higher for a correction.",
+        Field("claim_version", INT, "版本号", "1 for the first upload, higher for a correction.",
               minimum=1, maximum=9999, required=True),
         Field("encounter_id", T, "就诊ID", "Identifier of the encounter that the claim bills.",
               cn="mdtrt_id", fhir="Encounter.identifier", max_length=64),
@@ -79,9 +81,9 @@ STAYS = Table(
         Field("sex", C, "性别", "Administrative sex.",
               cn="gend", fhir="Patient.gender", codes=codes.SEX),
         Field("birth_date", DATE, "出生日期", "Date of birth.", cn="brdy", fhir="Patient.birthDate"),
-        Field("age_years", I, "年龄", "Age in whole years at admission, as stated.",
+        Field("age_years", INT, "年龄", "Age in whole years at admission, as stated.",
               cn="age", unit="year", minimum=0, maximum=150),
-        Field("age_days", I, "新生儿年龄", "Age in days at admission of a child under one year, as stated.",
+        Field("age_days", INT, "新生儿年龄", "Age in days at admission of a child under one year, as stated.",
               cn="nwb_age", unit="day", minimum=0, maximum=365),
         Field("death_date", DATE, "死亡日期", "Date of death from the registry or the hospital.",
               fhir="Patient.deceasedDateTime"),
@@ -123,35 +125,35 @@ STAYS = Table(
               cn="dscg_way", fhir="Encounter.hospitalization.dischargeDisposition", codes=codes.DISCHARGE_WAY),
         Field("receiving_provider_id", T, "拟接收机构代码", "Hospital that takes the patient over.",
               cn="acp_optins_code", fhir="Encounter.hospitalization.destination", max_length=64),
-        Field("length_of_stay_days", I, "实际住院天数", "Length of stay as stated on the list.",
+        Field("length_of_stay_days", INT, "实际住院天数", "Length of stay as stated on the list.",
               cn="act_ipt_days", fhir="Encounter.length", unit="day", minimum=0, maximum=3660),
         Field("planned_readmission", FLAG, "出院31天内再住院计划", "Whether a readmission within 31 days is planned.",
               cn="days_rinp_flag_31"),
         Field("planned_readmission_purpose", T, "再住院目的", "Purpose of the planned readmission.",
               cn="days_rinp_pup_31"),
         # clinical course
-        Field("ventilation_minutes", I, "呼吸机使用时长", "Time on a ventilator.",
+        Field("ventilation_minutes", INT, "呼吸机使用时长", "Time on a ventilator.",
               cn="vent_used_dura", unit="minute", minimum=0, maximum=5_270_400),
-        Field("coma_before_admission_minutes", I, "入院前昏迷时长", "Coma before admission after a brain injury.",
+        Field("coma_before_admission_minutes", INT, "入院前昏迷时长", "Coma before admission after a brain injury.",
               cn="pwcry_bfadm_coma_dura", unit="minute", minimum=0, maximum=5_270_400),
-        Field("coma_after_admission_minutes", I, "入院后昏迷时长", "Coma after admission after a brain injury.",
+        Field("coma_after_admission_minutes", INT, "入院后昏迷时长", "Coma after admission after a brain injury.",
               cn="pwcry_afadm_coma_dura", unit="minute", minimum=0, maximum=5_270_400),
         Field("newborn_admission_type", C, "新生儿入院类型", "Kind of newborn.",
               cn="nwb_adm_type", codes=codes.NEWBORN_ADMISSION_TYPE),
-        Field("newborn_birth_weight_g", I, "新生儿出生体重", "Birth weight.",
+        Field("newborn_birth_weight_g", INT, "新生儿出生体重", "Birth weight.",
               cn="nwb_bir_wt", unit="gram", minimum=0, maximum=100_000),
-        Field("newborn_admission_weight_g", I, "新生儿入院体重", "Weight at admission.",
+        Field("newborn_admission_weight_g", INT, "新生儿入院体重", "Weight at admission.",
               cn="nwb_adm_wt", unit="gram", minimum=0, maximum=100_000),
         Field("blood_category", T, "输血品种", "Blood products given.", cn="bld_cat"),
         Field("blood_amount", D, "输血量", "Amount of blood products.", cn="bld_amt", places=2),
         Field("blood_unit", T, "输血计量单位", "Unit of the amount.", cn="bld_unt", max_length=20),
-        Field("special_nursing_days", I, "特级护理天数", "Days of special nursing.",
+        Field("special_nursing_days", INT, "特级护理天数", "Days of special nursing.",
               cn="spga_nurscare_days", unit="day", minimum=0, maximum=3660),
-        Field("level1_nursing_days", I, "一级护理天数", "Days of level-one nursing.",
+        Field("level1_nursing_days", INT, "一级护理天数", "Days of level-one nursing.",
               cn="lv1_nurscare_days", unit="day", minimum=0, maximum=3660),
-        Field("level2_nursing_days", I, "二级护理天数", "Days of level-two nursing.",
+        Field("level2_nursing_days", INT, "二级护理天数", "Days of level-two nursing.",
               cn="scd_nurscare_days", unit="day", minimum=0, maximum=3660),
-        Field("level3_nursing_days", I, "三级护理天数", "Days of level-three nursing.",
+        Field("level3_nursing_days", INT, "三级护理天数", "Days of level-three nursing.",
               cn="lv3_nurscare_days", unit="day", minimum=0, maximum=3660),
         Field("attending_physician_id", T, "主诊医师代码", "Physician responsible for the stay.",
               cn="chfpdr_code", fhir="Encounter.participant.individual", max_length=64),
@@ -364,7 +366,7 @@ COVERAGES = Table(
         Field("end_date", DATE, "参保结束日期", "Last day; empty while it runs.", fhir="Coverage.period"),
         Field("status", C, "参保状态", "State of the coverage.", cn="psn_insu_stas",
               fhir="Coverage.status", codes=codes.COVERAGE_STATUS),
-        Field("covered_months", I, "覆盖月数", "Months of the year covered, where only that is known.",
+        Field("covered_months", INT, "覆盖月数", "Months of the year covered, where only that is known.",
               unit="month", minimum=0, maximum=12),
     ),
 )

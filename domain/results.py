@@ -53,7 +53,7 @@ def identifier(*parts: str) -> str:
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
 
 
-T, C, I, M, N = Kind.TEXT, Kind.CODE, Kind.INTEGER, Kind.MONEY, Kind.NUMBER
+T, C, INT, M, N = Kind.TEXT, Kind.CODE, Kind.INTEGER, Kind.MONEY, Kind.NUMBER
 _SEVERITIES = {str(s): (str(s), str(s)) for s in Severity}
 _DECISION = Field("decision_id", T, "决定ID", "The decision.", required=True)
 _SCORE = Field("score_id", T, "评分ID", "The score.", required=True)
@@ -65,7 +65,7 @@ DECISIONS = Table(
     fields=(
         _DECISION,
         Field("stay_id", T, "结算ID", "The claim judged.", required=True),
-        Field("claim_version", I, "版本号", "Its version.", required=True),
+        Field("claim_version", INT, "版本号", "Its version.", required=True),
         Field("patient_id", T, "人员编号", "Pseudonym of the patient.", required=True),
         Field("provider_id", T, "定点医药机构编号", "The hospital.", required=True),
         Field("attending_physician_id", T, "主诊医师代码", "The physician responsible."),
@@ -78,8 +78,8 @@ DECISIONS = Table(
         Field("total_amount_fen", M, "医疗费总额", "Total charges."),
         Field("fund_payment_fen", M, "基金支付", "Paid by the fund."),
         Field("verdicts", T, "判定", "One letter a check (P, H, U, O) in the order of the rule set's ids.", required=True),
-        Field("hit_count", I, "命中数", "Checks that hit.", required=True),
-        Field("unknown_count", I, "无法判定数", "Checks that could not judge.", required=True),
+        Field("hit_count", INT, "命中数", "Checks that hit.", required=True),
+        Field("unknown_count", INT, "无法判定数", "Checks that could not judge.", required=True),
         Field("severity", C, "严重程度", "The worst severity among the hits.", codes=_SEVERITIES),
         Field("exposure_fen", M, "涉及金额", "Money at risk; hits of one cause count once (the largest).", required=True),
         Field("score_id", T, "评分ID", "The fraud score, if there is one."),
@@ -130,7 +130,7 @@ REASONS = Table(
     key=("score_id", "rank"),
     fields=(
         _SCORE,
-        Field("rank", I, "次序", "1 to 4.", required=True, minimum=1, maximum=4),
+        Field("rank", INT, "次序", "1 to 4.", required=True, minimum=1, maximum=4),
         Field("code", C, "原因代码", "Stable reason code.", required=True),
         Field("name_zh", T, "原因", "Reason in Chinese.", required=True),
         Field("name_en", T, "原因(英文)", "Reason in English.", required=True),

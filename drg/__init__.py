@@ -1,1 +1,1 @@
-"""(being built)"""
+"""The drg room of the house; see docs/architecture.md."""

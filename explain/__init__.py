@@ -1,1 +1,1 @@
-"""(being built)"""
+"""The explain room of the house; see docs/architecture.md."""

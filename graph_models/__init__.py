@@ -1,1 +1,1 @@
-"""(being built)"""
+"""The graph_models room of the house; see docs/architecture.md."""

@@ -1,1 +1,1 @@
-"""(being built)"""
+"""The rules room of the house; see docs/architecture.md."""

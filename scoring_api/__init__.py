@@ -1,1 +1,1 @@
-"""(being built)"""
+"""The scoring_api room of the house; see docs/architecture.md."""

@@ -1,1 +1,1 @@
-"""(being built)"""
+"""The store room of the house; see docs/architecture.md."""

@@ -1,1 +1,1 @@
-"""(being built)"""
+"""The streaming room of the house; see docs/architecture.md."""
