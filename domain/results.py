@@ -87,6 +87,7 @@ DECISIONS = Table(
         Field("score_absent", T, "无评分原因", "Why there is no score."),
         Field("input_sha256", T, "输入摘要", "Digest of the claim as accepted.", required=True),
         Field("rules_sha256", T, "规则集摘要", "Digest of the rule set.", required=True),
+        Field("pack_sha256", T, "付费包摘要", "Digest of the payment pack."),
         Field("model_sha256", T, "模型摘要", "Digest of the model, if one scored."),
     ),
 )
