@@ -1,1 +1,53 @@
 """The command ``sentinel``: one module a group of subcommands."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version as installed_version
+from typing import Annotated
+
+import typer
+
+from cli import assess, demo, fields, models, rules, samples, serve
+from cli.output import complain
+from domain.errors import SentinelError
+
+app = typer.Typer(
+    name="sentinel",
+    help="DRG insurance-risk checks and graph fraud scoring over claims and orders.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command()(assess.assess)
+app.command()(models.train)
+app.command()(models.score)
+app.command()(serve.serve)
+app.command()(demo.demo)
+app.command()(fields.fields)
+app.add_typer(rules.app, name="rules")
+app.add_typer(samples.app, name="samples")
+
+
+def _version(value: bool) -> None:  # noqa: FBT001 (typer calls it so)
+    if value:
+        sys.stdout.write(f"sentinel {installed_version('drg-sentinel')}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """DRG insurance-risk checks and graph fraud scoring over claims and orders."""
+
+
+def main() -> None:
+    """Run the command; an error that a person can act on ends it with status 2."""
+    try:
+        app()
+    except SentinelError as error:
+        complain(error)
+        sys.exit(2)

@@ -1,0 +1,5 @@
+"""``python -m cli`` is ``sentinel``."""
+
+from cli import main
+
+main()

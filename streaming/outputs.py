@@ -1,0 +1,35 @@
+"""What a file run leaves in its folder: the result tables and a record of the run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow.parquet as pq
+
+from domain.results import Results
+
+
+def write(results: Results, run: Mapping[str, Any], folder: Path) -> None:
+    """Write each result table as Parquet, the alerts also as CSV, and ``run.json``.
+
+    The CSV is sorted by priority and starts with a byte-order mark, so that Excel shows
+    the Chinese texts; its amounts are in the major unit of their currency.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, table in results.items():
+        pq.write_table(table, folder / f"{name}.parquet", compression="zstd")
+    alerts = pl.DataFrame(results.alerts).sort("priority", "alert_id", descending=[True, False])
+    amount = pl.col("exposure_fen")
+    alerts.with_columns(
+        # Text, so that the spreadsheet shows the amount to the cent and not as a float.
+        pl.format(
+            "{}.{}", amount // 100, (amount % 100).cast(pl.String).str.zfill(2)
+        ).alias("exposure")
+    ).drop("exposure_fen").write_csv(folder / "alerts.csv", include_bom=True)
+    (folder / "run.json").write_text(
+        json.dumps(run, ensure_ascii=False, indent=2, sort_keys=True) + "\n", encoding="utf-8"
+    )

@@ -1,0 +1,193 @@
+"""The pipeline: one batch of accepted claims in, its results out, and no I/O.
+
+The same function serves a file, an HTTP request and, later, a Kafka micro-batch and a
+Spark partition. What it needs of the past comes in as tables.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+import polars as pl
+import pyarrow as pa
+
+import drg
+import explain
+import rules
+from domain.results import (
+    ALERTS,
+    DECISIONS,
+    HITS,
+    REASONS,
+    SCORES,
+    Results,
+    Verdict,
+    identifier,
+)
+from domain.schema import Table
+from domain.tables import Tables, concat, conform
+from graph_models import Artifact
+from streaming.alerts import raise_alerts
+from streaming.digest import digests
+
+NO_MODEL = "no model was loaded"
+UNKNOWN_PROVIDER = "the model has not seen this provider: refresh it with its claims"
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What judges: a set of checks, a payment pack and, if there is one, a model.
+
+    ``extra`` is a provider-level table beside the claims (see ``graph_models``); it
+    counts only when scores are refreshed from the batch itself.
+    """
+
+    ruleset: rules.RuleSet
+    pack: drg.Pack = field(default_factory=drg.load)
+    artifact: Artifact | None = None
+    extra: pl.DataFrame | None = None
+
+
+def assess(
+    batch: Tables, engine: Engine, *, history: Tables | None = None, refresh: bool = False
+) -> Results:
+    """Judge every stay of the batch.
+
+    ``history`` holds earlier claims for the facts that look back. With ``refresh`` the
+    providers' scores are computed anew from history and batch, up to the day after the
+    last discharge; without it they are the ones stored with the model. Exactly one
+    decision a stay, in the order of the batch.
+    """
+    judged = rules.judge(
+        engine.ruleset, batch, history=history, priced=drg.price(batch, engine.pack)
+    )
+    scores, reasons = _score(batch, engine, history, judged.verdicts, refresh=refresh)
+    decisions = _decide(batch, engine, judged.verdicts, judged.hits, scores)
+    hits = judged.hits.join(
+        decisions.select("stay_id", "decision_id"), on="stay_id", how="inner", maintain_order="left"
+    )
+    names = {rule.id: (rule.name.zh, rule.name.en) for rule in engine.ruleset.rules}
+    threshold = engine.artifact.threshold if engine.artifact else 1.1
+    return Results(
+        decisions=_table(decisions, DECISIONS),
+        hits=_table(hits, HITS),
+        scores=scores,
+        reasons=reasons,
+        alerts=_table(raise_alerts(decisions, hits, names, threshold), ALERTS),
+    )
+
+
+def horizon(tables: Tables) -> date:
+    """The day after the last discharge (or admission) of the tables."""
+    days = pl.DataFrame(tables.stays.select(["admission_date", "discharge_date"])).select(
+        pl.max_horizontal("admission_date", "discharge_date").max()
+    )
+    last: date = days.item() or date(1970, 1, 1)
+    return last + timedelta(days=1)
+
+
+def _score(
+    batch: Tables,
+    engine: Engine,
+    history: Tables | None,
+    verdicts: pl.DataFrame,
+    *,
+    refresh: bool,
+) -> tuple[pa.Table, pa.Table]:
+    if engine.artifact is None or not len(batch):
+        return SCORES.arrow.empty_table(), REASONS.arrow.empty_table()
+    seen = batch.stays["provider_id"].unique().to_pylist()
+    if refresh:
+        everything = batch if history is None else concat([history, batch])
+        scored = engine.artifact.score(
+            everything, verdicts, upto=horizon(everything), extra=engine.extra
+        ).select(seen)
+    else:
+        scored = engine.artifact.lookup(seen)
+    return explain.explain(engine.artifact, scored)
+
+
+def _decide(
+    batch: Tables,
+    engine: Engine,
+    verdicts: pl.DataFrame,
+    hits: pl.DataFrame,
+    scores: pa.Table,
+) -> pl.DataFrame:
+    ids = list(engine.ruleset.ids)
+    letters = {int(v): v.letter for v in Verdict}
+    summary = verdicts.select(
+        "stay_id",
+        pl.concat_str(
+            [pl.col(i).replace_strict(letters, return_dtype=pl.String) for i in ids]
+        ).alias("verdicts"),
+        pl.sum_horizontal([pl.col(i) == Verdict.HIT for i in ids]).cast(pl.Int32).alias("hit_count"),
+        pl.sum_horizontal([pl.col(i) == Verdict.UNKNOWN for i in ids])
+        .cast(pl.Int32)
+        .alias("unknown_count"),
+    )
+    model = engine.artifact.sha256 if engine.artifact else None
+    stays = pl.DataFrame(batch.stays)
+    joined = (
+        stays.join(summary, on="stay_id", how="left", maintain_order="left")
+        .join(_at_stake(hits), on="stay_id", how="left", maintain_order="left")
+        .join(digests(batch), on="stay_id", how="left", maintain_order="left")
+        .join(
+            pl.DataFrame(scores).select(
+                pl.col("subject_id").alias("provider_id"), "score_id", "score"
+            ),
+            on="provider_id",
+            how="left",
+            maintain_order="left",
+        )
+    )
+    absent = pl.lit(NO_MODEL) if model is None else pl.lit(UNKNOWN_PROVIDER)
+    return joined.with_columns(
+        pl.struct("stay_id", "claim_version", "input_sha256")
+        .map_elements(
+            lambda row: identifier(
+                "decision",
+                row["stay_id"],
+                str(row["claim_version"]),
+                row["input_sha256"],
+                engine.ruleset.sha256,
+                engine.pack.sha256,
+                model or "",
+            ),
+            return_dtype=pl.String,
+        )
+        .alias("decision_id"),
+        pl.coalesce("discharge_department", "admission_department").alias("department"),
+        pl.col("exposure_fen").fill_null(0),
+        pl.when(pl.col("score").is_null()).then(absent).alias("score_absent"),
+        pl.lit(engine.ruleset.sha256).alias("rules_sha256"),
+        pl.lit(engine.pack.sha256).alias("pack_sha256"),
+        pl.lit(model, dtype=pl.String).alias("model_sha256"),
+    )
+
+
+def _at_stake(hits: pl.DataFrame) -> pl.DataFrame:
+    """Worst severity and money a stay: lines of one check add up, one cause counts once."""
+    worst = pl.col("severity").sort_by(
+        pl.col("severity").replace_strict(
+            {"info": 0, "low": 1, "medium": 2, "high": 3, "critical": 4}, return_dtype=pl.Int8
+        )
+    )
+    severity = hits.group_by("stay_id").agg(worst.last())
+    money = (
+        hits.group_by("stay_id", "cause", "rule_id")
+        .agg(pl.col("exposure_fen").sum())
+        .group_by("stay_id", "cause")
+        .agg(pl.col("exposure_fen").max())
+        .group_by("stay_id")
+        .agg(pl.col("exposure_fen").sum())
+    )
+    return severity.join(money, on="stay_id")
+
+
+def _table(frame: pl.DataFrame, definition: Table) -> pa.Table:
+    return conform(
+        frame.select(c.name for c in definition.columns).to_arrow(),
+        definition,
+    )
