@@ -1,0 +1,99 @@
+"""What facts are computed from: the batch, the history, prices and reference tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+
+from domain.errors import SentinelError
+from domain.tables import Tables
+from rules.facts import reference
+
+ALL_CLAIMS = ("stays", "diagnoses", "procedures")
+
+
+@dataclass(frozen=True)
+class Source:
+    """The inputs of a run. Stays of the history that the batch holds too are left out of it.
+
+    A history may hold the batch's own stays (a delivery that comes twice, an older
+    version of a claim); they never see themselves.
+    """
+
+    batch: Tables
+    history: Tables | None = None
+    priced: pl.DataFrame | None = None
+    reference: Path = reference.FOLDER
+
+    def __post_init__(self) -> None:
+        ids = frame(self.batch.stays.select(["stay_id"]))
+        twice = ids.filter(ids["stay_id"].is_duplicated())
+        if twice.height:
+            raise SentinelError(
+                f"stay {twice['stay_id'][0]} stands twice in one batch",
+                where="stays.stay_id",
+                cure="Judge one version of a claim at a time; intake keeps the highest.",
+            )
+
+    def table(self, name: str) -> pl.DataFrame:
+        """A table of the batch."""
+        found: pl.DataFrame = self._frames[name]
+        return found
+
+    @cached_property
+    def _frames(self) -> dict[str, pl.DataFrame]:
+        return {name: frame(table) for name, table in self.batch.items()}
+
+    @cached_property
+    def claims(self) -> pl.DataFrame:
+        """Heads of batch and history, one row a stay, with ``in_batch``; patients of the batch only."""
+        mine = self.table("stays").select(_HEAD).with_columns(in_batch=pl.lit(value=True))
+        past = self._past
+        if past is None:
+            return mine
+        return pl.concat([mine, past.select(_HEAD).with_columns(in_batch=pl.lit(value=False))])
+
+    @cached_property
+    def _past(self) -> pl.DataFrame | None:
+        """Heads of the history: highest version of each stay, without the batch's own."""
+        if self.history is None or not len(self.history):
+            return None
+        heads = frame(self.history.stays).join(
+            self.table("stays").select("stay_id"), on="stay_id", how="anti"
+        )
+        return heads.sort("claim_version").unique("stay_id", keep="last", maintain_order=True)
+
+    @cached_property
+    def past_ids(self) -> pl.DataFrame | None:
+        """The stays of the history that facts may see (``stay_id``); None without a history."""
+        return None if self._past is None else self._past.select("stay_id")
+
+    def all_rows(self, name: str) -> pl.DataFrame:
+        """A table of batch and history together, each stay once."""
+        mine = self.table(name)
+        if self.history is None or self._past is None:
+            return mine
+        if name == "stays":
+            return pl.concat([mine, self._past.select(mine.columns)])
+        kept = frame(getattr(self.history, name)).join(
+            self._past.select("stay_id"), on="stay_id", how="semi"
+        )
+        return pl.concat([mine, kept.unique(maintain_order=True)])
+
+
+def frame(table: pa.Table) -> pl.DataFrame:
+    """An Arrow table as a Polars frame, without a copy where types allow."""
+    made = pl.from_arrow(table)
+    assert isinstance(made, pl.DataFrame)  # noqa: S101 - a table never becomes a series
+    return made
+
+
+_HEAD = [
+    "stay_id", "patient_id", "provider_id", "claim_type", "admission_date", "admission_time",
+    "discharge_date", "discharge_way", "planned_readmission", "sex", "birth_date",
+    "death_date", "fund_payment_fen",
+]  # fmt: skip
