@@ -1,1 +1,21 @@
-"""The store room of the house; see docs/architecture.md."""
+"""Claims, decisions, hits, scores and alerts in SQL (SQLite or PostgreSQL); see docs/store.md."""
+
+from store.alerts import After, AlertFilter, AlertRecord, AlertSort, Page
+from store.database import Store, open
+from store.errors import StoreBusyError, StoreError
+from store.writing import Model, Ruleset, Written
+
+__all__ = [
+    "After",
+    "AlertFilter",
+    "AlertRecord",
+    "AlertSort",
+    "Model",
+    "Page",
+    "Ruleset",
+    "Store",
+    "StoreBusyError",
+    "StoreError",
+    "Written",
+    "open",
+]

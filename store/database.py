@@ -1,0 +1,166 @@
+"""The store: one open database, written in whole batches and read in pages."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from types import TracebackType
+
+import sqlalchemy as sa
+
+from domain.results import Results
+from domain.tables import Tables
+from store import alerts as alert_queries
+from store import engine, history, writing
+from store.alerts import After, AlertFilter, AlertRecord, AlertSort, Page
+from store.errors import StoreError, translate
+from store.tables import ALERTS_SQL, INSERT_ORDER, RULESETS_SQL
+from store.writing import Model, Ruleset, Written
+
+
+def open(url: str) -> Store:
+    """Open the database at ``url``, creating and migrating it as needed; StoreError if it cannot be.
+
+    ``sqlite:///file.db`` (relative), ``sqlite:////abs/file.db`` or
+    ``postgresql+psycopg://user@host/name``. Several processes may open one database at once.
+    """
+    # Alembic tells each step at INFO through the standard logger; a service wants its own lines only.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    connected = engine.connect(url)
+    try:
+        engine.migrate(connected)
+    except BaseException:
+        connected.dispose()
+        raise
+    return Store(connected)
+
+
+class Store:
+    """Claims, decisions and alerts in one database; safe to share between threads.
+
+    Use as a context manager, or call ``close``.
+    """
+
+    def __init__(self, connected: sa.Engine) -> None:
+        self.engine = connected
+        self._writer = engine.writer(connected)
+        self._where = connected.url.render_as_string(hide_password=True)
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self.engine.dispose()
+
+    def write(
+        self,
+        *,
+        claims: Tables,
+        results: Results,
+        fingerprints: Mapping[str, str] | None = None,
+        ruleset: Ruleset | None,
+        model: Model | None = None,
+    ) -> Written:
+        """Store one batch in one transaction: all of it or, on StoreError, nothing.
+
+        ``fingerprints`` maps stay_id to the digest of its codes, where it has one.
+        Writing the same batch again stores nothing and changes nothing.
+        """
+        with translate(self._where), self._writer.begin() as connection:
+            return writing.write(
+                connection,
+                claims=claims,
+                results=results,
+                fingerprints=fingerprints,
+                ruleset=ruleset,
+                model=model,
+                now=datetime.now(UTC),
+            )
+
+    def history(
+        self,
+        patient_ids: Sequence[str],
+        fingerprints: Sequence[str] = (),
+        *,
+        excluding: Sequence[str] = (),
+        newest_per_fingerprint: int = history.NEWEST_PER_FINGERPRINT,
+    ) -> Tables:
+        """Stored claims of these patients, and the newest with one of these code vectors.
+
+        Each stay once, in its latest version; those in ``excluding`` are left out (give
+        the stays of the batch at hand, so that none is compared with itself).
+        """
+        with translate(self._where), self.engine.connect() as connection:
+            return history.read(
+                connection,
+                patient_ids,
+                fingerprints,
+                excluding=excluding,
+                newest_per_fingerprint=newest_per_fingerprint,
+            )
+
+    def alerts(
+        self,
+        wanted: AlertFilter | None = None,
+        sort: AlertSort = AlertSort.PRIORITY,
+        after: After | None = None,
+        limit: int = 50,
+    ) -> Page:
+        """One page of alerts; ``after`` is the ``after`` of the page before, under the same filter."""
+        with translate(self._where), self.engine.connect() as connection:
+            return alert_queries.page(connection, wanted or AlertFilter(), sort, after, limit)
+
+    def count_alerts(self, wanted: AlertFilter | None = None) -> int:
+        """How many alerts the filter finds."""
+        with translate(self._where), self.engine.connect() as connection:
+            return alert_queries.count(connection, wanted or AlertFilter())
+
+    def alert(self, alert_id: str) -> AlertRecord | None:
+        """One alert with its evidence; None if there is none."""
+        with translate(self._where), self.engine.connect() as connection:
+            return alert_queries.read(connection, alert_id)
+
+    def counts(self) -> dict[str, int]:
+        """Rows of each table by name."""
+        with translate(self._where), self.engine.connect() as connection:
+            return {
+                table.name: int(
+                    connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
+                )
+                for table in INSERT_ORDER
+            }
+
+    def counts_by_severity(self) -> dict[str, int]:
+        """Alerts of each severity that has any."""
+        query = sa.select(ALERTS_SQL.c.severity, sa.func.count()).group_by(ALERTS_SQL.c.severity)
+        with translate(self._where), self.engine.connect() as connection:
+            return {severity: int(number) for severity, number in connection.execute(query)}
+
+    def rule_ids(self, rules_sha256: str) -> tuple[str, ...] | None:
+        """The ids of a stored rule set in the order of verdict letters; None if not stored."""
+        query = sa.select(RULESETS_SQL.c.ids).where(RULESETS_SQL.c.sha256 == rules_sha256)
+        with translate(self._where), self.engine.connect() as connection:
+            ids = connection.execute(query).scalar_one_or_none()
+        return None if ids is None else tuple(ids)
+
+    def check(self) -> str:
+        """The revision of the database, which answers and is the newest; StoreError if not."""
+        with translate(self._where), self.engine.connect() as connection:
+            found = engine.revision(connection)
+        if found != engine.head():
+            raise StoreError(
+                f"the database is at revision {found}, not {engine.head()}",
+                where=self._where,
+                cure="Restart the service: it brings the database to its own revision when it starts.",
+            )
+        return found

@@ -1,0 +1,177 @@
+"""The SQL tables: those of ``domain.results`` with their keys, and the store's own.
+
+Everything here runs unchanged on SQLite and PostgreSQL. Amounts are BIGINT in the
+hundredth of the row's currency; instants carry a zone (SQLite keeps UTC text and
+gives it back as UTC). A change here needs a migration: a test compares both.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from domain.results import ALERTS, DECISIONS, HITS, REASONS, SCORES, Severity
+from domain.schema import Field, Kind, Table
+
+METADATA = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+"""All tables of the store, named so that migrations can refer to every constraint."""
+
+
+class Instant(sa.types.TypeDecorator[datetime]):
+    """An instant with a zone; stored as UTC, and given back as UTC on every database."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        """Refuse a naive instant, whose zone nobody knows; ValueError."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("an instant needs a zone; write datetime.now(UTC)")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        """The instant in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+_TYPES: dict[Kind, Any] = {
+    Kind.TEXT: sa.Text,
+    Kind.CODE: sa.Text,
+    Kind.INTEGER: sa.Integer,
+    Kind.MONEY: sa.BigInteger,
+    Kind.NUMBER: sa.Double,
+    Kind.DATE: sa.Date,
+    Kind.INSTANT: Instant,
+    Kind.FLAG: sa.Boolean,
+}
+
+
+def _column(field: Field, table: Table, **options: Any) -> sa.Column[Any]:
+    return sa.Column(
+        field.name,
+        _TYPES[field.kind](),
+        primary_key=field.name in table.key,
+        nullable=not field.required and field.name not in table.key,
+        **options,
+    )
+
+
+def _limits(table: Table) -> list[sa.CheckConstraint]:
+    """The value limits of the domain as CHECK constraints: the last fence against a bug."""
+    checks = []
+    for field in table.columns:
+        name: sa.ColumnClause[Any] = sa.column(field.name)
+        if field.codes is not None:
+            checks.append(sa.CheckConstraint(name.in_(list(field.codes)), name=field.name))
+        elif field.minimum is not None and field.maximum is not None:
+            checks.append(
+                sa.CheckConstraint(name.between(field.minimum, field.maximum), name=field.name)
+            )
+    return checks
+
+
+def _mirror(table: Table, *more: sa.schema.SchemaItem) -> sa.Table:
+    columns = [_column(field, table) for field in table.columns]
+    return sa.Table(table.name, METADATA, *columns, *_limits(table), *more)
+
+
+def _created() -> sa.Column[datetime]:
+    return sa.Column("created_at", Instant(), nullable=False)
+
+
+RULESETS_SQL = sa.Table(
+    "rulesets",
+    METADATA,
+    sa.Column("sha256", sa.Text(), primary_key=True),
+    sa.Column("ids", sa.JSON(), nullable=False),
+    sa.Column("manifest", sa.JSON(), nullable=False),
+    _created(),
+)
+MODELS_SQL = sa.Table(
+    "models",
+    METADATA,
+    sa.Column("sha256", sa.Text(), primary_key=True),
+    sa.Column("manifest", sa.JSON(), nullable=False),
+    _created(),
+)
+CLAIMS_SQL = sa.Table(
+    "claims",
+    METADATA,
+    sa.Column("stay_id", sa.Text(), primary_key=True),
+    sa.Column("claim_version", sa.Integer(), primary_key=True),
+    sa.Column("input_sha256", sa.Text(), primary_key=True),
+    sa.Column("patient_id", sa.Text(), nullable=False),
+    sa.Column("provider_id", sa.Text(), nullable=False),
+    sa.Column("claim_type", sa.Text(), nullable=False),
+    sa.Column("admission_date", sa.Date(), nullable=False),
+    sa.Column("discharge_date", sa.Date()),
+    sa.Column("code_fingerprint", sa.Text()),
+    sa.Column("body", sa.LargeBinary(), nullable=False),
+    _created(),
+    sa.Index(None, "patient_id", "admission_date"),
+    sa.Index(None, "code_fingerprint", "admission_date"),
+)
+SCORES_SQL = _mirror(
+    SCORES,
+    sa.ForeignKeyConstraint(["model_sha256"], ["models.sha256"]),
+    sa.Index(None, "level", "subject_id", "upto"),
+)
+REASONS_SQL = _mirror(REASONS, sa.ForeignKeyConstraint(["score_id"], ["scores.score_id"]))
+DECISIONS_SQL = _mirror(
+    DECISIONS,
+    sa.ForeignKeyConstraint(
+        ["stay_id", "claim_version", "input_sha256"],
+        ["claims.stay_id", "claims.claim_version", "claims.input_sha256"],
+    ),
+    sa.ForeignKeyConstraint(["rules_sha256"], ["rulesets.sha256"]),
+    sa.ForeignKeyConstraint(["model_sha256"], ["models.sha256"]),
+    sa.ForeignKeyConstraint(["score_id"], ["scores.score_id"]),
+    sa.Column("decided_at", Instant(), nullable=False),
+    sa.Index(None, "stay_id", "claim_version", "input_sha256"),
+    sa.Index(None, "department"),
+    sa.Index(None, "attending_physician_id"),
+)
+HITS_SQL = _mirror(
+    HITS,
+    sa.ForeignKeyConstraint(["decision_id"], ["decisions.decision_id"]),
+    sa.Index(None, "rule_id", "decision_id"),
+)
+ALERTS_SQL = _mirror(
+    ALERTS,
+    sa.ForeignKeyConstraint(["decision_id"], ["decisions.decision_id"]),
+    sa.Column("severity_rank", sa.SmallInteger(), nullable=False),
+    sa.Column("status", sa.Text(), nullable=False),
+    _created(),
+    sa.Index(None, "decision_id", unique=True),
+    sa.Index(None, "priority", "alert_id"),
+    sa.Index(None, "exposure_fen", "alert_id"),
+    sa.Index(None, "admission_date", "alert_id"),
+    sa.Index(None, "created_at", "alert_id"),
+    sa.Index(None, "provider_id"),
+    sa.Index(None, "stay_id"),
+)
+
+INSERT_ORDER = (
+    RULESETS_SQL, MODELS_SQL, CLAIMS_SQL, SCORES_SQL, REASONS_SQL, DECISIONS_SQL, HITS_SQL, ALERTS_SQL,
+)  # fmt: skip
+"""All tables, referred ones first."""
+
+STATUS_NEW = "new"
+"""The status of an alert that nobody has touched."""
+
+SEVERITY_RANK = {str(s): s.rank for s in Severity}
+"""Severity -> rank, as stored in ``alerts.severity_rank``."""
