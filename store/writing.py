@@ -117,7 +117,8 @@ def write(
         (
             {
                 **row,
-                "severity_rank": tables.SEVERITY_RANK[row["severity"]],
+                # An unknown severity is refused by the column's CHECK, not here.
+                "severity_rank": tables.SEVERITY_RANK.get(row["severity"], -1),
                 "status": tables.STATUS_NEW,
                 **made,
             }
