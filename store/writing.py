@@ -181,7 +181,8 @@ def _plain(table: pa.Table) -> Iterator[Row]:
 
 
 def _insert(connection: sa.Connection, table: sa.Table, rows: Iterable[Row]) -> int:
-    statement = _statement(connection, table)
+    # psycopg tells how many rows an executemany inserted only if asked to keep the number.
+    statement = _statement(connection, table).execution_options(preserve_rowcount=True)
     return sum(connection.execute(statement, chunk).rowcount for chunk in _chunks(rows))
 
 
