@@ -48,10 +48,15 @@ def publish(draft: Draft, key: PseudonymKey, refused: set[int]) -> Tables:
         out = pl.Series(sorted(refused), dtype=pl.UInt32)
         stays = stays.filter(~pl.col(REC).is_in(out))
         children = {n: f.filter(~pl.col(REC).is_in(out)) for n, f in children.items()}
-    ids = stays.select(REC, "stay_id")
-    given: dict[str, pa.Table] = {STAYS.name: _arrow(_hide(stays, STAYS, key), STAYS)}
+    return publish_hidden(Draft(_hide(stays, STAYS, key), children))
+
+
+def publish_hidden(draft: Draft) -> Tables:
+    """The tables of a draft whose identifiers are pseudonyms already."""
+    ids = draft.stays.select(REC, "stay_id")
+    given: dict[str, pa.Table] = {STAYS.name: _arrow(draft.stays, STAYS)}
     for table in CHILDREN:
-        frame = children.get(table.name)
+        frame = draft.children.get(table.name)
         if frame is not None and frame.height:
             given[table.name] = _arrow(frame.join(ids, on=REC, how="left"), table)
     return Tables.of(given)
