@@ -5,8 +5,9 @@ the records of one request; ``deadletters.write`` keeps what was set aside.
 docs/intake.md says what each format may hold.
 """
 
+from streaming.intake.accounting import Batch, Count
 from streaming.intake.limits import Limits
-from streaming.intake.reading import Batch, Count, Intake, decode, read, read_batches
+from streaming.intake.reading import Intake, decode, read, read_batches
 from streaming.intake.refusals import RULES, SetAside
 from streaming.intake.sources import FORMATS, Format, InputError, Source
 

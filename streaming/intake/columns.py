@@ -76,16 +76,17 @@ def convert(
     other columns are dropped. ``label`` names a field as the sender knows it. With
     ``checked`` the columns that have their type already are taken as they are.
     """
-    keys = [c for c in (REC, AT) if c in frame.columns]
+    schema = frame.schema
+    keys = [c for c in (REC, AT) if c in schema]
     typed: list[pl.Expr] = [pl.col(c) for c in keys]
     checks: list[pl.Expr] = []
     places: list[tuple[Field, str]] = []
     for field in table.fields:
-        if field.name not in frame.columns:
+        if field.name not in schema:
             if table.parent is None or field.name != table.key[0]:
                 typed.append(pl.lit(None, dtype=polars_type(field)).alias(field.name))
             continue
-        found = frame.schema[field.name]
+        found = schema[field.name]
         if checked and found == polars_type(field):
             typed.append(pl.col(field.name))
             continue
@@ -103,7 +104,8 @@ def convert(
         seen = masks.select(pl.all().any()).row(0)
         for index, any_bad in enumerate(seen):
             if any_bad:
-                _note(frame.filter(masks[str(index)]), *places[index], table, reasons, label)
+                broken_rows = frame.filter(masks[str(index)])
+                _note(broken_rows, *places[index], reasons, table=table, label=label)
     return frame.select(typed)
 
 
@@ -111,8 +113,9 @@ def _note(
     bad: pl.DataFrame,
     field: Field,
     rule: str,
-    table: Table,
     reasons: Reasons,
+    *,
+    table: Table,
     label: Callable[[Field], str] | None,
 ) -> None:
     name = label(field) if label else field.name
@@ -154,20 +157,21 @@ def _plan_other(field: Field, base: Any, found: pl.DataType, limits: Limits) -> 
             return _Plan(exact, (("format", lost),))
         case Kind.DATE if base == pl.String:
             day = col.str.to_date("%Y-%m-%d", strict=False)
-            bad = col.is_not_null() & (~col.str.contains(DATE_FORM) | day.is_null())
+            bad = col.is_not_null() & (~col.str.contains(DATE_FORM) | _outside(day))
             return _Plan(day, (("format", bad),))
         case Kind.INSTANT if base == pl.String:
             at = col.str.to_uppercase().str.to_datetime(
                 "%+", time_unit="us", time_zone="UTC", strict=False
             )
-            bad = col.is_not_null() & (~col.str.contains(INSTANT_FORM) | at.is_null())
+            bad = col.is_not_null() & (~col.str.contains(INSTANT_FORM) | _outside(at))
             return _Plan(at, (("format", bad),))
         case Kind.INSTANT if base == pl.Datetime:
             if getattr(found, "time_zone", None) is None:
                 return _Plan(
                     pl.lit(None, dtype=polars_type(field)), (("format", col.is_not_null()),)
                 )
-            return _Plan(col.dt.convert_time_zone("UTC").dt.cast_time_unit("us"), ())
+            at = col.dt.convert_time_zone("UTC").dt.cast_time_unit("us")
+            return _Plan(at, (("range", col.is_not_null() & _outside(at)),))
     return _wrong_type(field)
 
 
@@ -220,4 +224,12 @@ def _constrain(field: Field, col: pl.Expr, limits: Limits) -> _Plan:
             bad.append(("negative-amount" if negative else "range", col < low))
             bad.append(("range", col > high))
             col = col.cast(polars_type(field), strict=False)
+        case Kind.DATE | Kind.INSTANT:
+            bad.append(("range", col.is_not_null() & _outside(col)))
     return _Plan(col, tuple(bad))
+
+
+def _outside(day: pl.Expr) -> pl.Expr:
+    # Python's and the databases' calendars have the years 1 to 9999; one year at each end
+    # is left for the change to local time.
+    return day.is_null() | ~day.dt.year().is_between(2, 9998)

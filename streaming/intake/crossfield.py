@@ -123,7 +123,7 @@ def _check_dates(draft: Draft) -> None:
         frame = draft.stays if table is STAYS else draft.children[table.name]
         if frame[instant].null_count() == frame.height:
             continue
-        frame = _fill_date(frame, table, date, instant, draft, known, report=exclusive)
+        frame = _fill_date(frame, (table, date, instant), draft, known, report=exclusive)
         if table is STAYS:
             draft.stays = frame
         else:
@@ -132,14 +132,13 @@ def _check_dates(draft: Draft) -> None:
 
 def _fill_date(
     frame: pl.DataFrame,
-    table: Table,
-    date: str,
-    instant: str,
+    pair: tuple[Table, str, str],
     draft: Draft,
     zones: list[str],
     *,
     report: bool,
 ) -> pl.DataFrame:
+    table, date, instant = pair
     if (
         len(zones) == 1
         and draft.stays["time_zone"].null_count() == 0

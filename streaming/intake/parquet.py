@@ -40,7 +40,6 @@ def read_tables(
     """Each batch's number of rows and rows; None for rows of a damaged row group."""
     file = open_file(path)
     size = path.stat().st_size
-    done = 0
     for group in range(file.num_row_groups):
         left = file.metadata.row_group(group).num_rows
         try:
@@ -50,9 +49,8 @@ def read_tables(
                 left -= batch.num_rows
         except (pa.ArrowException, OSError):
             yield left, None
-        done += 1
         if progress is not None:
-            progress(size * done // file.num_row_groups)
+            progress(size * (group + 1) // file.num_row_groups)
 
 
 def draft_claims(rows: pa.Table, limits: Limits) -> Draft:

@@ -159,7 +159,7 @@ def draft_beneficiaries(rows: pl.DataFrame, reasons: Reasons) -> pl.DataFrame:
         for n, c in months.items()
     )
     field = COVERAGES["covered_months"]
-    for name, column in months.items():
+    for column in months.values():
         if column not in rows.columns:
             continue
         broken = pl.col(column).is_not_null() & ~(
