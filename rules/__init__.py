@@ -1,1 +1,12 @@
-"""The rules room of the house; see docs/architecture.md."""
+"""Checks: YAML files with SQL predicates over documented facts, judged column by column.
+
+``load`` reads and compiles the catalogue, ``judge`` gives each stay a verdict a check
+and the hits with their evidence. docs/rules.md is the manual.
+"""
+
+from rules.engine import Judged, fingerprint, judge
+from rules.problem import Problem, RuleError
+from rules.rule import Rule, Status
+from rules.ruleset import RuleSet, load
+
+__all__ = ["Judged", "Problem", "Rule", "RuleError", "RuleSet", "Status", "fingerprint", "judge", "load"]

@@ -1,0 +1,175 @@
+"""Judging: facts tables in, one verdict column a check and the hits out."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+
+from domain.results import HITS, Verdict
+from domain.tables import Tables
+from rules.compiled import Compiled
+from rules.facts import Source, build
+from rules.facts.fact import UNITS
+from rules.facts.lookback import code_vectors
+from rules.facts.table import HAS_ROW, SUBJECT
+from rules.ruleset import RuleSet
+
+HIT_COLUMNS: Final = tuple(c.name for c in HITS.columns if c.name != "decision_id")
+"""The columns of ``Judged.hits``."""
+
+EMPTY_IS_PASS: Final = frozenset({"procedure"})
+"""Units whose absence says something: a list without procedures means that none was done.
+
+Diagnoses, charge lines and orders always exist, so a claim without them was sent
+without them, and a check of them cannot be judged.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The verdicts (``stay_id`` and an Int8 column a check, one row a stay) and the hits."""
+
+    verdicts: pl.DataFrame
+    hits: pl.DataFrame
+
+
+def judge(
+    ruleset: RuleSet,
+    tables: Tables,
+    *,
+    history: Tables | None = None,
+    priced: pl.DataFrame | None = None,
+) -> Judged:
+    """Every active check over every stay of the batch, in the order of the batch.
+
+    ``history`` holds the other claims that facts may look back at; stays of it that the
+    batch holds too are ignored. ``priced`` comes from ``drg.price``; without it, facts
+    of the payment are null.
+    """
+    by_unit = {u: [c for c in ruleset.compiled if c.rule.unit == u] for u in UNITS}
+    wanted = {
+        unit: sorted({fact for c in checks for fact in c.facts})
+        for unit, checks in by_unit.items()
+        if checks
+    }
+    facts = build(Source(tables, history, priced), wanted)
+    stays = pl.DataFrame({"stay_id": pl.from_arrow(tables.stays["stay_id"])})
+    verdicts = stays
+    hits: list[pl.DataFrame] = []
+    for unit, table in facts.items():
+        checks = by_unit[unit]
+        judged = verdict_columns(checks, table)
+        hits.extend(_hits(check, table, judged[check.rule.id]) for check in checks)
+        if unit == "stay":
+            verdicts = pl.concat([verdicts, judged], how="horizontal")
+        else:
+            reduced = _reduce(checks, table, judged, empty_is_pass=unit in EMPTY_IS_PASS)
+            verdicts = verdicts.join(reduced, on="stay_id", how="left", maintain_order="left")
+    return Judged(
+        verdicts.select("stay_id", *ruleset.ids),
+        pl.concat(hits) if hits else _no_hits(),
+    )
+
+
+def verdict_columns(checks: list[Compiled], table: pl.DataFrame) -> pl.DataFrame:
+    """One Int8 column a check, row by row, for a facts table of their unit."""
+    bound = [e.alias(n) for c in checks if c.needs_columns for n, e in c.bound.items()]
+    return table.with_columns(bound).select(c.verdict.alias(c.rule.id) for c in checks)
+
+
+def fingerprint(tables: Tables) -> pl.DataFrame:
+    """``stay_id`` and ``code_fingerprint`` of every stay; null where it has no diagnosis.
+
+    The fingerprint is 32 hex digits of the SHA-256 of the code vector (see
+    ``facts.lookback.code_vectors``). A store that keeps it can fetch, for a batch, the
+    earlier claims with equal codes that IDB-030 asks for.
+    """
+    source = Source(tables)
+    vectors = code_vectors(
+        source.table("stays"), source.table("diagnoses"), source.table("procedures")
+    ).collect()
+    texts = vectors["vector"].unique()
+    digests = [hashlib.sha256(t.encode()).hexdigest()[:32] for t in texts.to_list()]
+    names = pl.DataFrame({"vector": texts, "code_fingerprint": pl.Series(digests, dtype=pl.String)})
+    return (
+        source.table("stays")
+        .select("stay_id")
+        .join(vectors, on="stay_id", how="left", maintain_order="left")
+        .join(names, on="vector", how="left", maintain_order="left")
+        .select("stay_id", "code_fingerprint")
+    )
+
+
+def _reduce(
+    checks: list[Compiled], table: pl.DataFrame, judged: pl.DataFrame, *, empty_is_pass: bool
+) -> pl.DataFrame:
+    """Verdicts of lines to one a stay: hit if any, else unknown if any, else pass."""
+    hit, unknown, passed = int(Verdict.HIT), int(Verdict.UNKNOWN), int(Verdict.PASS)
+    # Worse verdicts take larger ranks, so that a maximum is the reduction. A check is in
+    # force or not for all lines of a stay alike, since the date is the stay's.
+    ranks = {passed: 0, int(Verdict.OUT_OF_FORCE): 1, unknown: 2, hit: 3}
+    lines = pl.concat([table.select("stay_id", HAS_ROW), judged], how="horizontal")
+    columns = []
+    for check in checks:
+        verdict = pl.col(check.rule.id)
+        # A stay without lines has no subject that could hit; only its head may clear it.
+        lone = pl.lit(passed if empty_is_pass else unknown, dtype=pl.Int8)
+        settled = verdict.is_in([passed, int(Verdict.OUT_OF_FORCE)])
+        columns.append(
+            pl.when(pl.col(HAS_ROW) | settled)
+            .then(verdict)
+            .otherwise(lone)
+            .replace_strict(ranks, return_dtype=pl.Int8)
+            .alias(check.rule.id)
+        )
+    back = {rank: verdict for verdict, rank in ranks.items()}
+    return (
+        lines.lazy()
+        .select("stay_id", *columns)
+        .group_by("stay_id")
+        .agg(pl.col(c.rule.id).max().replace_strict(back, return_dtype=pl.Int8) for c in checks)
+        .collect()
+    )
+
+
+def _hits(check: Compiled, table: pl.DataFrame, verdicts: pl.Series) -> pl.DataFrame:
+    rows = table.filter((verdicts == int(Verdict.HIT)) & table[HAS_ROW])
+    if not rows.height:
+        return _no_hits()
+    rule = check.rule
+    rows = rows.with_columns(e.alias(n) for n, e in check.bound.items())
+    limits = [
+        pl.struct(pl.col(column).alias("value"), pl.lit(rule.params[name].unit).alias("unit")).alias(name)
+        for name, column in check.columns().items()
+    ]
+    values = [pl.col(name) for name in check.shown]
+    return rows.select(
+        "stay_id",
+        pl.lit(rule.id).alias("rule_id"),
+        pl.lit(rule.sha256).alias("rule_sha256"),
+        pl.lit(rule.unit).alias("unit"),
+        pl.col(SUBJECT).alias("subject_id"),
+        pl.lit(str(rule.severity)).alias("severity"),
+        pl.lit(rule.cause).alias("cause"),
+        check.exposure.alias("exposure_fen"),
+        _json(limits).alias("thresholds"),
+        _json(values).alias("facts"),
+        check.finding_zh.alias("finding_zh"),
+        check.finding_en.alias("finding_en"),
+    )
+
+
+def _json(fields: list[pl.Expr]) -> pl.Expr:
+    if not fields:
+        return pl.lit("{}")
+    return pl.struct(fields).struct.json_encode()
+
+
+def _no_hits() -> pl.DataFrame:
+    types = {"exposure_fen": pl.Int64()}
+    return pl.DataFrame(schema={name: types.get(name, pl.String()) for name in HIT_COLUMNS})
+
+

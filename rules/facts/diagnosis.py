@@ -1,0 +1,127 @@
+"""Facts of diagnoses: the principal one, symptoms, external causes, repetitions."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+from domain.claim import DIAGNOSES
+from rules.facts import reference
+from rules.facts.fact import Fact, Kind, declare, from_fields
+from rules.facts.source import Source
+
+FLAG, INTEGER, TEXT = Kind.FLAG, Kind.INTEGER, Kind.TEXT
+_NONE: Final = "the claim has no diagnosis"
+
+# fmt: off
+OF_STAY: Final = declare("stay", "diagnoses", (
+    ("diagnosis_count", INTEGER, "诊断条数", "number of diagnoses", "Diagnoses on the list.", _NONE),
+    ("principal_diagnosis_code", TEXT, "主要诊断编码", "principal diagnosis", "Code of the first diagnosis.", _NONE),
+    ("principal_present_on_admission", TEXT, "主要诊断入院病情", "present on admission of the principal diagnosis",
+     "1 yes, 2 undetermined, 3 unknown, 4 no.", "the claim does not state it"),
+    ("principal_is_external_cause", FLAG, "主要诊断为外因编码", "principal diagnosis is an external cause",
+     "The first code names what caused an injury (ICD-10 V to Y, ICD-9 E).", _NONE),
+    ("principal_is_symptom", FLAG, "主要诊断为症状体征", "principal diagnosis is a symptom",
+     "The first code lies in the chapter of symptoms and signs.", _NONE),
+    ("principal_is_treatment_cycle", FLAG, "主要诊断为周期性治疗", "principal diagnosis is a treatment cycle",
+     "The first code is a session of chemotherapy, radiotherapy or dialysis.", _NONE),
+    ("has_definite_secondary_diagnosis", FLAG, "存在明确的其他诊断", "has a definite secondary diagnosis",
+     "A further code that is neither symptom, status nor external cause, and was not acquired in hospital.",
+     "such a code exists but whether it was present on admission is not stated"),
+))
+OWN: Final = declare("diagnosis", "diagnoses", (
+    ("same_code_before", INTEGER, "此前相同诊断数", "earlier entries of the same code",
+     "Entries of the list before this one with the same code.", None),
+))
+LINES: Final[tuple[Fact, ...]] = (
+    *from_fields(DIAGNOSES, "diagnosis", {
+        "ordinal": "diagnosis_ordinal", "code": "diagnosis_code", "name": "diagnosis_name",
+        "present_on_admission": "present_on_admission",
+    }),
+    *OWN,
+)
+# fmt: on
+
+
+def of_stay(source: Source) -> pl.LazyFrame:
+    """The facts ``OF_STAY``; a claim without diagnoses is left out."""
+    rows = _coded(source)
+    first = pl.col("ordinal") == 1
+    definite = (
+        ~first
+        & ~pl.col("symptom")
+        & ~pl.col("status")
+        & ~pl.col("external_cause")
+        & pl.col("present_on_admission").is_in(["1", "2", "3"])
+    )
+    heads = rows.filter(first).select(
+        "stay_id",
+        pl.col("code").alias("principal_diagnosis_code"),
+        pl.col("present_on_admission").alias("principal_present_on_admission"),
+        pl.col("external_cause").alias("principal_is_external_cause"),
+        pl.col("symptom").alias("principal_is_symptom"),
+        pl.col("treatment_cycle").alias("principal_is_treatment_cycle"),
+    )
+    counts = rows.group_by("stay_id").agg(
+        pl.len().alias("diagnosis_count"),
+        definite.any(ignore_nulls=False).alias("has_definite_secondary_diagnosis"),
+    )
+    return counts.join(heads.unique("stay_id"), on="stay_id", how="left")
+
+
+def lines(source: Source) -> pl.LazyFrame:
+    """The facts ``LINES``, one row a diagnosis."""
+    code = normal("code")
+    return (
+        source.table("diagnoses")
+        .lazy()
+        .sort("stay_id", "ordinal")
+        .select(
+            "stay_id",
+            pl.concat_str(pl.lit("dx-"), pl.col("ordinal")).alias(":subject_id"),
+            pl.col("ordinal").alias("diagnosis_ordinal"),
+            pl.col("code").alias("diagnosis_code"),
+            pl.col("name").alias("diagnosis_name"),
+            "present_on_admission",
+            (code.cum_count().over("stay_id", code) - 1).alias("same_code_before"),
+        )
+    )
+
+
+def normal(column: str) -> pl.Expr:
+    """A code as compared: upper case, without dots and blanks around it."""
+    return (
+        pl.col(column).str.strip_chars().str.to_uppercase().str.replace_all(".", "", literal=True)
+    )
+
+
+def is_any(meaning: str, code: pl.Expr) -> pl.Expr:
+    """Whether a normalised code has the meaning in its own system (``diagnosis_system``)."""
+    found = pl.lit(value=False)
+    by_system: dict[str, list[str]] = {}
+    for system, prefix in reference.diagnosis_prefixes(meaning):
+        by_system.setdefault(system, []).append(prefix)
+    for system, prefixes in by_system.items():
+        starts = pl.lit(value=False)
+        for prefix in prefixes:
+            starts |= code.str.starts_with(prefix)
+        found |= (pl.col("diagnosis_system") == system) & starts
+    return found
+
+
+def _coded(source: Source) -> pl.LazyFrame:
+    code = normal("code")
+    return (
+        source.table("diagnoses")
+        .lazy()
+        .join(
+            source.table("stays").lazy().select("stay_id", "diagnosis_system"),
+            on="stay_id",
+            how="inner",
+        )
+        .with_columns(
+            is_any(meaning, code).alias(meaning)
+            for meaning in ("external_cause", "symptom", "status", "treatment_cycle")
+        )
+    )

@@ -1,0 +1,131 @@
+"""Facts of the head of a claim, and of its price."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+from domain.claim import STAYS
+from domain.schema import Kind as FieldKind
+from rules.facts import reference
+from rules.facts.fact import Fact, Kind, declare, from_fields
+from rules.facts.source import Source
+
+FLAG, INTEGER, MONEY, TEXT = Kind.FLAG, Kind.INTEGER, Kind.MONEY, Kind.TEXT
+
+DIRECT: Final = {
+    f.name: f.name for f in STAYS.columns if f.privacy is None and f.name != "stay_id"
+}
+"""The columns that are facts as they stand: all but the key and personal data."""
+
+# fmt: off
+DERIVED: Final = declare("stay", "stays", (
+    ("stay_days", INTEGER, "住院天数(按日期)", "days of stay by date",
+     "Discharge date minus admission date; 0 for a stay within one day.", "the patient is still in hospital"),
+    ("stay_minutes", INTEGER, "住院时长", "minutes of stay",
+     "Discharge minus admission to the minute if both times are known, else whole days.", "the patient is still in hospital"),
+    ("age_at_admission_years", INTEGER, "入院年龄(按出生日期)", "age at admission by birth date",
+     "Whole years from birth to admission; negative if born later.", "the birth date is not stated"),
+    ("days_from_admission_to_filing", INTEGER, "入院至申报天数", "days from admission to filing",
+     "Date of filing (UTC) minus admission date.", "the time of filing is not stated"),
+    ("minutes_from_death_to_discharge", INTEGER, "死亡至出院时长", "minutes from death to discharge",
+     "Discharge minus death to the minute if both times are known, else whole days.", "death or discharge is not stated"),
+    ("stated_day_surgery", FLAG, "标明日间手术", "stated to be day surgery",
+     "The list says day surgery; false where it says nothing.", None),
+    ("stated_transfer_out", FLAG, "标明转院", "stated to be transferred out",
+     "The way of discharge is a transfer (2, 3); false where it is not stated.", None),
+    ("stated_death_in_stay", FLAG, "标明住院期间死亡", "stated to have died in the stay",
+     "The way of discharge is death, or the death date lies in the stay; false where nothing says so.", None),
+    ("empty_required_fields", INTEGER, "缺失必填项数", "empty required fields",
+     "Number of fields of reference/required_fields.csv for the claim type that are empty or blank.", None),
+    ("empty_required_field_names", TEXT, "缺失必填项", "names of the empty required fields",
+     "Their names, joined by a comma; empty text if none.", None),
+), measures={
+    "stay_days": "day", "stay_minutes": "minute", "age_at_admission_years": "year",
+    "days_from_admission_to_filing": "day", "minutes_from_death_to_discharge": "minute",
+})
+HEAD: Final[tuple[Fact, ...]] = (*from_fields(STAYS, "stay", DIRECT), *DERIVED)
+
+PAYMENT: Final = declare("stay", "drg.price", (
+    ("group_code", TEXT, "病组", "group", "Group that the stay was priced in.", "the group is not known"),
+    ("group_weight", Kind.DECIMAL, "病组权重", "weight of the group", "Weight of the group.", "the group has no weight"),
+    ("payment_standard_fen", MONEY, "病组支付标准", "payment standard of the group",
+     "What the group pays here and then.", "the group has no price"),
+    ("mean_stay_days", Kind.NUMBER, "病组平均住院日", "mean days of stay of the group",
+     "Mean length of stay of the group.", "the pack does not give it"),
+), measures={"mean_stay_days": "day"})
+# fmt: on
+
+
+def head(source: Source) -> pl.LazyFrame:
+    """The facts ``HEAD``."""
+    stays = source.table("stays").lazy()
+    days = (pl.col("discharge_date") - pl.col("admission_date")).dt.total_days()
+    to_death = (pl.col("discharge_date") - pl.col("death_date")).dt.total_days()
+    died = (pl.col("death_date") >= pl.col("admission_date")) & (
+        pl.col("death_date") <= pl.col("discharge_date")
+    )
+    way = pl.col("discharge_way")
+    principal = (
+        source.table("diagnoses")
+        .lazy()
+        .filter(pl.col("ordinal") == 1)
+        .select("stay_id", pl.col("code").alias("principal_diagnosis_code"))
+        .unique("stay_id")
+    )
+    return (
+        stays.join(principal, on="stay_id", how="left", maintain_order="left")
+        .with_columns(
+            stay_days=days,
+            stay_minutes=pl.coalesce(
+                (pl.col("discharge_time") - pl.col("admission_time")).dt.total_minutes(),
+                days * 1440,
+            ),
+            age_at_admission_years=_years("birth_date", "admission_date"),
+            days_from_admission_to_filing=(
+                pl.col("filed_time").dt.date() - pl.col("admission_date")
+            ).dt.total_days(),
+            minutes_from_death_to_discharge=pl.coalesce(
+                (pl.col("discharge_time") - pl.col("death_time")).dt.total_minutes(),
+                to_death * 1440,
+            ),
+            stated_day_surgery=(pl.col("inpatient_type") == "2").fill_null(value=False),
+            stated_transfer_out=way.is_in(["2", "3"]).fill_null(value=False),
+            stated_death_in_stay=((way == "5").fill_null(value=False))
+            | died.fill_null(value=False),
+        )
+        .with_columns(_empty_required())
+        .with_columns(
+            empty_required_fields=pl.col(":empty").list.len(),
+            empty_required_field_names=pl.col(":empty").list.join(","),
+        )
+    )
+
+
+def payment(source: Source) -> pl.LazyFrame:
+    """The facts ``PAYMENT``; all null without prices."""
+    if source.priced is None:
+        none = [pl.lit(None, dtype=f.kind.dtype).alias(f.name) for f in PAYMENT]
+        return source.table("stays").lazy().select("stay_id", *none)
+    return source.priced.lazy().select("stay_id", *[f.name for f in PAYMENT])
+
+
+def _years(born: str, then: str) -> pl.Expr:
+    birthday_passed = (pl.col(born).dt.month() < pl.col(then).dt.month()) | (
+        (pl.col(born).dt.month() == pl.col(then).dt.month())
+        & (pl.col(born).dt.day() <= pl.col(then).dt.day())
+    )
+    return pl.col(then).dt.year() - pl.col(born).dt.year() - (~birthday_passed).cast(pl.Int32)
+
+
+def _empty_required() -> pl.Expr:
+    kinds = {f.name: f.kind for f in STAYS.columns} | {"principal_diagnosis_code": FieldKind.CODE}
+    named = []
+    for claim_type, name in reference.required_fields():
+        empty = pl.col(name).is_null()
+        if kinds[name] in (FieldKind.TEXT, FieldKind.CODE):
+            empty |= pl.col(name).str.strip_chars() == ""
+        missing = empty.fill_null(value=True) & (pl.col("claim_type") == claim_type)
+        named.append(pl.when(missing).then(pl.lit(name)))
+    return pl.concat_list(named).list.drop_nulls().alias(":empty")

@@ -1,0 +1,132 @@
+"""The facts table of a unit: one row a stay or line, only the facts asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+
+from rules.facts import charge, diagnosis, lookback, order, procedure, stay
+from rules.facts.fact import Fact, facts_of
+from rules.facts.source import Source
+
+SUBJECT: Final = ":subject_id"
+SERVICE_DATE: Final = ":service_date"
+REGION: Final = ":region_code"
+CURRENCY: Final = ":currency"
+HAS_ROW: Final = ":has_row"
+"""False on the row that stands for a stay without any line of the unit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Builder:
+    """A function that computes a group of facts together.
+
+    A stay's builder returns ``stay_id`` and facts; a stay that it leaves out has nulls.
+    A line's builder returns also the subject's identifier as ``:subject_id``.
+    """
+
+    unit: str
+    facts: tuple[Fact, ...]
+    run: Callable[[Source], pl.LazyFrame]
+
+
+BUILDERS: Final = (
+    Builder("stay", stay.HEAD, stay.head),
+    Builder("stay", stay.PAYMENT, stay.payment),
+    Builder("stay", diagnosis.OF_STAY, diagnosis.of_stay),
+    Builder("stay", procedure.OF_STAY, procedure.of_stay),
+    Builder("stay", charge.OF_STAY, charge.of_stay),
+    Builder("stay", charge.NURSING, charge.nursing),
+    Builder("stay", charge.ACTIVITY, charge.activity),
+    Builder("stay", order.OF_STAY, order.of_stay),
+    Builder("stay", lookback.PRIOR, lookback.prior),
+    Builder("stay", lookback.DISEASE, lookback.disease),
+    Builder("stay", lookback.REPEAT, lookback.repeat),
+    Builder("stay", lookback.IDENTITY, lookback.identity),
+    Builder("stay", lookback.OUTPATIENT, lookback.outpatient),
+    Builder("stay", lookback.VECTOR, lookback.vector),
+    Builder("diagnosis", diagnosis.LINES, diagnosis.lines),
+    Builder("procedure", procedure.LINES, procedure.lines),
+    Builder("charge", charge.LINES, charge.lines),
+    Builder("order", order.LINES, order.lines),
+)
+"""Every builder; together they declare every fact."""
+
+
+def build(source: Source, wanted: dict[str, Collection[str]]) -> dict[str, pl.DataFrame]:
+    """The facts tables of the units asked for, with their identifying columns.
+
+    Each has ``stay_id``, ``:subject_id``, ``:service_date`` (discharge date, else
+    admission date), ``:region_code``, ``:currency``, ``:has_row`` and the facts wanted.
+    A stay without lines has one row with ``:has_row`` false, so that what its head
+    already decides is decided.
+    """
+    needed = {
+        fact
+        for unit, names in wanted.items()
+        for fact in names
+        if facts_of(unit)[fact].unit == "stay"
+    }
+    stays = _stays(source, needed).collect()
+    tables: dict[str, pl.DataFrame] = {}
+    for unit, names in wanted.items():
+        mine = sorted(set(names) & needed)
+        head = stays.select("stay_id", SERVICE_DATE, REGION, CURRENCY, *mine)
+        if unit == "stay":
+            tables[unit] = head.with_columns(
+                pl.col("stay_id").alias(SUBJECT), pl.lit(value=True).alias(HAS_ROW)
+            )
+            continue
+        own = sorted(set(names) - needed)
+        lines = _lines(source, unit, own)
+        tables[unit] = (
+            head.lazy()
+            .join(
+                lines.with_columns(pl.lit(value=True).alias(HAS_ROW)),
+                on="stay_id",
+                how="left",
+                maintain_order="left_right",
+            )
+            .with_columns(
+                pl.col(HAS_ROW).fill_null(value=False), pl.col(SUBJECT).fill_null("")
+            )
+            .collect()
+        )
+    return tables
+
+
+def _stays(source: Source, names: Collection[str]) -> pl.LazyFrame:
+    base = source.table("stays").lazy()
+    found = base.select(
+        "stay_id",
+        pl.coalesce("discharge_date", "admission_date").alias(SERVICE_DATE),
+        pl.col("region_code").alias(REGION),
+        pl.col("currency").alias(CURRENCY),
+    )
+    for builder in BUILDERS:
+        mine = [f for f in builder.facts if builder.unit == "stay" and f.name in names]
+        if mine:
+            found = found.join(
+                builder.run(source).select("stay_id", *[_cast(f) for f in mine]),
+                on="stay_id",
+                how="left",
+                maintain_order="left",
+            )
+    return found.with_columns(
+        pl.col(f.name).fill_null(value=False)
+        for f in facts_of("stay").values()
+        if f.name in names and f.null_when is None and f.kind.value == "flag"
+    )
+
+
+def _lines(source: Source, unit: str, names: Collection[str]) -> pl.LazyFrame:
+    (builder,) = [b for b in BUILDERS if b.unit == unit]
+    facts = [f for f in builder.facts if f.name in names]
+    return builder.run(source).select("stay_id", SUBJECT, *[_cast(f) for f in facts])
+
+
+def _cast(fact: Fact) -> pl.Expr:
+    return pl.col(fact.name).cast(fact.kind.dtype)

@@ -1,0 +1,108 @@
+"""A set of checks ready to judge, with the digest that says exactly which."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from rules import loader
+from rules.compiled import Compiled, compile_rule
+from rules.document import read
+from rules.facts import reference
+from rules.problem import Problem, RuleError, show_path
+from rules.rule import Rule, Status
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """Checks with everything compiled once. ``ids`` are those of the active ones, in order.
+
+    ``sha256`` covers every rule file, overlay value and reference table: the same
+    digest means the same judgement of the same claims.
+    """
+
+    ids: tuple[str, ...]
+    sha256: str
+    rules: tuple[Rule, ...]
+    compiled: tuple[Compiled, ...]
+
+    def __getitem__(self, rule_id: str) -> Rule:
+        """The rule of that id; KeyError if there is none."""
+        for rule in self.rules:
+            if rule.id == rule_id:
+                return rule
+        raise KeyError(rule_id)
+
+    def only(self, *rule_ids: str) -> RuleSet:
+        """A set that judges just these, whatever their status; KeyError for an unknown id."""
+        rules = tuple(self[rule_id] for rule_id in rule_ids)
+        made = [c for c in (compile_rule(r) for r in rules) if isinstance(c, Compiled)]
+        return RuleSet(tuple(r.id for r in rules), self.sha256, rules, tuple(made))
+
+
+def load(folder: Path | None = None, *, parameters: Path | None = None) -> RuleSet:
+    """The checks of a folder (the shipped catalogue by default) with a site's overlay, if any.
+
+    Every ``*.yaml`` below the folder is one rule. ``parameters`` is a folder of overlay
+    files; the examples in ``rules/parameters`` are used only when named. RuleError lists
+    every problem of every file.
+    """
+    root = loader.CATALOG if folder is None else folder
+    problems: list[Problem] = []
+    found: list[Rule] = []
+    for path in rule_files(root):
+        try:
+            found.append(loader.read_rule(path))
+        except RuleError as error:
+            problems.extend(error.problems)
+    seen: dict[str, Rule] = {}
+    for rule in found:
+        if rule.id in seen:
+            other = show_path(seen[rule.id].path)
+            problems.append(
+                Problem(show_path(rule.path), 1, "RL006", f"{rule.id} also stands in {other}", "Give it a new number; ids are never reused.")
+            )
+        seen[rule.id] = rule
+    if problems:
+        raise RuleError(problems)
+    if parameters is not None:
+        found = loader.overlay(found, parameters)
+    found.sort(key=lambda r: r.id)
+    compiled: list[Compiled] = []
+    for rule in found:
+        made = compile_rule(rule, read(rule.path).lines)
+        if isinstance(made, Compiled):
+            if rule.status is Status.ACTIVE:
+                compiled.append(made)
+        else:
+            problems.extend(made)
+    if problems:
+        raise RuleError(problems)
+    return RuleSet(
+        ids=tuple(c.rule.id for c in compiled),
+        sha256=_digest(found),
+        rules=tuple(found),
+        compiled=tuple(compiled),
+    )
+
+
+def rule_files(folder: Path) -> list[Path]:
+    """The rule files below a folder, in order of their paths; a file stands for itself."""
+    if folder.is_file():
+        return [folder]
+    files = sorted(folder.rglob("*.yaml"))
+    if not files:
+        raise RuleError(
+            [Problem(show_path(folder), 1, "RL001", "has no rule file", "Check the path.")]
+        )
+    return files
+
+
+def _digest(rules: list[Rule]) -> str:
+    whole = hashlib.sha256()
+    for rule in rules:
+        whole.update(f"{rule.id} {rule.sha256}\n".encode())
+    for path in reference.sha_paths():
+        whole.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return whole.hexdigest()
