@@ -59,7 +59,5 @@ class Dice:
     def take(self, options: Sequence[T], count: int) -> list[T]:
         """``count`` different options in random order; all of them if there are fewer."""
         pool = list(options)
-        taken = []
-        for _ in range(min(count, len(pool))):
-            taken.append(pool.pop(int(self._next() * len(pool))))
-        return taken
+        wanted = range(min(count, len(pool)))
+        return [pool.pop(int(self._next() * len(pool))) for _ in wanted]

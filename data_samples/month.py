@@ -18,7 +18,7 @@ from data_samples.dice import Dice
 from data_samples.ledger import Record
 from data_samples.people import Patient, invent
 from data_samples.places import Provider
-from data_samples.stay import FULL, Detail, Plan
+from data_samples.plans import FULL, Detail, Plan, choose_secondary
 
 FIRST_DAY, LAST_DAY = date(2025, 3, 1), date(2025, 3, 31)
 """The days on which the month's stays are discharged."""
@@ -77,12 +77,12 @@ class Month:
             yield visit.write(
                 f"V{FIRST_DAY:%y%m}-{number + 1:06}",
                 template,
-                patient,
-                provider,
-                dice.choose(provider.physicians[template.department]),
-                day,
-                self.catalogue,
-                dice,
+                patient=patient,
+                provider=provider,
+                physician_id=dice.choose(provider.physicians[template.department]),
+                day=day,
+                catalogue=self.catalogue,
+                dice=dice,
             )
 
 
@@ -145,7 +145,7 @@ class _Planner:
             died=template.icu_days > 0 and dice.chance(0.15),
         )
         for attempt in range(1000):
-            secondary = stays.choose_secondary(
+            secondary = choose_secondary(
                 dice, self.catalogue, template, patient, admission, more=attempt // 20
             )
             made = replace(made, secondary=secondary)

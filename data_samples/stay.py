@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import date, timedelta
-
-from data_samples.catalogue import Catalogue, Comorbidity, Operation, Template, Use
+from data_samples.catalogue import Catalogue, Operation, Use
 from data_samples.dice import Dice
 from data_samples.ledger import DAY, Ledger, Line, Record
 from data_samples.people import Patient
 from data_samples.places import REGION, Provider
+from data_samples.plans import Plan
 from data_samples.prices import Prices
 
 ZONE = "Asia/Shanghai"
@@ -20,92 +18,6 @@ _BEDS = {"1": "S-0101001", "2": "S-0101001", "3": "S-0101002"}
 _NURSING = {0: "S-0108001", 1: "S-0108002", 2: "S-0108003", 3: "S-0108004"}
 _ICU_BED, _NEWBORN_BED, _AIR = "S-0101004", "S-0101006", "S-1401002"
 _CHEAP = ("S-0105002", SYRINGE, "S-0201015", "S-0105003", CANNULA)
-
-
-@dataclass(frozen=True, slots=True)
-class Detail:
-    """How much of a template is written: counts of items, and limits of charge lines."""
-
-    labs: int
-    exams: int
-    drugs: int
-    daily: int
-    fewest: int
-    most: int
-
-
-FULL = Detail(99, 99, 99, 99, 40, 150)
-"""The hospital month of the demo: 40 to 150 lines a stay."""
-SHORT = Detail(5, 2, 2, 1, 20, 36)
-"""The small committed month."""
-BRIEF = Detail(2, 1, 1, 0, 0, 0)
-"""The planted patterns: just what a doctor would miss if it were not there."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What decides a stay; ``pace`` is the wanted share of the payment standard.
-
-    ``admission_minute`` and ``discharge_minute`` count from midnight of their days.
-    """
-
-    stay_id: str
-    template: Template
-    provider: Provider
-    patient: Patient
-    physician_id: str
-    admission: date
-    nights: int
-    secondary: tuple[Comorbidity, ...]
-    admission_minute: int = 9 * 60 + 20
-    discharge_minute: int = 10 * 60 + 10
-    pace: float = 0.85
-    detail: Detail = FULL
-    died: bool = False
-
-    @property
-    def discharge(self) -> date:
-        """The calendar date of discharge."""
-        return self.admission + timedelta(days=self.nights)
-
-    @property
-    def vector(self) -> tuple[str, ...]:
-        """The codes of the claim regardless of order."""
-        codes = [self.template.code, *(c.code for c in self.secondary)]
-        return tuple(sorted(codes)) + tuple(o.code for o in self.template.operations)
-
-    def moved(self, admission: date) -> Plan:
-        """The same stay admitted on another day."""
-        return replace(self, admission=admission)
-
-
-def choose_secondary(
-    dice: Dice,
-    catalogue: Catalogue,
-    template: Template,
-    patient: Patient,
-    admission: date,
-    *,
-    more: int = 0,
-) -> tuple[Comorbidity, ...]:
-    """Two to seven secondary diagnoses that fit the patient and repeat no category.
-
-    ``more`` adds up to that many, for a month so large that the usual lists run out.
-    """
-    by_code = {c.code: c for c in template.secondary}
-    must = [by_code[dice.choose(template.first)]] if template.first else []
-    own = [c for c in template.secondary if c not in must and c.code not in template.first]
-    chosen = must + dice.take(own, dice.between(0, len(own) if template.own_only else 2))
-    if more or not template.own_only:
-        age = patient.age(admission)
-        taken = {template.code[:3], *(c.code[:3] for c in chosen)}
-        pool = [
-            c
-            for c in catalogue.comorbidities
-            if c.fits(age, patient.sex) and c.code[:3] not in taken
-        ]
-        chosen += dice.take(pool, dice.between(0 if template.own_only else 2, more + (0 if template.own_only else 5)))
-    return tuple(chosen)
 
 
 def write(plan: Plan, catalogue: Catalogue, prices: Prices, dice: Dice) -> Record:
@@ -193,7 +105,9 @@ class _Writer:
         for number, item in enumerate(template.exams[: self.plan.detail.exams]):
             # The second day at the latest, and one examination an hour.
             day = 0 if number == 0 or self.plan.nights < 2 else 1
-            at = day * DAY + (first + 70 if day == 0 else 8 * 60) + number * 55 + dice.between(0, 20)
+            at = (
+                day * DAY + (first + 70 if day == 0 else 8 * 60) + number * 55 + dice.between(0, 20)
+            )
             order_id = self.ledger.order(item, at - 45, at + 40, long_term=False, quantity=1)
             self.ledger.charge(item, at, order_id=order_id, delay=dice.between(30, 120))
 
@@ -402,12 +316,16 @@ class _Writer:
             "procedure_system": "ICD-9-CM-3-CN",
             "billed_group_code": template.group,
         }
-        return head | split_payment(sums, patient.insurance_type, plan.provider.level) | {
-            "settlement_start_date": plan.admission.isoformat(),
-            "settlement_end_date": plan.discharge.isoformat(),
-            "filed_time": self.ledger.stamp((plan.nights + 2) * DAY + 15 * 60 + plan.nights),
-            "invoice_number": f"SI{plan.stay_id}",
-        }
+        return (
+            head
+            | split_payment(sums, patient.insurance_type, plan.provider.level)
+            | {
+                "settlement_start_date": plan.admission.isoformat(),
+                "settlement_end_date": plan.discharge.isoformat(),
+                "filed_time": self.ledger.stamp((plan.nights + 2) * DAY + 15 * 60 + plan.nights),
+                "invoice_number": f"SI{plan.stay_id}",
+            }
+        )
 
 
 def identify(patient: Patient, provider: Provider, stay_id: str) -> Record:

@@ -17,6 +17,7 @@ REGISTRATION, CONSULTATION = "S-1301001", "S-0102005"
 def write(
     stay_id: str,
     template: VisitTemplate,
+    *,
     patient: Patient,
     provider: Provider,
     physician_id: str,

@@ -1,0 +1,85 @@
+"""``sentinel samples``: generate a hospital month, and keep the committed samples true."""
+
+from __future__ import annotations
+
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import data_samples
+from cli.output import bar, complain, finish
+from data_samples import production
+from data_samples.planting import SEED
+from domain.errors import SentinelError
+
+app = typer.Typer(
+    help="Invented claims: a hospital month of any size, planted patterns, broken input.",
+    no_args_is_help=True,
+)
+
+
+class Preset(StrEnum):
+    """Which month to generate."""
+
+    DEMO = "demo"
+    CLEAN = "clean"
+
+
+class Format(StrEnum):
+    """How claims are written."""
+
+    JSONL = "jsonl"
+    PARQUET = "parquet"
+
+
+@app.command()
+def generate(
+    out: Annotated[Path, typer.Option(help="Folder to write into; made if it is absent.")],
+    preset: Annotated[
+        Preset,
+        typer.Option(help="demo: with the fraud scheme and planted patterns; clean: without."),
+    ] = Preset.DEMO,
+    stays: Annotated[
+        int, typer.Option(min=1, help="Inpatient stays; outpatient visits are added.")
+    ] = production.DEFAULT_STAYS,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = SEED,
+    form: Annotated[Format, typer.Option("--format", help="Format of the claims.")] = Format.JSONL,
+) -> None:
+    """Write a month of invented claims with providers, physicians and labels."""
+    began = time.monotonic()
+    with bar("Generating claims") as meter:
+        made = data_samples.produce(
+            out, preset=preset.value, stays=stays, seed=seed, form=form.value, progress=meter
+        )
+    finish(
+        {
+            "out": str(out),
+            "stays": made.stays,
+            "visits": made.visits,
+            "planted": made.planted,
+            "charge_lines": made.charge_lines,
+            "fraudulent_providers": made.fraudulent_providers,
+            "files": [path.name for path in made.files],
+            "seconds": round(time.monotonic() - began, 2),
+        }
+    )
+
+
+@app.command()
+def check() -> None:
+    """Prove that every committed sample is the generator's output; status 1 names those that differ."""
+    try:
+        count = data_samples.check()
+    except SentinelError as error:
+        complain(error)
+        raise typer.Exit(1) from None
+    finish({"files": count, "stale": 0})
+
+
+@app.command()
+def write() -> None:
+    """Write the committed samples again."""
+    finish({"files": len(data_samples.write())})
