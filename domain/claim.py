@@ -251,7 +251,7 @@ CHARGES = Table(
         Field("reverses_line_id", T, "原费用流水号", "The line that this one takes back; only such a line may be negative.",
               cn="init_feedetl_sn", max_length=64),
         Field("order_id", T, "医嘱号", "Order that the charge carries out.",
-              cn="drord_no", fhir="Claim.item.detailSequence", max_length=64),
+              cn="drord_no", max_length=64),
         Field("item_code", C, "医疗目录编码", "National item code.",
               cn="med_list_codg", fhir="Claim.item.productOrService", required=True, max_length=50),
         Field("local_item_code", C, "院内项目编码", "The hospital's own item code.",
