@@ -6,8 +6,7 @@ hospitals of a ring at regular gaps, admitted in batches, under the same few phy
 with code vectors copied from a list, and reachable under one telephone number.
 
 So that this is not trivial to learn, only a part of a ring hospital's stays is
-fabricated, and some honest hospitals look alike in one respect: a single busy
-physician, a batch of admissions after a health check, or many true readmissions.
+fabricated, and honest hospitals look alike in one respect or another (``lookalikes``).
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from data_samples import lookalikes
 from data_samples.catalogue import Comorbidity, Template
 from data_samples.dice import Dice
 from data_samples.month import FIRST_DAY, Month, offered
@@ -28,7 +28,6 @@ RINGS, HOSPITALS_A_RING = 3, 4
 _KINDS = ("pneumonia", "copd", "cerebral-infarction", "hypertension", "diabetes", "lumbar-disc")
 _BATCHES = 3
 _FIRST_SMALL = 12
-_LOOK_ALIKES = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +69,7 @@ def apply(month: Month) -> tuple[Plan, ...]:
     plans = {plan.stay_id: plan for plan in month.plans}
     for ring in rings:
         plans |= _fabricate(month, ring)
-    innocent = [p for p in month.providers[_FIRST_SMALL // 2 :] if p.provider_id not in members]
-    for number, provider in enumerate(Dice(month.seed, "look-alikes").take(innocent, _LOOK_ALIKES)):
-        plans |= _resemble(month, provider, number)
+    plans |= lookalikes.apply(month, frozenset(members), plans)
     return tuple(plans[plan.stay_id] for plan in month.plans)
 
 
@@ -82,7 +79,7 @@ def _fabricate(month: Month, ring: Ring) -> dict[str, Plan]:
     slots: list[tuple[int, Plan]] = []
     for provider_id in ring.provider_ids:
         own = [p for p in month.plans if p.provider.provider_id == provider_id]
-        share = dice.share(0.2, 0.65)
+        share = dice.share(0.15, 0.55)
         for number, old in enumerate(dice.take(own, round(len(own) * share))):
             slots.append((number % _BATCHES, old))
     doctors = {
@@ -108,10 +105,10 @@ def _fabricate(month: Month, ring: Ring) -> dict[str, Plan]:
                 patient=patient,
                 physician_id=physician_id,
                 admission=day + timedelta(days=int(dice.chance(0.25))),
-                nights=dice.between(3, 5),
+                nights=dice.between(3, 6),
                 secondary=(
                     dice.choose(copies[template.key])
-                    if dice.chance(0.75)
+                    if dice.chance(0.55)
                     else choose_secondary(dice, month.catalogue, template, patient, day)
                 ),
                 pace=dice.share(0.70, 0.98),
@@ -158,33 +155,3 @@ def _copy_vectors(
         ]
         for key in _KINDS
     }
-
-
-def _resemble(month: Month, provider: Provider, number: int) -> dict[str, Plan]:
-    """Honest traits that look like the scheme, one a hospital."""
-    dice = Dice(month.seed, "resemble", number)
-    own = [p for p in month.plans if p.provider.provider_id == provider.provider_id]
-    chosen = dice.take(own, round(len(own) * dice.share(0.2, 0.5)))
-    made = {}
-    if number % 3 == 0:  # one physician sees most patients
-        for old in own:
-            busy = provider.physicians[old.template.department][0]
-            made[old.stay_id] = replace(old, physician_id=busy)
-    elif number % 3 == 1:  # a health check sends a batch
-        day = FIRST_DAY + timedelta(days=dice.between(2, 18))
-        for old in chosen:
-            made[old.stay_id] = old.moved(day + timedelta(days=int(dice.chance(0.3))))
-    else:  # patients who truly fall ill again
-        for before, old in zip(chosen, reversed(chosen), strict=True):
-            fits = before.patient.sex == (old.template.sex or before.patient.sex)
-            age = before.patient.age(old.admission)
-            later = before.discharge + timedelta(days=dice.between(4, 12))
-            if (
-                before.stay_id < old.stay_id
-                and fits
-                and old.template.ages[0] <= age <= old.template.ages[1]
-                and not before.died
-                and not old.template.newborn
-            ):
-                made[old.stay_id] = replace(old, patient=before.patient, admission=later)
-    return made
