@@ -105,7 +105,7 @@ def _fabricate(month: Month, ring: Ring) -> dict[str, Plan]:
                 patient=patient,
                 physician_id=physician_id,
                 admission=day + timedelta(days=int(dice.chance(0.25))),
-                nights=dice.between(3, 6),
+                nights=dice.between(3, 5),
                 secondary=(
                     dice.choose(copies[template.key])
                     if dice.chance(0.55)
