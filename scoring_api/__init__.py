@@ -1,1 +1,6 @@
-"""The scoring_api room of the house; see docs/architecture.md."""
+"""The HTTP service: assess claims, read alerts and checks, one page for people; see docs/api.md."""
+
+from scoring_api.application import build
+from scoring_api.server import ServiceError, run
+
+__all__ = ["ServiceError", "build", "run"]

@@ -1,0 +1,42 @@
+"""``sentinel serve``: the HTTP service with its page."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import scoring_api
+from cli.wiring import PSEUDONYM_KEY, wire
+
+
+def serve(
+    db: Annotated[
+        str,
+        typer.Option(metavar="URL", help="Database: sqlite:///file.db or postgresql+psycopg://…"),
+    ] = "sqlite:///sentinel.db",
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; there is no sign-in yet, so keep it local.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8000,
+    model: Annotated[Path | None, typer.Option(help="Folder of a trained model.")] = None,
+    rules: Annotated[Path | None, typer.Option(help="Folder of checks, instead of ours.")] = None,
+    parameters: Annotated[
+        Path | None, typer.Option(help="Folder of regional parameters to add.")
+    ] = None,
+    pack: Annotated[Path | None, typer.Option(help="Folder of weights and rates.")] = None,
+    key: Annotated[Path, typer.Option(help="Key file of the pseudonyms.")] = PSEUDONYM_KEY,
+) -> None:
+    """Serve the API and the page; print the address once it takes requests. Ctrl-C stops it."""
+    wired = wire(db=db, model=model, rules_dir=rules, parameters=parameters, pack=pack, key=key)
+    try:
+        scoring_api.run(wired.app, host, port, started=_announce)
+    finally:
+        wired.close()
+
+
+def _announce(address: str) -> None:
+    sys.stdout.write(f"{address}\n")
+    sys.stdout.flush()

@@ -1,0 +1,261 @@
+"""The shapes of the service's answers, as documented in its OpenAPI description."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+FEN = "In the hundredth of `currency` (fen for CNY, cents for USD)."
+VerdictWord = Literal["pass", "hit", "unknown", "out_of_force"]
+SeverityWord = Literal["info", "low", "medium", "high", "critical"]
+
+
+class Answer(BaseModel):
+    """Base of all answers: attributes are documented by their docstrings."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+
+class Bilingual(Answer):
+    """A text in Chinese and English."""
+
+    zh: str
+    en: str
+
+
+class Problem(Answer):
+    """An error as RFC 9457 describes it, with what to do about it."""
+
+    type: str = Field(examples=["urn:drg-sentinel:problem:not-found"])
+    """Stable name of the kind of error."""
+    title: str = Field(examples=["Not Found"])
+    """The kind of error in words."""
+    status: int = Field(examples=[404])
+    """The HTTP status."""
+    detail: str = Field(examples=["No alert has the id 0000."])
+    """What went wrong this time."""
+    instance: str = Field(examples=["/v1/alerts/0000"])
+    """The address asked."""
+    cure: str = Field(examples=["Take an id from GET /v1/alerts."])
+    """What to do about it."""
+
+
+class Reason(Answer):
+    """One of at most four reasons for a score."""
+
+    rank: int
+    code: str
+    name: Bilingual
+    value: float | None
+    unit: str | None
+    peer_median: float | None
+    peer_percentile: float | None
+    """Share of peers at or below the value, 0 to 100."""
+    shap: float
+    """Contribution to the score; may be negative."""
+
+
+class Contribution(Answer):
+    """What one feature adds to the score."""
+
+    feature: str
+    name: Bilingual
+    value: float | str | bool | None
+    shap: float
+
+
+class Score(Answer):
+    """A fraud probability and what it is made of: `base_value` plus every `shap` is `score`."""
+
+    score_id: str
+    level: str
+    subject_id: str
+    upto: date
+    """Only claims before this day were used."""
+    model_sha256: str
+    score: float
+    """Calibrated probability, 0 to 1."""
+    base_value: float
+    contributions: list[Contribution]
+    reasons: list[Reason]
+
+
+class Hit(Answer):
+    """One check that found something on one subject of the claim."""
+
+    rule_id: str
+    rule_sha256: str
+    name: Bilingual | None
+    """The check's name; null if this service does not hold the check any more."""
+    unit: str
+    """What the check judges: stay, diagnosis, procedure, charge, order."""
+    subject_id: str
+    severity: SeverityWord
+    cause: str
+    """Hits of one cause on one claim are one problem."""
+    exposure_fen: int | None
+    """Money at risk if the hit is true. In the hundredth of `currency`; null if not known."""
+    currency: str
+    thresholds: dict[str, Any]
+    """Parameters as bound: name -> {value, unit}."""
+    facts: dict[str, Any]
+    """Facts that the check read."""
+    finding: Bilingual
+    action: Bilingual | None
+    """What physician and coder can do."""
+
+
+class Check(Answer):
+    """One check's verdict on the claim."""
+
+    rule_id: str
+    name: Bilingual | None
+    verdict: VerdictWord
+
+
+class Decision(Answer):
+    """The judgement of one claim."""
+
+    stay_id: str
+    claim_version: int
+    decision_id: str
+    severity: SeverityWord | None
+    """The worst severity among the hits; null without a hit."""
+    exposure_fen: int
+    """Money at risk in the hundredth of `currency`."""
+    currency: str
+    verdicts: dict[str, Literal["P", "H", "U", "O"]]
+    """Rule id -> P (pass), H (hit), U (unknown: data is missing) or O (out of force)."""
+    hits: list[Hit]
+    score: float | None
+    score_absent: str | None
+    """Why there is no score."""
+    reasons: list[Reason]
+    alert_id: str | None
+    """The alert that this decision raised, if it did."""
+
+
+class RefusalReason(Answer):
+    """One reason why a claim was refused."""
+
+    field: str
+    value: str
+    """The offending value, cut; `<personal>` where it is personal data."""
+    rule: str
+    cure: str
+
+
+class RefusedClaim(Answer):
+    """A claim that was set aside."""
+
+    index: int
+    """Place in the request, from 0."""
+    reasons: list[RefusalReason]
+
+
+class Assessed(Answer):
+    """The outcome of one request: `accepted` + `set_aside` is `read`."""
+
+    read: int
+    accepted: int
+    set_aside: int
+    decisions: list[Decision]
+    refused: list[RefusedClaim]
+
+
+class Alert(Answer):
+    """A decision that a person should look at."""
+
+    alert_id: str
+    decision_id: str
+    stay_id: str
+    provider_id: str
+    department: str | None
+    attending_physician_id: str | None
+    claim_type: str
+    admission_date: date
+    discharge_date: date | None
+    severity: SeverityWord
+    priority: float
+    """Order of work, higher first; docs/alerts.md says how it is made."""
+    exposure_fen: int
+    """Money at risk in the hundredth of `currency`."""
+    currency: str
+    score: float | None
+    rule_ids: list[str]
+    """Checks that hit, worst first."""
+    hit_count: int
+    title: Bilingual
+    status: str
+    created_at: datetime
+
+
+class AlertPage(Answer):
+    """One page of alerts."""
+
+    alerts: list[Alert]
+    total: int | None
+    """How many alerts the filter finds; given with the first page only."""
+    cursor: str | None
+    """Give it as `cursor` with the same filter to read on; null after the last page."""
+    next: str | None
+    """The address of the next page; null after the last one."""
+
+
+class Money(Answer):
+    """The money of the claim, all in the hundredth of `currency`."""
+
+    currency: str
+    exposure_fen: int
+    total_amount_fen: int | None
+    fund_payment_fen: int | None
+
+
+class AlertDetail(Alert):
+    """One alert with everything that explains it."""
+
+    money: Money
+    hits: list[Hit]
+    scored: Score | None
+    score_absent: str | None
+    """Why there is no score."""
+    checks: list[Check]
+    """Every check's verdict, in the order of the rule set."""
+    claim: dict[str, Any]
+    """The head of the claim as stored; personal fields are pseudonyms."""
+    input_sha256: str
+    rules_sha256: str
+    model_sha256: str | None
+    pack_sha256: str | None
+    decided_at: datetime
+
+
+class RuleList(Answer):
+    """The checks in use."""
+
+    rules: list[dict[str, Any]]
+    count: int
+
+
+class Health(Answer):
+    """The process lives."""
+
+    status: Literal["ok"]
+    version: str
+
+
+class Part(Answer):
+    """The state of one part of the service."""
+
+    ok: bool
+    detail: str
+
+
+class Readiness(Answer):
+    """Whether the service can work, part by part."""
+
+    status: Literal["ready", "not ready"]
+    version: str
+    parts: dict[str, Part]

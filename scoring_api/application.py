@@ -1,0 +1,75 @@
+"""The service as one FastAPI application, built from the pieces that it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import FastAPI
+
+from domain.service import Assess
+from scoring_api import answers, assessing, console, health, problems, reading
+from scoring_api.evidence import Checks
+from scoring_api.health import Ready
+from scoring_api.metrics import Metrics
+from scoring_api.watch import Watch
+from store import Store
+
+_DESCRIPTION = """
+Medical insurance claims go in, decisions with their reasons come out.
+
+Every amount is an integer in the hundredth of the currency beside it (fen, cents).
+Every error is a problem document (RFC 9457) that says what to do. A hit is a clue for
+a person, not a finding.
+"""
+
+
+def build(
+    *,
+    store: Store,
+    assess: Assess,
+    rules: Sequence[Mapping[str, Any]],
+    version: str,
+    ready: Ready,
+) -> FastAPI:
+    """The application; it serves until the store is closed, which its builder does.
+
+    ``rules`` are the checks as plain data in the order of the rule set (id, name and
+    action in zh and en, severity, family, ...). ``ready`` tells the state of further
+    parts by name: text for one that is well, or ``{"ok": bool, "detail": text}``.
+    """
+    checks, metrics = Checks(rules), Metrics(version)
+    app = FastAPI(
+        title="DRG Sentinel",
+        summary="DRG insurance-risk checks and graph fraud scoring over claims and orders",
+        description=_DESCRIPTION,
+        version=version,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        # The interactive documentation would load scripts from elsewhere; ours works offline.
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    problems.install(app)
+    app.include_router(assessing.route(assess, store, checks, metrics))
+    app.include_router(reading.route(store, checks))
+    app.include_router(health.route(store, checks, metrics, ready, version))
+    app.include_router(console.route(store, checks))
+    app.add_middleware(Watch, metrics=metrics)
+    _describe_problems(app)
+    return app
+
+
+def _describe_problems(app: FastAPI) -> None:
+    described = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = described()
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        schemas.setdefault(
+            "Problem",
+            answers.Problem.model_json_schema(ref_template="#/components/schemas/{model}"),
+        )
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]

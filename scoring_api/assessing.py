@@ -1,0 +1,184 @@
+"""POST /v1/claims:assess: a few claims judged while the caller waits."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import anyio
+import anyio.to_thread
+import msgspec
+from fastapi import APIRouter, Request
+
+from domain.claim import CHILDREN, STAYS
+from domain.service import Assess
+from scoring_api import evidence
+from scoring_api.answers import Assessed
+from scoring_api.evidence import Checks
+from scoring_api.metrics import Metrics
+from scoring_api.problems import ProblemError, document
+from store import Store
+
+MAX_BODY_BYTES: Final = 16 * 2**20
+"""500 claims of 100 charge lines are about 12 MiB."""
+
+MAX_CLAIMS: Final = 500
+"""What one request may ask for; larger files go through ``sentinel assess``."""
+
+_AT_ONCE: Final = 4
+"""Assessments side by side. They compete for the processors and for the one database writer;
+the others wait their turn here and leave the threads to those who read alerts."""
+
+
+class _Envelope(msgspec.Struct, forbid_unknown_fields=True):
+    claims: list[msgspec.Raw]
+
+
+_DECODER = msgspec.json.Decoder(_Envelope)
+
+EXAMPLE: Final[dict[str, Any]] = {
+    "claims": [
+        {
+            "stay_id": "H33010200012-2024-000001",
+            "claim_version": 1,
+            "claim_type": "inpatient",
+            "region_code": "330100",
+            "time_zone": "Asia/Shanghai",
+            "currency": "CNY",
+            "provider_id": "H33010200012",
+            "patient_id": "330102198001010001",
+            "sex": "1",
+            "birth_date": "1980-01-01",
+            "admission_date": "2024-03-01",
+            "discharge_date": "2024-03-05",
+            "diagnosis_system": "ICD-10-CN",
+            "procedure_system": "ICD-9-CM-3-CN",
+            "total_amount_fen": 850000,
+            "diagnoses": [{"ordinal": 1, "code": "J18.900", "present_on_admission": "1"}],
+            "charges": [
+                {
+                    "line_id": "1",
+                    "item_code": "110900001",
+                    "category": "01",
+                    "quantity": "4",
+                    "unit_price": "45.00",
+                    "amount_fen": 18000,
+                    "charge_date": "2024-03-01",
+                }
+            ],
+        }
+    ]
+}
+"""A request that the documentation shows; a test keeps it valid."""
+
+
+def route(assess: Assess, store: Store, checks: Checks, metrics: Metrics) -> APIRouter:
+    """The route, with what it works on."""
+    router = APIRouter()
+    limiter = anyio.CapacityLimiter(_AT_ONCE)
+
+    def work(records: list[bytes]) -> dict[str, Any]:
+        done = assess(records)
+        told = evidence.tell_assessment(done, checks, store)
+        metrics.count_claims(
+            accepted=len(done.claims),
+            refused=len(done.refused),
+            alerts=done.results.alerts["severity"].to_pylist(),
+        )
+        return told
+
+    @router.post(
+        "/v1/claims:assess",
+        response_model=Assessed,
+        responses=document(400, 413, 415, 422, 500, 503),
+        summary="Assess 1 to 500 claims now",
+        tags=["claims"],
+        openapi_extra={
+            "requestBody": {
+                "required": True,
+                "content": {
+                    "application/json": {
+                        "schema": {
+                            "type": "object",
+                            "required": ["claims"],
+                            "additionalProperties": False,
+                            "properties": {
+                                "claims": {
+                                    "type": "array",
+                                    "minItems": 1,
+                                    "maxItems": MAX_CLAIMS,
+                                    "items": STAYS.json_schema(CHILDREN),
+                                }
+                            },
+                        },
+                        "example": EXAMPLE,
+                    }
+                },
+            }
+        },
+    )
+    async def assess_claims(request: Request) -> Any:
+        """Judge canonical claims against every check, score them, and store the decisions.
+
+        Claims that cannot be accepted are set aside with all their reasons; the others are
+        judged. The same claim given again leaves one decision. Personal fields become
+        keyed pseudonyms before anything is stored.
+        """
+        told = await anyio.to_thread.run_sync(work, await _records(request), limiter=limiter)
+        if told["accepted"] == 0:
+            raise ProblemError(
+                422,
+                "all-refused",
+                f"None of the {told['read']} claims could be accepted.",
+                cure="Correct each claim as its reasons say; docs/fields.md describes every field.",
+                more={"refused": told["refused"], "read": told["read"]},
+            )
+        return told
+
+    return router
+
+
+async def _records(request: Request) -> list[bytes]:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise ProblemError(
+            415,
+            "content-type",
+            "The body is not declared as JSON.",
+            cure="Send Content-Type: application/json and a JSON body in UTF-8.",
+            headers={"Accept": "application/json"},
+        )
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise ProblemError(
+                413,
+                "body-too-large",
+                f"The body is larger than {MAX_BODY_BYTES // 2**20} MiB.",
+                cure="Send fewer claims at once, or assess the file with sentinel assess.",
+                headers={"Connection": "close"},
+            )
+    try:
+        claims = _DECODER.decode(body).claims
+    except msgspec.ValidationError as error:
+        raise ProblemError(
+            422,
+            "envelope",
+            f"The body is JSON but not a request: {error}.",
+            cure='Send {"claims": [claim, ...]} and nothing beside it.',
+        ) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ProblemError(
+            400,
+            "json",
+            "The body is not valid JSON in UTF-8.",
+            cure="Check that the body is complete and encoded in UTF-8.",
+        ) from error
+    if not 1 <= len(claims) <= MAX_CLAIMS:
+        raise ProblemError(
+            422,
+            "number-of-claims",
+            f"The request holds {len(claims)} claims.",
+            cure=f"Send 1 to {MAX_CLAIMS} claims in a request.",
+        )
+    return [bytes(claim) for claim in claims]

@@ -1,0 +1,146 @@
+"""The page for people: the list of alerts, and one alert with everything that explains it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import groupby
+from typing import Annotated, Any, Final
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Path, Request
+from pydantic import ValidationError
+from starlette.responses import FileResponse, Response
+
+from domain.results import Severity
+from scoring_api import cursors, evidence, pages, reading
+from scoring_api.evidence import Checks
+from scoring_api.listing import AlertQuery
+from scoring_api.pages import formats
+from scoring_api.pages.texts import TEXTS
+from scoring_api.problems import ProblemError
+from store import AlertSort, Store
+
+ALERTS_A_PAGE: Final = 25
+
+_ASSETS: Final = {"console.css": "text/css; charset=utf-8", "icon.svg": "image/svg+xml"}
+_FIELDS: Final = (
+    "min_severity", "rule", "provider", "min_amount", "currency", "text", "sort", "family",
+    "status", "department", "physician", "cursor",
+)  # fmt: skip
+
+
+def route(store: Store, checks: Checks) -> APIRouter:
+    """The pages, with what they read."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/")
+    def list_page(request: Request) -> Response:
+        given = {
+            name: value for name in _FIELDS if (value := request.query_params.get(name, "").strip())
+        }
+        words = TEXTS[pages.choose_language(request)]
+        context: dict[str, Any] = {
+            "given": given,
+            "checks": checks.listed,
+            "severities": [str(s) for s in reversed(Severity)],
+            "sorts": [str(s) for s in AlertSort],
+            "rows": [],
+            "total": 0,
+            "next": None,
+            "problem": None,
+            "filtered": bool(set(given) - {"sort", "cursor"}),
+        }
+        query, wrong = _read_query(given)
+        if query is None:
+            fields = words["comma"].join(words.get(name, name) for name in wrong)
+            context["problem"] = words["bad_filter"].format(fields=fields)
+            return pages.render(request, "list.html", context, 422)
+        wanted = query.wanted()
+        after = cursors.read(query.cursor, wanted, query.sort) if query.cursor else None
+        page = store.alerts(wanted, query.sort, after, query.limit)
+        context["rows"] = [evidence.tell_alert(row) for row in page.rows]
+        context["total"] = store.count_alerts(wanted)
+        if page.after is not None:
+            cursor = cursors.write(wanted, query.sort, page.after)
+            lang = pages.choose_language(request)
+            context["next"] = "/?" + urlencode({**given, "cursor": cursor, "lang": lang})
+        return pages.render(request, "list.html", context)
+
+    @router.get("/alerts/{alert_id}")
+    def alert_page(request: Request, alert_id: Annotated[str, Path(max_length=64)]) -> Response:
+        told = evidence.tell_record(reading.find(store, alert_id), checks)
+        lang = pages.choose_language(request)
+        bars = (
+            formats.draw_waterfall(told["scored"], lang, told["currency"], TEXTS[lang])
+            if told["scored"]
+            else []
+        )
+        context = {
+            "a": told,
+            "findings": _by_check(told["hits"], checks),
+            "bars": bars,
+            "families_judged": _by_family(told["checks"]),
+            "tally": Counter(check["verdict"] for check in told["checks"]),
+        }
+        return pages.render(request, "alert.html", context)
+
+    @router.get("/static/{name}")
+    def asset(name: str) -> Response:
+        if name not in _ASSETS:
+            raise ProblemError(
+                404, "not-found", "There is no such file.", cure="Open the list of alerts instead."
+            )
+        return FileResponse(
+            pages.HERE / name,
+            media_type=_ASSETS[name],
+            headers={"Cache-Control": "public, max-age=300"},
+        )
+
+    return router
+
+
+def _read_query(given: dict[str, str]) -> tuple[AlertQuery | None, list[str]]:
+    """The form as a query, or the names of the fields that cannot be read."""
+    values: dict[str, Any] = {**given, "limit": ALERTS_A_PAGE}
+    amount = values.pop("min_amount", None)
+    wrong = []
+    if amount is not None:
+        values["min_exposure_fen"] = formats.parse_amount(amount)
+        if values["min_exposure_fen"] is None:
+            wrong.append("min_amount")
+    try:
+        query = AlertQuery.model_validate(values)
+    except ValidationError as error:
+        wrong += [str(e["loc"][0]) for e in error.errors()]
+    return (None, sorted(set(wrong))) if wrong else (query, [])
+
+
+def _by_check(hits: list[dict[str, Any]], checks: Checks) -> list[dict[str, Any]]:
+    """Hits of one check together, worst check first, with what the check says about itself."""
+    grouped = []
+    for rule_id, found in groupby(hits, key=lambda h: h["rule_id"]):
+        of_check = list(found)
+        rule = checks.get(rule_id) or {}
+        grouped.append(
+            {
+                "rule_id": rule_id,
+                "name": of_check[0]["name"],
+                "severity": of_check[0]["severity"],
+                "action": of_check[0]["action"],
+                "why": rule.get("why"),
+                "basis": rule.get("basis") or [],
+                "false_positives": rule.get("false_positives") or [],
+                "sha256": of_check[0]["rule_sha256"],
+                "changed": bool(rule) and rule.get("sha256") != of_check[0]["rule_sha256"],
+                "hits": of_check,
+            }
+        )
+    return grouped
+
+
+def _by_family(judged: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
+    """The checks under their family, families in the order of the rule set."""
+    families: dict[str, list[dict[str, Any]]] = {}
+    for check in judged:
+        families.setdefault(check["rule_id"].partition("-")[0], []).append(check)
+    return list(families.items())

@@ -1,0 +1,150 @@
+"""From stored rows to answers: decisions, hits, scores and verdicts with the checks' texts."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from domain.results import Severity, Verdict
+from domain.service import Assessment, Refused
+from store import AlertRecord, Store
+
+Row = dict[str, Any]
+
+WORDS = {
+    Verdict.PASS: "pass",
+    Verdict.HIT: "hit",
+    Verdict.UNKNOWN: "unknown",
+    Verdict.OUT_OF_FORCE: "out_of_force",
+}
+"""Verdict -> its word in answers."""
+
+
+class Checks:
+    """The checks of this service by id, as plain data; the order is that of the rule set."""
+
+    def __init__(self, rules: Sequence[Mapping[str, Any]]) -> None:
+        self.listed = [dict(rule) for rule in rules]
+        self._by_id = {rule["id"]: rule for rule in self.listed}
+
+    def get(self, rule_id: str) -> Row | None:
+        """The check of that id; None if this service does not hold it."""
+        return self._by_id.get(rule_id)
+
+    def text(self, rule_id: str, name: str) -> Row | None:
+        """A bilingual text of a check, such as its name or action; None if there is none."""
+        found = self._by_id.get(rule_id, {}).get(name)
+        return found if isinstance(found, dict) else None
+
+
+def tell_alert(row: Row) -> Row:
+    """An alert row of the store as in answers."""
+    return {**row, "title": {"zh": row["title_zh"], "en": row["title_en"]}}
+
+
+def tell_hit(row: Row, checks: Checks, currency: str) -> Row:
+    """A hit row, whose thresholds and facts are objects, with its check's texts."""
+    return {
+        **row,
+        "currency": currency,
+        "finding": {"zh": row["finding_zh"], "en": row["finding_en"]},
+        "name": checks.text(row["rule_id"], "name"),
+        "action": checks.text(row["rule_id"], "action"),
+    }
+
+
+def tell_reason(row: Row) -> Row:
+    """A reason row as in answers."""
+    return {**row, "name": {"zh": row["name_zh"], "en": row["name_en"]}}
+
+
+def tell_record(record: AlertRecord, checks: Checks) -> Row:
+    """One alert with all its evidence."""
+    decision, currency = record.decision, record.decision["currency"]
+    scored = None
+    if record.score is not None:
+        scored = {
+            **record.score,
+            "contributions": [
+                {**c, "name": {"zh": c["name_zh"], "en": c["name_en"]}}
+                for c in record.score["contributions"]
+            ],
+            "reasons": [tell_reason(r) for r in record.reasons],
+        }
+    return {
+        **decision,
+        **tell_alert(record.alert),
+        "money": {
+            name: decision[name]
+            for name in ("currency", "exposure_fen", "total_amount_fen", "fund_payment_fen")
+        },
+        "hits": [tell_hit(hit, checks, currency) for hit in record.hits],
+        "scored": scored,
+        "checks": [
+            {"rule_id": i, "name": checks.text(i, "name"), "verdict": WORDS[verdict]}
+            for i, verdict in record.verdicts
+        ],
+        "claim": record.claim,
+    }
+
+
+def tell_assessment(done: Assessment, checks: Checks, store: Store) -> Row:
+    """The answer to POST /v1/claims:assess."""
+    results = done.results
+    hits = _group(results.hits.to_pylist(), "decision_id")
+    reasons = _group(results.reasons.to_pylist(), "score_id")
+    alerts = {row["decision_id"]: row["alert_id"] for row in results.alerts.to_pylist()}
+    decisions = []
+    for row in results.decisions.to_pylist():
+        ids = store.rule_ids(row["rules_sha256"]) or [rule["id"] for rule in checks.listed]
+        found = [
+            tell_hit(
+                {**h, "thresholds": json.loads(h["thresholds"]), "facts": json.loads(h["facts"])},
+                checks,
+                row["currency"],
+            )
+            for h in hits.get(row["decision_id"], ())
+        ]
+        found.sort(key=lambda h: (-Severity(h["severity"]).rank, h["rule_id"], h["subject_id"]))
+        decisions.append(
+            {
+                **row,
+                "verdicts": dict(zip(ids, row["verdicts"], strict=True)),
+                "hits": found,
+                "reasons": sorted(
+                    (tell_reason(r) for r in reasons.get(row["score_id"], ())),
+                    key=lambda r: r["rank"],
+                ),
+                "alert_id": alerts.get(row["decision_id"]),
+            }
+        )
+    return {
+        "read": len(done.claims) + len(done.refused),
+        "accepted": len(done.claims),
+        "set_aside": len(done.refused),
+        "decisions": decisions,
+        "refused": tell_refused(done.refused),
+    }
+
+
+def tell_refused(refused: Sequence[Refused]) -> list[Row]:
+    """What was refused and why."""
+    return [
+        {
+            "index": one.index,
+            "reasons": [
+                {"field": r.field, "value": r.value, "rule": r.rule, "cure": r.cure}
+                for r in one.reasons
+            ],
+        }
+        for one in refused
+    ]
+
+
+def _group(rows: Iterable[Row], key: str) -> dict[str | None, list[Row]]:
+    grouped: dict[str | None, list[Row]] = defaultdict(list)
+    for row in rows:
+        grouped[row[key]].append(row)
+    return grouped

@@ -1,0 +1,81 @@
+"""The pages for people: Jinja templates, texts in two languages, no script at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from scoring_api.pages import formats
+from scoring_api.pages.texts import FAMILIES, LANGUAGES, TEXTS
+
+HERE: Final = Path(__file__).parent
+
+_TEMPLATES: Final = Environment(
+    loader=FileSystemLoader(HERE),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_TEMPLATES.globals.update(
+    amount=formats.format_amount,
+    probability=formats.format_probability,
+    points=formats.format_points,
+    number=formats.format_number,
+    fact=formats.format_fact,
+    instant=formats.format_instant,
+    shorten=formats.shorten,
+    families=FAMILIES,
+)
+
+
+def choose_language(request: Request) -> str:
+    """``lang`` of the query, else the first of Accept-Language that we speak, else Chinese."""
+    asked = request.query_params.get("lang")
+    if asked in LANGUAGES:
+        return asked
+    ranked: list[tuple[float, int, str]] = []
+    for place, part in enumerate(request.headers.get("accept-language", "").split(",")):
+        tag, _, weight = part.partition(";q=")
+        try:
+            quality = float(weight or 1)
+        except ValueError:
+            continue
+        ranked.append((-quality, place, tag.strip().lower().partition("-")[0]))
+    return next((lang for _, _, lang in sorted(ranked) if lang in LANGUAGES), "zh")
+
+
+def render(
+    request: Request, name: str, context: Mapping[str, Any], status: int = 200
+) -> HTMLResponse:
+    """A page of the template in the caller's language."""
+    lang = choose_language(request)
+    other = "en" if lang == "zh" else "zh"
+    switched = request.url.include_query_params(lang=other)
+    page = _TEMPLATES.get_template(name).render(
+        {
+            "t": TEXTS[lang],
+            "lang": lang,
+            "other": other,
+            # Path and query only: what the caller wrote as host stays out of the page.
+            "switch": f"{switched.path}?{switched.query}",
+            "kept": f"lang={lang}",
+            **context,
+        }
+    )
+    return HTMLResponse(
+        page, status, headers={"Content-Language": TEXTS[lang]["lang"], "Vary": "Accept-Language"}
+    )
+
+
+def render_error(
+    request: Request, status: int, detail: str, cure: str, error_id: str | None = None
+) -> HTMLResponse:
+    """The page of an error: what happened and what to do."""
+    context = {"status": status, "detail": detail, "cure": cure, "error_id": error_id}
+    return render(request, "error.html", context, status)

@@ -1,0 +1,148 @@
+"""How amounts, numbers and verdicts look to a person; never through binary floats for money."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+_SIGNS: Final = {"CNY": "¥", "USD": "$"}
+_LARGEST_FEN: Final = 2**53
+
+PSEUDONYM_SHOWN: Final = 10
+"""Characters of a pseudonym on a page: enough to tell two patients of one list apart."""
+
+
+def format_amount(fen: int | None, currency: str) -> str:
+    """``¥1,234.56`` or ``$-1,234.56`` from hundredths; a dash if not known."""
+    if fen is None:
+        return "—"
+    minus, whole, cents = "-" if fen < 0 else "", abs(fen) // 100, abs(fen) % 100
+    sign = _SIGNS.get(currency, f"{currency} ")
+    return f"{sign}{minus}{whole:,}.{cents:02d}"
+
+
+def parse_amount(text: str) -> int | None:
+    """Hundredths from what a person types, such as ``1,234.5``; None if it is no amount."""
+    try:
+        amount = Decimal(text.strip().lstrip("¥￥$").replace(",", "").replace("，", "")) * 100
+    except InvalidOperation:
+        return None
+    if not amount.is_finite() or amount != amount.to_integral_value():
+        return None
+    return int(amount) if 0 <= amount <= _LARGEST_FEN else None
+
+
+def format_probability(value: float | None) -> str:
+    """``64.3%``; a dash if there is none."""
+    return "—" if value is None else f"{value * 100:.1f}%"
+
+
+def format_points(value: float) -> str:
+    """A contribution to a probability in percentage points with its sign, ``+21.00``."""
+    return f"{value * 100:+.2f}".replace("-", "−")
+
+
+def format_number(value: Any, unit: str | None, currency: str, words: Mapping[str, str]) -> str:
+    """A feature's value with its unit; shares as percentages, money in the claim's currency."""
+    if value is None:
+        return "—"
+    if isinstance(value, bool):
+        return words["yes" if value else "no"]
+    if isinstance(value, str):
+        return value
+    if unit == "share":
+        return f"{value * 100:.1f}%"
+    if unit in ("currency", "currency/day"):
+        day = f" / {words['unit.day']}" if unit.endswith("/day") else ""
+        return f"{format_amount(round(value * 100), currency)}{day}"
+    text = (
+        f"{value:,.0f}"
+        if float(value).is_integer()
+        else f"{value:,.4g}"
+        if abs(value) < 1000
+        else f"{value:,.1f}"
+    )
+    if unit in (None, "index", "as given"):
+        return text
+    named = " / ".join(words.get(f"unit.{part}", part) for part in unit.split("/"))
+    return f"{text} {named}"
+
+
+def format_fact(name: str, value: Any, currency: str, words: Mapping[str, str]) -> str:
+    """A fact or threshold as text; names that end in ``_fen`` are money."""
+    if value is None:
+        return words["missing"]
+    if isinstance(value, bool):
+        return words["yes" if value else "no"]
+    if isinstance(value, int) and name.endswith("_fen"):
+        return format_amount(value, currency)
+    if isinstance(value, list):
+        return words["comma"].join(format_fact(name, item, currency, words) for item in value)
+    if isinstance(value, float):
+        return f"{value:,.0f}" if value.is_integer() else f"{value:,.6g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def format_instant(value: datetime, zone: str) -> str:
+    """An instant in the claim's zone, to the minute, with the zone's offset."""
+    return value.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M UTC%z")
+
+
+def shorten(pseudonym: str | None) -> str:
+    """The beginning of a pseudonym."""
+    if not pseudonym:
+        return "—"
+    return pseudonym if len(pseudonym) <= PSEUDONYM_SHOWN else f"{pseudonym[:PSEUDONYM_SHOWN]}…"
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One step of a waterfall: from where to where it leads, in percent of the drawing's width."""
+
+    name: str
+    value: str
+    shap: float
+    left: float
+    width: float
+    kind: str
+    total: float
+
+
+BARS: Final = 9
+"""Features drawn one by one; the rest are drawn as one step, so that the bars still add up."""
+
+
+def draw_waterfall(
+    scored: Mapping[str, Any], lang: str, currency: str, words: Mapping[str, str]
+) -> list[Bar]:
+    """From the base value to the score: strongest features first, then all others as one step."""
+    ranked = sorted(scored["contributions"], key=lambda c: -abs(c["shap"]))
+    steps = [
+        (c["name"][lang], format_number(c["value"], c.get("unit"), currency, words), c["shap"])
+        for c in ranked[:BARS]
+    ]
+    others = ranked[BARS:]
+    if others:
+        steps.append((words["others"].format(n=len(others)), "", sum(c["shap"] for c in others)))
+    places = [scored["base_value"]]
+    for _, _, shap in steps:
+        places.append(places[-1] + shap)
+    low, high = min(*places, 0.0), max(*places)
+    scale = 100 / ((high - low) or 1.0)
+
+    def bar(step: tuple[str, str, float], start: float, end: float, kind: str) -> Bar:
+        left, right = sorted(((start - low) * scale, (end - low) * scale))
+        width = max(round(right - left, 3), 0.4)
+        return Bar(*step, left=round(left, 3), width=width, kind=kind, total=end)
+
+    bars = [bar((words["base"], "", places[0]), 0.0, places[0], "whole")]
+    bars += [
+        bar(step, places[i], places[i + 1], "up" if step[2] >= 0 else "down")
+        for i, step in enumerate(steps)
+    ]
+    bars.append(bar((words["score"], "", places[-1]), 0.0, places[-1], "whole"))
+    return bars

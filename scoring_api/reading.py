@@ -1,0 +1,113 @@
+"""GET /v1/alerts and GET /v1/rules: what was found, and the checks that found it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Path, Query
+
+from scoring_api import cursors, evidence
+from scoring_api.answers import AlertDetail, AlertPage, RuleList
+from scoring_api.evidence import Checks
+from scoring_api.listing import AlertQuery
+from scoring_api.problems import ProblemError, document
+from store import AlertRecord, Store
+
+Id = Annotated[str, Path(max_length=64, pattern=r"^[A-Za-z0-9-]+$")]
+
+
+def route(store: Store, checks: Checks) -> APIRouter:
+    """The routes, with what they read."""
+    router = APIRouter()
+
+    @router.get(
+        "/v1/alerts",
+        response_model=AlertPage,
+        responses=document(400, 422, 503),
+        summary="List alerts",
+        tags=["alerts"],
+    )
+    def list_alerts(query: Annotated[AlertQuery, Query()]) -> Any:
+        """Alerts by filter and order, a page at a time.
+
+        Pages start after a place and not at a number, so alerts that appear meanwhile
+        neither repeat nor hide any. Amounts of several currencies are compared by their
+        numbers: give `currency` where the store holds more than one.
+        """
+        wanted = query.wanted()
+        after = cursors.read(query.cursor, wanted, query.sort) if query.cursor else None
+        page = store.alerts(wanted, query.sort, after, query.limit)
+        cursor = cursors.write(wanted, query.sort, page.after) if page.after else None
+        return {
+            "alerts": [evidence.tell_alert(row) for row in page.rows],
+            "total": None if query.cursor else store.count_alerts(wanted),
+            "cursor": cursor,
+            "next": None if cursor is None else f"/v1/alerts?{_query_string(query, cursor)}",
+        }
+
+    @router.get(
+        "/v1/alerts/{alert_id}",
+        response_model=AlertDetail,
+        responses=document(404, 422, 503),
+        summary="Open an alert",
+        tags=["alerts"],
+    )
+    def open_alert(alert_id: Id) -> Any:
+        """One alert with its hits (thresholds, facts), score, reasons and every check's verdict."""
+        return evidence.tell_record(find(store, alert_id), checks)
+
+    @router.get(
+        "/v1/rules", response_model=RuleList, summary="List the checks", tags=["rules"],
+        responses=document(422),
+    )  # fmt: skip
+    def list_rules(
+        family: Annotated[str | None, Query(max_length=8, description="Such as ADM.")] = None,
+        severity: Annotated[str | None, Query(max_length=8, description="Such as high.")] = None,
+    ) -> Any:
+        """The checks in use, in the order of the rule set, with text, thresholds and basis."""
+        rules = [
+            rule
+            for rule in checks.listed
+            if family in (None, rule.get("family")) and severity in (None, rule.get("severity"))
+        ]
+        return {"rules": rules, "count": len(rules)}
+
+    @router.get(
+        "/v1/rules/{rule_id}",
+        response_model=dict[str, Any],
+        responses=document(404, 422),
+        summary="Read a check",
+        tags=["rules"],
+    )
+    def read_rule(rule_id: Id) -> Any:
+        """One check: text, predicate, thresholds, basis, known false positives."""
+        rule = checks.get(rule_id)
+        if rule is None:
+            raise ProblemError(
+                404,
+                "not-found",
+                f"No check has the id {rule_id}.",
+                cure="Take an id from GET /v1/rules.",
+            )
+        return rule
+
+    return router
+
+
+def find(store: Store, alert_id: str) -> AlertRecord:
+    """The alert of that id; a 404 problem if there is none."""
+    record = store.alert(alert_id)
+    if record is None:
+        raise ProblemError(
+            404,
+            "not-found",
+            f"No alert has the id {alert_id}.",
+            cure="Take an id from the list of alerts (GET /v1/alerts).",
+        )
+    return record
+
+
+def _query_string(query: AlertQuery, cursor: str) -> str:
+    given = query.model_dump(mode="json", exclude_defaults=True, exclude={"cursor"})
+    return urlencode({**given, "cursor": cursor}, doseq=True)

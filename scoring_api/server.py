@@ -1,0 +1,84 @@
+"""Running the application: one process, graceful stop."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from typing import Final
+
+import uvicorn
+from fastapi import FastAPI
+
+from domain.errors import SentinelError
+from scoring_api import logs
+
+GRACE_S: Final = 20
+"""How long a stop waits for requests under way: 500 claims take a few seconds."""
+
+
+class ServiceError(SentinelError):
+    """The service could not be started."""
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, started: Callable[[str], None], url: str) -> None:
+        super().__init__(config)
+        self._announce, self._url = started, url
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._announce(self._url)
+
+
+def run(
+    app: FastAPI,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    *,
+    started: Callable[[str], None] | None = None,
+) -> None:
+    """Serve until SIGINT or SIGTERM, then finish the requests under way and return.
+
+    ``started`` is told the address once it takes requests; port 0 takes a free one.
+    ServiceError if the address cannot be bound. There is no sign-in yet: an address
+    other than this machine's own needs a proxy in front that knows who may look.
+    """
+    logs.configure()
+    listener = _listen(host, port)
+    bound = listener.getsockname()
+    shown = f"[{bound[0]}]" if listener.family == socket.AF_INET6 else bound[0]
+    url = f"http://{shown}:{bound[1]}/"
+    config = uvicorn.Config(
+        app,
+        log_config=None,  # logs.configure has done it
+        access_log=False,  # scoring_api.watch logs requests, without their paths
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+
+    def announce(address: str) -> None:
+        logs.logger().info("started", address=address)
+        if started is not None:
+            started(address)
+
+    with listener:
+        _Server(config, announce, url).run(sockets=[listener])
+    logs.logger().info("stopped")
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, proto, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, proto)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except (OSError, OverflowError) as error:
+        raise ServiceError(
+            f"the service cannot listen: {getattr(error, 'strerror', None) or error}",
+            where=f"{host}:{port}",
+            cure="Another program may use the port: give another one with --port, or 0 for a free one.",
+        ) from error
+    return listener
