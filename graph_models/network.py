@@ -1,0 +1,148 @@
+"""The graph neural network: GraphSAGE over claims, people and codes, one output a provider."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+from torch_geometric.data import HeteroData
+from torch_geometric.nn import HeteroConv, SAGEConv
+
+from graph_models.graph import BUCKETS, RELATIONS
+
+HIDDEN: Final = 32
+"""Width of every layer. 64 and 16 did no better on the real claims (docs/models.md)."""
+CODE_WIDTH: Final = 16
+_NUMBERED = ("provider", "patient", "physician", "claim")
+
+
+class _SparseMean(torch.autograd.Function):
+    """Mean over neighbours as one sparse product, forward and backward.
+
+    Gather and scatter cost about eighty times as much on a CPU, and on a GPU their
+    atomic adds make two runs differ.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, matrix: Tensor, transposed: Tensor, x: Tensor) -> Tensor:
+        ctx.transposed = transposed
+        return matrix @ x
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[None, None, Tensor]:  # type: ignore[override]
+        return None, None, ctx.transposed @ gradient.contiguous()
+
+
+class Relation:
+    """One kind of edge, ready to average the source nodes of each target node."""
+
+    def __init__(self, edges: Tensor, sources: int, targets: int, device: torch.device) -> None:
+        """``edges`` is (2, n) of source and target numbers; targets without edges get 0."""
+        source, target = edges
+        degree = torch.bincount(target, minlength=targets).clamp(min=1)
+        weight = (1.0 / degree)[target].to(torch.float32)
+        self._matrix = _csr(target, source, weight, (targets, sources)).to(device)
+        self._transposed = _csr(source, target, weight, (sources, targets)).to(device)
+
+    def mean(self, x: Tensor) -> Tensor:
+        """(sources, width) -> (targets, width)."""
+        return _SparseMean.apply(self._matrix, self._transposed, x)  # type: ignore[no-untyped-call, no-any-return]
+
+
+def _csr(rows: Tensor, columns: Tensor, values: Tensor, size: tuple[int, int]) -> Tensor:
+    order = torch.argsort(rows * size[1] + columns)
+    starts = torch.zeros(size[0] + 1, dtype=torch.int64)
+    starts[1:] = torch.cumsum(torch.bincount(rows, minlength=size[0]), 0)
+    with warnings.catch_warnings():
+        # PyTorch calls its CSR layout beta; products with dense matrices are all we use.
+        warnings.simplefilter("ignore", UserWarning)
+        return torch.sparse_csr_tensor(
+            starts, columns[order], values[order], size, check_invariants=False
+        )
+
+
+class MeanSAGE(SAGEConv):  # type: ignore[misc]
+    """PyG's SAGEConv (mean aggregation) over a prepared ``Relation``."""
+
+    def forward(self, x: tuple[Tensor, Tensor], edge_index: Relation) -> Tensor:
+        """W1 mean(neighbours) + W2 own, as in Hamilton et al. (2017)."""
+        return self.lin_l(edge_index.mean(x[0])) + self.lin_r(x[1])  # type: ignore[no-any-return]
+
+
+Relations = dict[tuple[str, str, str], Relation]
+
+
+def prepare(data: HeteroData, device: torch.device) -> Relations:
+    """The edges of a graph in both directions, on the device."""
+    made: Relations = {}
+    for source, name, target in RELATIONS:
+        edges = data[source, name, target].edge_index
+        n, m = data[source].num_nodes, data[target].num_nodes
+        made[source, name, target] = Relation(edges, n, m, device)
+        if source not in ("diagnosis", "procedure"):
+            made[target, f"rev_{name}", source] = Relation(edges.flip(0), m, n, device)
+    return made
+
+
+class Network(nn.Module):
+    """Codes -> claims -> patients and physicians -> claims -> providers, ``hops`` times.
+
+    In each further hop the claims also hear their provider, so a provider learns of
+    providers that share its patients and physicians.
+    """
+
+    def __init__(self, widths: dict[str, int], *, hidden: int = HIDDEN, hops: int = 1) -> None:
+        """``widths`` is the number of columns of each numbered node kind."""
+        super().__init__()
+        self.encode = nn.ModuleDict({k: nn.Linear(widths[k], hidden) for k in _NUMBERED})
+        self.codes = nn.ModuleDict(
+            {k: nn.Embedding(BUCKETS, CODE_WIDTH) for k in ("diagnosis", "procedure")}
+        )
+        self.read = _convolve(("diagnosis", "is_on"), ("procedure", "is_on"), "claim", CODE_WIDTH, hidden)
+        self.hops = nn.ModuleList()
+        for hop in range(hops):
+            towards = [("patient", "has"), ("physician", "signs")]
+            towards += [("provider", "bills")] if hop else []
+            self.hops.append(
+                nn.ModuleDict(
+                    {
+                        "gather": HeteroConv(
+                            {
+                                ("claim", "rev_has", "patient"): MeanSAGE(hidden, hidden),
+                                ("claim", "rev_signs", "physician"): MeanSAGE(hidden, hidden),
+                            }
+                        ),
+                        "spread": _convolve(*towards, "claim", hidden, hidden),
+                        "judge": _convolve(("claim", "rev_bills"), "provider", hidden, hidden),
+                    }
+                )
+            )
+        self.drop = nn.Dropout(0.3)
+        self.out = nn.Sequential(
+            nn.Linear(2 * hidden, hidden), nn.ReLU(), nn.Dropout(0.3), nn.Linear(hidden, 1)
+        )
+
+    def forward(self, data: HeteroData, relations: Relations) -> Tensor:
+        """Log-odds of fraud of each provider node, shape (providers,)."""
+        x: dict[str, Tensor] = {k: torch.relu(self.encode[k](data[k].x)) for k in _NUMBERED}
+        x |= {k: table(data[k].bucket) for k, table in self.codes.items()}
+        own = x["provider"]
+        x["claim"] = self._step(self.read, x, relations)["claim"]
+        for hop in self.hops:
+            x |= self._step(hop["gather"], x, relations)  # type: ignore[index]
+            x |= self._step(hop["spread"], x, relations)  # type: ignore[index]
+            x |= self._step(hop["judge"], x, relations)  # type: ignore[index]
+        return self.out(torch.cat([own, x["provider"]], dim=1)).squeeze(1)  # type: ignore[no-any-return]
+
+    def _step(self, layer: nn.Module, x: dict[str, Tensor], relations: Relations) -> dict[str, Tensor]:
+        return {k: self.drop(torch.relu(v)) for k, v in layer(x, relations).items()}
+
+
+def _convolve(*parts: Any) -> HeteroConv:
+    *sources, target, width, hidden = parts
+    return HeteroConv(
+        {(kind, name, target): MeanSAGE((width, hidden), hidden) for kind, name in sources},
+        aggr="sum",
+    )

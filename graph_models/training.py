@@ -1,0 +1,179 @@
+"""Train the graph network, out of fold: nobody's own label shapes their own output."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch_geometric.data import HeteroData
+
+from graph_models.network import Network, Relations, prepare
+
+EPOCHS = 150
+PATIENCE = 20
+LEARNING_RATE = 0.01
+WEIGHT_DECAY = 1e-3
+INNER_SHARE = 0.15
+"""Part of the training providers that decides when to stop, never trained on."""
+CLIP = 5.0
+"""Standardised inputs are cut here, so that one odd value cannot rule a layer."""
+_NUMBERED = ("provider", "patient", "physician", "claim")
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """Mean and spread of each column of each node kind, learned without labels."""
+
+    mean: dict[str, Tensor]
+    spread: dict[str, Tensor]
+    blocks: tuple[tuple[int, ...], ...]
+    """Columns of the provider table by where they come from; each gets one "known" flag."""
+
+    @classmethod
+    def fit(cls, data: HeteroData, blocks: tuple[tuple[int, ...], ...]) -> Scaling:
+        """From a graph; a column that is constant or never known is switched off."""
+        mean, spread = {}, {}
+        for kind in _NUMBERED:
+            x = _squash(data[kind].x, kind).double().numpy()
+            known = ~np.isnan(x)
+            n = np.maximum(known.sum(0), 1)
+            m = np.where(known, x, 0).sum(0) / n
+            s = np.sqrt(np.where(known, (x - m) ** 2, 0).sum(0) / n)
+            mean[kind] = torch.from_numpy(m).float()
+            spread[kind] = torch.from_numpy(np.where(s > 1e-9, s, np.inf)).float()
+        return cls(mean, spread, blocks)
+
+    def apply(self, data: HeteroData) -> HeteroData:
+        """A copy of the graph with standard inputs; the unknown is 0 with its flag at 0."""
+        scaled = copy.copy(data)
+        for kind in _NUMBERED:
+            raw = data[kind].x
+            x = (_squash(raw, kind) - self.mean[kind]) / self.spread[kind]
+            flags = [
+                (~raw[:, list(b)].isnan()).any(1, keepdim=True).float() if b else raw[:, :0]
+                for b in (self.blocks if kind == "provider" else ())
+            ]
+            scaled[kind].x = torch.cat([x.nan_to_num(0.0).clamp(-CLIP, CLIP), *flags], dim=1)
+        return scaled
+
+    def widths(self) -> dict[str, int]:
+        """Columns of each node kind after ``apply``."""
+        flags = {"provider": sum(bool(b) for b in self.blocks)}
+        return {k: len(self.mean[k]) + flags.get(k, 0) for k in _NUMBERED}
+
+
+def _squash(x: Tensor, kind: str) -> Tensor:
+    """Provider columns are counts and amounts over many sizes: signed log. The rest is as built."""
+    return x.sign() * x.abs().log1p() if kind == "provider" else x
+
+
+def choose_device(device: str) -> torch.device:
+    """``auto`` takes CUDA if there is one; anything else is passed to PyTorch."""
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(device)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A standardised graph on a device, with its relations."""
+
+    data: HeteroData
+    relations: Relations
+    device: torch.device
+
+    @classmethod
+    def of(cls, data: HeteroData, scaling: Scaling, device: torch.device) -> Prepared:
+        """Scale the raw graph and move it."""
+        scaled = scaling.apply(data)
+        return cls(scaled.to(device), prepare(data, device), device)
+
+
+def split_folds(labels: NDArray[np.bool_], folds: int, seed: int) -> NDArray[np.int64]:
+    """A fold number for each row; each fold has its share of both classes."""
+    rng = np.random.default_rng(seed)
+    fold = np.empty(len(labels), dtype=np.int64)
+    for value in (True, False):
+        rows = np.flatnonzero(labels == value)
+        fold[rng.permutation(rows)] = np.arange(len(rows)) % folds
+    return fold
+
+
+def fit_network(
+    graph: Prepared, widths: dict[str, int], rows: NDArray[np.int64], labels: NDArray[np.bool_], *,
+    seed: int, hops: int = 1,
+) -> Network:
+    """One network from the labels of ``rows`` (numbers of provider nodes) alone.
+
+    Stops when the loss on an inner part of ``rows`` stops falling and returns the
+    weights of its best epoch.
+    """
+    with torch.random.fork_rng(devices=[graph.device] if graph.device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        inner = split_folds(labels, max(2, round(1 / INNER_SHARE)), seed) == 0
+        network = Network(widths, hops=hops).to(graph.device)
+        optimiser = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+        at = torch.from_numpy(rows).to(graph.device)
+        y = torch.from_numpy(labels.astype(np.float32)).to(graph.device)
+        held = torch.from_numpy(inner).to(graph.device)
+        loss_of = nn.BCEWithLogitsLoss()
+        best, best_state, waited = float("inf"), copy.deepcopy(network.state_dict()), 0
+        for _ in range(EPOCHS):
+            network.train()
+            optimiser.zero_grad()
+            loss_of(network(graph.data, graph.relations)[at][~held], y[~held]).backward()
+            optimiser.step()
+            network.eval()
+            with torch.no_grad():
+                loss = float(loss_of(network(graph.data, graph.relations)[at][held], y[held]))
+            if loss < best - 1e-4:
+                best, best_state, waited = loss, copy.deepcopy(network.state_dict()), 0
+            else:
+                waited += 1
+                if waited >= PATIENCE:
+                    break
+        network.load_state_dict(best_state)
+        return network.eval()
+
+
+def run_networks(networks: list[Network], graph: Prepared) -> NDArray[np.float64]:
+    """Mean log-odds of the networks for every provider node."""
+    with torch.no_grad():
+        total = sum(n.eval()(graph.data, graph.relations).double() for n in networks)
+    return np.asarray((total / len(networks)).cpu().numpy())  # type: ignore[union-attr]
+
+
+def fit_out_of_fold(
+    graph: Prepared,
+    widths: dict[str, int],
+    rows: NDArray[np.int64],
+    labels: NDArray[np.bool_],
+    fold: NDArray[np.int64],
+    *,
+    seed: int,
+    hops: int = 1,
+    progress: Callable[[str], None] | None = None,
+) -> tuple[list[Network], NDArray[np.float64]]:
+    """A network a fold, and the log-odds of every provider node.
+
+    A labelled provider's output comes from the network that never saw its label; every
+    other provider's is the mean of all networks.
+    """
+    networks = []
+    for k in range(int(fold.max()) + 1):
+        if progress is not None:
+            progress(f"graph network, fold {k + 1} of {int(fold.max()) + 1}")
+        inside = fold != k
+        networks.append(
+            fit_network(graph, widths, rows[inside], labels[inside], seed=seed + k, hops=hops)
+        )
+    alone = [run_networks([n], graph) for n in networks]
+    margin = np.mean(alone, axis=0)
+    for k, one in enumerate(alone):
+        margin[rows[fold == k]] = one[rows[fold == k]]
+    return networks, margin
