@@ -25,8 +25,7 @@ from streaming.intake.accounting import (
     refuse_twice,
     set_aside,
 )
-from streaming.intake.columns import REC
-from streaming.intake.draft import Draft, publish_reference
+from streaming.intake.draft import Draft, publish_reference, without
 from streaming.intake.limits import Limits
 from streaming.intake.refusals import RECORD, Reasons, SetAside, refuse
 from streaming.intake.sources import Line, Source, read_header, read_lines
@@ -68,7 +67,7 @@ def read_people(source: Source, run: Run) -> tuple[pl.DataFrame, tuple[SetAside,
         bad = reasons.records
         refusals += set_aside(part, reasons, {})
         run.count(source, len(part.lines), len(bad))
-        frames.append(frame.filter(~pl.col(REC).is_in(pl.Series(sorted(bad), dtype=pl.UInt32))))
+        frames.append(without(frame, bad))
     return pl.concat(frames), tuple(refusals)
 
 
@@ -181,6 +180,8 @@ def _decode_lines(
                 reasons.add(index, jsonreasons.refuse_encoding(data, error, run.encoding))
                 continue
         try:
+            if not data.isascii():
+                data.decode()  # the decoder leaves raw values, such as decimals, unlooked at
             claim = strict.decode(data)
             record_id = getattr(claim, "stay_id", None)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ArithmeticError):

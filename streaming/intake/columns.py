@@ -30,6 +30,8 @@ INSTANT_FORM: Final = (
 )
 """RFC 3339 date-time; a leap second is refused, since no clock of ours can hold it."""
 _NOT_FINITE: Final = r"^[+-]?(?i:nan|inf|infinity)$"
+_NO_NUMBER: Final = r"^([\[{]|true$|false$)"
+"""JSON that stands where a decimal belongs and is neither text nor number."""
 
 
 def polars_type(field: Field) -> pl.DataType:
@@ -157,7 +159,7 @@ def _plan_other(field: Field, base: Any, found: pl.DataType, limits: Limits) -> 
             return _Plan(exact, (("format", lost),))
         case Kind.DATE if base == pl.String:
             day = col.str.to_date("%Y-%m-%d", strict=False)
-            bad = col.is_not_null() & (~col.str.contains(DATE_FORM) | _outside(day))
+            bad = col.is_not_null() & (~col.str.contains(DATE_FORM) | _outside(day, 1))
             return _Plan(day, (("format", bad),))
         case Kind.INSTANT if base == pl.String:
             at = col.str.to_uppercase().str.to_datetime(
@@ -191,18 +193,13 @@ def _plan_float(field: Field, col: pl.Expr, limits: Limits) -> _Plan:
 
 
 def _plan_decimal_text(field: Field, col: pl.Expr) -> _Plan:
-    form = field.json_schema()["pattern"]
+    good = col.str.contains(field.json_schema()["pattern"])
     infinite = col.str.contains(_NOT_FINITE)
-    bad = ~col.str.contains(form)
+    foreign = col.str.contains(_NO_NUMBER)
     # A number that breaks the form must not reach the cast, which would round it.
-    kept = pl.when(~bad).then(col).cast(polars_type(field), strict=False)
-    return _Plan(
-        kept,
-        (
-            ("not-finite", infinite),
-            ("format", ~infinite & (bad | (col.is_not_null() & kept.is_null()))),
-        ),
-    )
+    kept = pl.when(good).then(col).cast(polars_type(field), strict=False)
+    rest = col.is_not_null() & ~infinite & ~foreign & kept.is_null()
+    return _Plan(kept, (("not-finite", infinite), ("type", foreign), ("format", rest)))
 
 
 def _constrain(field: Field, col: pl.Expr, limits: Limits) -> _Plan:
@@ -225,11 +222,13 @@ def _constrain(field: Field, col: pl.Expr, limits: Limits) -> _Plan:
             bad.append(("range", col > high))
             col = col.cast(polars_type(field), strict=False)
         case Kind.DATE | Kind.INSTANT:
-            bad.append(("range", col.is_not_null() & _outside(col)))
+            bad.append(
+                ("range", col.is_not_null() & _outside(col, 1 if field.kind is Kind.DATE else 2))
+            )
     return _Plan(col, tuple(bad))
 
 
-def _outside(day: pl.Expr) -> pl.Expr:
-    # Python's and the databases' calendars have the years 1 to 9999; one year at each end
-    # is left for the change to local time.
-    return day.is_null() | ~day.dt.year().is_between(2, 9998)
+def _outside(day: pl.Expr, first: int = 2) -> pl.Expr:
+    # Python's and the databases' calendars have the years 1 to 9999; for an instant one year
+    # at each end is left for the change to local time.
+    return day.is_null() | ~day.dt.year().is_between(first, 10_000 - first)

@@ -45,9 +45,8 @@ def publish(draft: Draft, key: PseudonymKey, refused: set[int]) -> Tables:
     """The tables of the records not refused: identifiers hidden, dropped fields gone."""
     stays, children = draft.stays, draft.children
     if refused:
-        out = pl.Series(sorted(refused), dtype=pl.UInt32)
-        stays = stays.filter(~pl.col(REC).is_in(out))
-        children = {n: f.filter(~pl.col(REC).is_in(out)) for n, f in children.items()}
+        stays = without(stays, refused)
+        children = {n: without(f, refused) for n, f in children.items()}
     return publish_hidden(Draft(_hide(stays, STAYS, key), children))
 
 
@@ -64,9 +63,14 @@ def publish_hidden(draft: Draft) -> Tables:
 
 def publish_reference(frame: pl.DataFrame, table: Table, refused: set[int]) -> pa.Table:
     """The rows of a reference table that were not refused."""
-    if refused:
-        frame = frame.filter(~pl.col(REC).is_in(pl.Series(sorted(refused), dtype=pl.UInt32)))
-    return _arrow(frame, table)
+    return _arrow(without(frame, refused), table)
+
+
+def without(frame: pl.DataFrame, refused: set[int]) -> pl.DataFrame:
+    """The frame without the rows of these records."""
+    if not refused:
+        return frame
+    return frame.filter(~pl.col(REC).is_in(pl.Series(sorted(refused), dtype=pl.UInt32).implode()))
 
 
 def _hide(frame: pl.DataFrame, table: Table, key: PseudonymKey) -> pl.DataFrame:

@@ -48,7 +48,7 @@ class _Faults:
         self.refusals.append(refuse(rule, write_path(path), value, field, cure))
         if path:
             self.out.add(path)
-        if rule in {"type", "required", "not-finite"}:
+        if rule in {"type", "required", "not-finite", "format"}:
             self.closed.add(path)
 
 
@@ -195,6 +195,10 @@ def _settle_numbers(record: dict[str, Any], table: Table, faults: _Faults) -> No
         field = find_field(path, table)
         if isinstance(value, str) and value.startswith(_MARK):
             faults.add("not-finite", path, value.removeprefix(_MARK), field)
+            return None
+        if field is not None and field.kind is Kind.DATE and str(value).startswith("0000"):
+            # The schema's format knows a year 0, the calendars of Python and SQL do not.
+            faults.add("format", path, value, field)
             return None
         if isinstance(value, bool) or not isinstance(value, int | Decimal):
             return value

@@ -137,16 +137,24 @@ def decimal_text(value: Any) -> str | None:
     raw = bytes(value)
     if not raw or raw == b"null":
         return None
-    if raw[:1] == b'"':
-        return str(msgspec.json.decode(raw)) if b"\\" in raw else raw[1:-1].decode()
-    return plain_number(raw.decode())
+    if raw[:1] != b'"':
+        return plain_number(raw.decode())
+    if b"\\" not in raw:
+        return raw[1:-1].decode()
+    try:
+        return msgspec.json.decode(raw, type=str)
+    except msgspec.MsgspecError:  # an escape that JSON does not know: no number at any rate
+        return raw.decode()
 
 
 def plain_number(text: str) -> str:
     """A JSON number without exponent, digit for digit; absurdly large ones stay as they are."""
     if "e" not in text and "E" not in text:
         return text
-    number = Decimal(text)
+    try:
+        number = Decimal(text)
+    except ArithmeticError:  # true, false, an object: the column check refuses it
+        return text
     return f"{number:f}" if abs(number.adjusted()) < _EXPONENT_DIGITS else text
 
 
