@@ -47,6 +47,9 @@ class Month:
 
     def _visits(self) -> Iterator[Record]:
         alive = [p for p in self.plans if not p.died and not p.template.newborn]
+        stayed: dict[str, set[str]] = {}
+        for plan in self.plans:
+            stayed.setdefault(plan.patient.patient_id, set()).add(plan.provider.provider_id)
         for number in range(len(self.plans) * VISITS_PER_HUNDRED_STAYS // 100):
             dice = Dice(self.seed, "visit", number)
             template = dice.choose(self.catalogue.visits)
@@ -59,11 +62,7 @@ class Month:
                 if template.ages[0] <= plan.patient.age(later) <= template.ages[1]:
                     # Another hospital than any where the patient lay.
                     patient, day = plan.patient, later
-                    shut = {
-                        p.provider.provider_id
-                        for p in self.plans
-                        if p.patient.patient_id == patient.patient_id
-                    }
+                    shut = stayed[patient.patient_id]
             if patient is None:
                 patient = invent(
                     dice, f"V{number + 1:06}", ages=template.ages, sex="", newborn=False, day=day

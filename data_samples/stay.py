@@ -17,6 +17,7 @@ CONSULTATION, SENIOR_ROUND, CANNULA, SYRINGE = "S-0102001", "S-0102002", "S-0201
 _BEDS = {"1": "S-0101001", "2": "S-0101001", "3": "S-0101002"}
 _NURSING = {0: "S-0108001", 1: "S-0108002", 2: "S-0108003", 3: "S-0108004"}
 _ICU_BED, _NEWBORN_BED, _AIR = "S-0101004", "S-0101006", "S-1401002"
+_ANAESTHESIOLOGY = "A26"
 _CHEAP = ("S-0105002", SYRINGE, "S-0201015", "S-0105003", CANNULA)
 
 
@@ -134,7 +135,7 @@ class _Writer:
             operation.item, start, order_id=order_id, performer_id=surgeon, delay=240
         )
         if operation.anaesthesia is not None:
-            anaesthetist = dice.choose(plan.provider.physicians["A04.01"])
+            anaesthetist = dice.choose(plan.provider.physicians[_ANAESTHESIOLOGY])
             record |= {
                 "anaesthetist_id": anaesthetist,
                 "anaesthesia_method": "1" if operation.anaesthesia.code == "S-0107016" else "2",
