@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import polars as pl
+
+from domain import codes
 
 from domain.claim import DIAGNOSES
 from rules.facts import reference
@@ -15,7 +18,7 @@ FLAG, INTEGER, TEXT = Kind.FLAG, Kind.INTEGER, Kind.TEXT
 _NONE: Final = "the claim has no diagnosis"
 
 # fmt: off
-OF_STAY: Final = declare("stay", "diagnoses", (
+_OF_STAY: Final = declare("stay", "diagnoses", (
     ("diagnosis_count", INTEGER, "诊断条数", "number of diagnoses", "Diagnoses on the list.", _NONE),
     ("principal_diagnosis_code", TEXT, "主要诊断编码", "principal diagnosis", "Code of the first diagnosis.", _NONE),
     ("principal_present_on_admission", TEXT, "主要诊断入院病情", "present on admission of the principal diagnosis",
@@ -30,6 +33,10 @@ OF_STAY: Final = declare("stay", "diagnoses", (
      "A further code that is neither symptom, status nor external cause, and was not acquired in hospital.",
      "such a code exists but whether it was present on admission is not stated"),
 ))
+OF_STAY: Final = tuple(
+    replace(f, codes=codes.PRESENT_ON_ADMISSION) if f.name == "principal_present_on_admission" else f
+    for f in _OF_STAY
+)
 OWN: Final = declare("diagnosis", "diagnoses", (
     ("same_code_before", INTEGER, "此前相同诊断数", "earlier entries of the same code",
      "Entries of the list before this one with the same code.", None),
