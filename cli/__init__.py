@@ -29,7 +29,7 @@ app.add_typer(rules.app, name="rules")
 app.add_typer(samples.app, name="samples")
 
 
-def _version(value: bool) -> None:  # noqa: FBT001 (typer calls it so)
+def _version(value: bool) -> None:
     if value:
         sys.stdout.write(f"sentinel {installed_version('drg-sentinel')}\n")
         raise typer.Exit

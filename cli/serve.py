@@ -12,7 +12,7 @@ import scoring_api
 from cli.wiring import PSEUDONYM_KEY, wire
 
 
-def serve(  # noqa: PLR0917
+def serve(
     db: Annotated[
         str,
         typer.Option(metavar="URL", help="Database: sqlite:///file.db or postgresql+psycopg://…"),

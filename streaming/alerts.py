@@ -42,10 +42,18 @@ def raise_alerts(
     worst_first = (
         hits.filter(pl.col("decision_id").is_in(chosen["decision_id"].implode()))
         .with_columns(rank=pl.col("severity").replace_strict(RANKS, return_dtype=pl.Int32))
-        .sort(["decision_id", "rank", "exposure_fen", "rule_id"], descending=[False, True, True, False], nulls_last=True)
+        .sort(
+            ["decision_id", "rank", "exposure_fen", "rule_id"],
+            descending=[False, True, True, False],
+            nulls_last=True,
+        )
         .unique(["decision_id", "rule_id"], keep="first", maintain_order=True)
         .group_by("decision_id", maintain_order=True)
-        .agg(pl.col("rule_id").str.join(" ").alias("rule_ids"), pl.col("rule_id").first().alias("worst"), pl.len().alias("rules"))
+        .agg(
+            pl.col("rule_id").str.join(" ").alias("rule_ids"),
+            pl.col("rule_id").first().alias("worst"),
+            pl.len().alias("rules"),
+        )
     )
     zh = {rule: name[0] for rule, name in names.items()}
     en = {rule: name[1] for rule, name in names.items()}

@@ -26,9 +26,9 @@ def write(results: Results, run: Mapping[str, Any], folder: Path) -> None:
     amount = pl.col("exposure_fen")
     alerts.with_columns(
         # Text, so that the spreadsheet shows the amount to the cent and not as a float.
-        pl.format(
-            "{}.{}", amount // 100, (amount % 100).cast(pl.String).str.zfill(2)
-        ).alias("exposure")
+        pl.format("{}.{}", amount // 100, (amount % 100).cast(pl.String).str.zfill(2)).alias(
+            "exposure"
+        )
     ).drop("exposure_fen").write_csv(folder / "alerts.csv", include_bom=True)
     (folder / "run.json").write_text(
         json.dumps(run, ensure_ascii=False, indent=2, sort_keys=True) + "\n", encoding="utf-8"

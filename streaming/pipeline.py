@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from typing import TYPE_CHECKING
 
 import polars as pl
 import pyarrow as pa
 
 import drg
-import explain
 import rules
 from domain.results import (
     ALERTS,
@@ -27,9 +27,11 @@ from domain.results import (
 )
 from domain.schema import Table
 from domain.tables import Tables, concat, conform
-from graph_models import Artifact
 from streaming.alerts import raise_alerts
 from streaming.digest import digests
+
+if TYPE_CHECKING:
+    from graph_models import Artifact
 
 NO_MODEL = "no model was loaded"
 UNKNOWN_PROVIDER = "the model has not seen this provider: refresh it with its claims"
@@ -97,6 +99,8 @@ def _score(
 ) -> tuple[pa.Table, pa.Table]:
     if engine.artifact is None or not len(batch):
         return SCORES.arrow.empty_table(), REASONS.arrow.empty_table()
+    import explain  # noqa: PLC0415 (shap and PyTorch take seconds; rules alone need neither)
+
     seen = batch.stays["provider_id"].unique().to_pylist()
     if refresh:
         everything = batch if history is None else concat([history, batch])
@@ -122,7 +126,9 @@ def _decide(
         pl.concat_str(
             [pl.col(i).replace_strict(letters, return_dtype=pl.String) for i in ids]
         ).alias("verdicts"),
-        pl.sum_horizontal([pl.col(i) == Verdict.HIT for i in ids]).cast(pl.Int32).alias("hit_count"),
+        pl.sum_horizontal([pl.col(i) == Verdict.HIT for i in ids])
+        .cast(pl.Int32)
+        .alias("hit_count"),
         pl.sum_horizontal([pl.col(i) == Verdict.UNKNOWN for i in ids])
         .cast(pl.Int32)
         .alias("unknown_count"),
@@ -131,7 +137,7 @@ def _decide(
     stays = pl.DataFrame(batch.stays)
     joined = (
         stays.join(summary, on="stay_id", how="left", maintain_order="left")
-        .join(_at_stake(hits), on="stay_id", how="left", maintain_order="left")
+        .join(at_stake(hits), on="stay_id", how="left", maintain_order="left")
         .join(digests(batch), on="stay_id", how="left", maintain_order="left")
         .join(
             pl.DataFrame(scores).select(
@@ -167,7 +173,7 @@ def _decide(
     )
 
 
-def _at_stake(hits: pl.DataFrame) -> pl.DataFrame:
+def at_stake(hits: pl.DataFrame) -> pl.DataFrame:
     """Worst severity and money a stay: lines of one check add up, one cause counts once."""
     worst = pl.col("severity").sort_by(
         pl.col("severity").replace_strict(

@@ -1,0 +1,109 @@
+"""``sentinel assess``: claims from files to decisions, alerts and dead letters."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import store
+from cli.output import finish, say
+from cli.reading import PSEUDONYM_KEY, InputFormat, read_claims
+from cli.wiring import engine
+from domain import SCHEMA_VERSION
+from streaming import outputs
+from streaming.intake import Intake, deadletters
+from streaming.pipeline import Engine
+from streaming.pipeline import assess as judge_batch
+from streaming.service import keep
+
+
+def assess(
+    inputs: Annotated[
+        list[Path], typer.Argument(metavar="INPUT...", help="Files, or folders of files.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for decisions, alerts and dead letters.")],
+    written: Annotated[
+        InputFormat | None,
+        typer.Option("--format", help="How the input is written; told by the endings if left out."),
+    ] = None,
+    model: Annotated[Path | None, typer.Option(help="Folder of a trained model.")] = None,
+    db: Annotated[
+        str | None, typer.Option(help="Database to keep the results in: sqlite:///file.db")
+    ] = None,
+    rules: Annotated[Path | None, typer.Option(help="Folder of checks, instead of ours.")] = None,
+    parameters: Annotated[
+        Path | None, typer.Option(help="Folder of regional parameters to add.")
+    ] = None,
+    pack: Annotated[Path | None, typer.Option(help="Folder of weights and rates.")] = None,
+    key: Annotated[Path, typer.Option(help="Key file of the pseudonyms.")] = PSEUDONYM_KEY,
+    encoding: Annotated[str, typer.Option(help="utf-8 or gb18030.")] = "utf-8",
+) -> None:
+    """Assess claims; the last line printed is JSON: read, accepted, set aside, decisions, alerts."""
+    began = time.monotonic()
+    judge = engine(rules_dir=rules, parameters=parameters, pack=pack, model=model, inputs=inputs)
+    read = read_claims(inputs, written, key=key, encoding=encoding)
+    finish(run(read, judge, out=out, inputs=inputs, db=db, began=began))
+
+
+def run(
+    read: Intake,
+    judge: Engine,
+    *,
+    out: Path,
+    inputs: Sequence[Path],
+    db: str | None = None,
+    began: float | None = None,
+) -> dict[str, Any]:
+    """Judge what was read, leave everything in ``out`` (and in the database), and count it.
+
+    Look-back sees the whole input and, with ``db``, nothing else yet: give a stay's
+    history in the same input.
+    """
+    began = time.monotonic() if began is None else began
+    deadletters.write(read.refusals, out)
+    say(f"Judging {read.accepted:,} claims with {len(judge.ruleset.ids)} checks")
+    results = judge_batch(read.tables, judge, refresh=True)
+    if db is not None:
+        say(f"Writing to {db}")
+        with store.open(db) as opened:
+            keep(opened, read.tables, results, judge)
+    seconds = time.monotonic() - began
+    summary = {
+        "read": read.read,
+        "accepted": read.accepted,
+        "set_aside": read.set_aside,
+        "decisions": results.decisions.num_rows,
+        "alerts": results.alerts.num_rows,
+        "seconds": round(seconds, 3),
+        "claims_per_second": round(read.accepted / seconds) if seconds else None,
+    }
+    record = summary | {
+        "version": installed_version("drg-sentinel"),
+        "schema_version": SCHEMA_VERSION,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "inputs": [str(path) for path in inputs],
+        "files": [
+            {
+                "path": str(c.source.path),
+                "content": c.source.content,
+                "read": c.read,
+                "accepted": c.accepted,
+                "set_aside": c.set_aside,
+            }
+            for c in read.files
+        ],
+        "not_read": {str(path): why for path, why in read.left},
+        "references_set_aside": read.references_set_aside,
+        "rules_sha256": judge.ruleset.sha256,
+        "rules": list(judge.ruleset.ids),
+        "pack_sha256": judge.pack.sha256,
+        "model_sha256": judge.artifact.sha256 if judge.artifact else None,
+    }
+    outputs.write(results, record, out)
+    return summary

@@ -1,0 +1,85 @@
+"""``sentinel demo``: a sample month from claims to an alerts page, on embedded defaults."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import data_samples
+import scoring_api
+from cli import assess as assessing
+from cli.models import train_model
+from cli.reading import read_claims
+from cli.wiring import engine, wire
+from data_samples.planting import SEED
+
+
+def demo(
+    port: Annotated[int, typer.Option(help="Port of the service on 127.0.0.1.")] = 8080,
+    stays: Annotated[int, typer.Option(min=200, help="Inpatient stays to generate.")] = 2000,
+    out: Annotated[
+        Path, typer.Option(help="Folder for everything that the demo makes; emptied first.")
+    ] = Path("demo-out"),
+    serve: Annotated[bool, typer.Option(help="Start the service and keep it running.")] = True,
+) -> None:
+    """Generate a month with a fraud pattern, judge it, train a model, start the service."""
+    _empty(out)
+    month, results, model = out / "month", out / "results", out / "model"
+    key, db = out / "pseudonym.key", f"sqlite:///{(out / 'sentinel.db').absolute()}"
+
+    _step(f"Generating a hospital month: {stays:,} stays, with a fraud scheme and planted patterns")
+    made = data_samples.produce(month, preset="demo", stays=stays, seed=SEED, form="jsonl")
+    _note(
+        f"{made.stays:,} stays, {made.visits:,} outpatient visits, {made.charge_lines:,} charge "
+        f"lines; {made.fraudulent_providers} fraudulent providers"
+    )
+
+    _step("Reading the claims and training the fraud model")
+    began = time.monotonic()
+    read = read_claims([month], None, key=key)
+    judge = engine()
+    artifact = train_model(read.tables, judge.ruleset, month / "labels.csv", model)
+    _note(artifact.headline)
+
+    _step(f"Judging {read.accepted:,} claims with {len(judge.ruleset.ids)} checks and the model")
+    summary = assessing.run(
+        read, engine(model=model), out=results, inputs=[month], db=db, began=began
+    )
+    _note(
+        f"{summary['decisions']:,} decisions, {summary['alerts']:,} alerts, "
+        f"{summary['set_aside']:,} records set aside; files in {results}"
+    )
+    if not serve:
+        return
+    wired = wire(db=db, model=model, key=key)
+    try:
+        _step(f"Ready: open http://127.0.0.1:{port}  (Ctrl-C ends it)")
+        scoring_api.run(wired.app, "127.0.0.1", port)
+    finally:
+        wired.close()
+
+
+def _empty(out: Path) -> None:
+    """Remove what an earlier demo left; never a folder that a demo did not make."""
+    mark = out / ".sentinel-demo"
+    if out.exists() and any(out.iterdir()) and not mark.exists():
+        raise typer.BadParameter(f"{out} holds other files: name an empty folder with --out")
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    mark.touch()
+
+
+def _step(text: str) -> None:
+    sys.stdout.write(f"[{datetime.now().astimezone():%H:%M:%S}] {text}\n")
+    sys.stdout.flush()
+
+
+def _note(text: str) -> None:
+    sys.stdout.write(f"           {text}\n")
+    sys.stdout.flush()

@@ -1,0 +1,110 @@
+"""Assessing a few claims for a waiting caller: intake, look-back, pipeline, store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import rules
+from domain.results import RESULT_TABLES, Results
+from domain.service import Assessment
+from domain.tables import Tables
+from store import Model, Ruleset, Store, Written
+from streaming import intake
+from streaming.pipeline import Engine, assess
+from streaming.pseudonym import PseudonymKey
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The real ``domain.service.Assess``: judges claims against the store and keeps the outcome.
+
+    Scores are those stored with the model (``Artifact.lookup``): nothing is trained or
+    refreshed while a caller waits.
+    """
+
+    engine: Engine
+    store: Store
+    key: PseudonymKey
+
+    def __call__(self, records: Sequence[bytes], /) -> Assessment:
+        """Assess canonical JSON claims; a claim given again leaves one decision."""
+        batch, refused = intake.decode(records, key=self.key)
+        if not len(batch):
+            return Assessment(batch, nothing(), tuple(refused))
+        prints = fingerprints(batch)
+        history = self.store.history(
+            batch.stays["patient_id"].unique().to_pylist(),
+            sorted(set(prints.values())),
+            excluding=batch.stays["stay_id"].to_pylist(),
+        )
+        results = assess(batch, self.engine, history=history)
+        keep(self.store, batch, results, self.engine)
+        return Assessment(batch, results, tuple(refused))
+
+
+def keep(store: Store, claims: Tables, results: Results, engine: Engine) -> Written:
+    """Write a batch with its results and what judged it, in one transaction."""
+    ruleset = engine.ruleset
+    artifact = engine.artifact
+    return store.write(
+        claims=claims,
+        results=results,
+        fingerprints=fingerprints(claims),
+        ruleset=Ruleset(ruleset.sha256, ruleset.ids, {r.id: r.sha256 for r in ruleset.rules}),
+        model=None if artifact is None else Model(artifact.sha256, artifact.manifest),
+    )
+
+
+def fingerprints(claims: Tables) -> dict[str, str]:
+    """The digest of each stay's code vector, for those that have codes."""
+    pairs = rules.fingerprint(claims).drop_nulls("code_fingerprint")
+    return dict(zip(pairs["stay_id"], pairs["code_fingerprint"], strict=True))
+
+
+def nothing() -> Results:
+    """Results of no claim at all."""
+    return Results(**{table.name: table.arrow.empty_table() for table in RESULT_TABLES})
+
+
+def described(ruleset: rules.RuleSet) -> list[dict[str, Any]]:
+    """Every check of the rule set as plain data, for the service's pages and ``GET /v1/rules``."""
+    return [_described(rule) for rule in ruleset.rules]
+
+
+def _described(rule: rules.Rule) -> dict[str, Any]:
+    def both(text: rules.Bilingual) -> Mapping[str, str]:
+        return {"zh": text.zh, "en": text.en}
+
+    return {
+        "id": rule.id,
+        "name": both(rule.name),
+        "status": str(rule.status),
+        "severity": str(rule.severity),
+        "family": rule.family,
+        "unit": rule.unit,
+        "cause": rule.cause,
+        "why": both(rule.why),
+        "basis": [
+            {"document": b.document, "clause": b.clause, "unverified": b.unverified}
+            for b in rule.basis
+        ],
+        "false_positives": list(rule.false_positives),
+        "params": {
+            name: {
+                "unit": param.unit,
+                "values": {
+                    region or "default": {day.isoformat(): str(value) for day, value in dated}
+                    for region, dated in param.values.items()
+                },
+            }
+            for name, param in rule.params.items()
+        },
+        "when": {day.isoformat(): predicate for day, predicate in rule.when.items()},
+        "until": rule.until.isoformat() if rule.until else None,
+        "exposure": rule.exposure,
+        "finding": both(rule.finding),
+        "action": both(rule.action),
+        "sha256": rule.sha256,
+    }
