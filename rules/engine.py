@@ -70,7 +70,7 @@ def judge(
             verdicts = verdicts.join(reduced, on="stay_id", how="left", maintain_order="left")
     return Judged(
         verdicts.select("stay_id", *ruleset.ids),
-        pl.concat(hits) if hits else _no_hits(),
+        pl.concat([_no_hits(), *hits]).sort("stay_id", "rule_id", "subject_id"),
     )
 
 

@@ -91,7 +91,7 @@ def _changed(tree: Node) -> Iterator[tuple[str, str, Node]]:
 
 def _changes(node: Node) -> Iterator[Node]:
     for other in MOVED.get(type(node), ()):
-        yield other(this=node.this.copy(), expression=node.expression.copy())
+        yield other(this=_whole(node.this), expression=_whole(node.expression))
     match node:
         case exp.And() | exp.Or():
             yield node.this.copy()
@@ -119,6 +119,12 @@ def _changes(node: Node) -> Iterator[Node]:
             yield exp.Not(this=node.copy())
         case exp.Boolean():
             yield exp.Boolean(this=not node.this)
+
+
+def _whole(node: Node) -> Node:
+    """A copy that stays one operand when the operator beside it changes."""
+    copy = node.copy()
+    return exp.Paren(this=copy) if isinstance(copy, exp.Connector) else copy
 
 
 def _replaced(tree: Node, node: Node, change: Node) -> Node:

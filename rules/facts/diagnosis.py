@@ -79,11 +79,22 @@ def of_stay(source: Source) -> pl.LazyFrame:
 
 def lines(source: Source) -> pl.LazyFrame:
     """The facts ``LINES``, one row a diagnosis."""
-    code = normal("code")
-    return (
-        source.table("diagnoses")
-        .lazy()
+    rows = source.table("diagnoses")
+    # Most codes stand once, so only those that repeat are counted.
+    same = ["stay_id", "norm"]
+    repeated = (
+        rows.with_columns(normal_codes(rows).alias("norm"))
+        .filter(pl.struct(same).is_duplicated())
         .sort("stay_id", "ordinal")
+        .select(
+            "stay_id",
+            "ordinal",
+            (pl.col("norm").cum_count().over(same).cast(pl.Int64) - 1).alias("same_code_before"),
+        )
+    )
+    return (
+        rows.lazy()
+        .join(repeated.lazy(), on=["stay_id", "ordinal"], how="left")
         .select(
             "stay_id",
             pl.concat_str(pl.lit("dx-"), pl.col("ordinal")).alias(":subject_id"),
@@ -91,9 +102,17 @@ def lines(source: Source) -> pl.LazyFrame:
             pl.col("code").alias("diagnosis_code"),
             pl.col("name").alias("diagnosis_name"),
             "present_on_admission",
-            (code.cum_count().over("stay_id", code) - 1).alias("same_code_before"),
+            pl.col("same_code_before").fill_null(0),
         )
     )
+
+
+def normal_codes(rows: pl.DataFrame) -> pl.Series:
+    """The column ``code`` as compared; each distinct code is worked on once."""
+    distinct = rows.select(pl.col("code").unique()).with_columns(normal("code").alias("norm"))
+    return rows.select("code").join(
+        distinct, on="code", how="left", maintain_order="left"
+    )["norm"]
 
 
 def normal(column: str) -> pl.Expr:
@@ -118,8 +137,8 @@ def is_any(meaning: str, code: pl.Expr) -> pl.Expr:
 
 
 def _coded(source: Source) -> pl.LazyFrame:
-    code = normal("code")
-    return (
+    """Diagnoses with their meanings as flags; each distinct code is looked at once."""
+    rows = (
         source.table("diagnoses")
         .lazy()
         .join(
@@ -127,8 +146,14 @@ def _coded(source: Source) -> pl.LazyFrame:
             on="stay_id",
             how="inner",
         )
+    )
+    code = normal("code")
+    meanings = (
+        rows.select("diagnosis_system", "code")
+        .unique()
         .with_columns(
             is_any(meaning, code).alias(meaning)
             for meaning in ("external_cause", "symptom", "status", "treatment_cycle")
         )
     )
+    return rows.join(meanings, on=["diagnosis_system", "code"], how="left")

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from rules.facts.diagnosis import normal
+from rules.facts.diagnosis import normal, normal_codes
 from rules.facts.fact import Kind, declare
 from rules.facts.source import Source
 
@@ -33,18 +33,24 @@ PRIOR: Final = declare("stay", "stays of the patient", (
     ("days_since_prior_stay", INTEGER, "距上次出院天数", "days since the prior stay",
      "Admission date minus the prior stay's discharge date; negative if they overlap.",
      "there is no prior stay or it has no discharge"),
+    ("overlap_days_with_prior", INTEGER, "与上次住院重叠天数", "days of overlap with the prior stay",
+     "Days by which the prior stay's discharge lies after this admission; 0 if it does not.",
+     "there is no prior stay or it has no discharge"),
+    ("overlap_days_with_earlier", INTEGER, "与既往住院重叠天数", "days of overlap with any earlier stay",
+     "Days by which the latest discharge of all earlier stays lies after this admission; 0 if it does not.",
+     "there is no earlier stay, or one has no discharge and the others do not reach the admission"),
     ("prior_same_provider", FLAG, "与上次同院", "prior stay at the same hospital",
      "The prior stay was at the same hospital; false if there is none.", None),
     ("prior_stated_transfer", FLAG, "上次标明转院", "prior stay stated to end in a transfer",
      "The prior stay's way of discharge is a transfer (2, 3); false where it is not stated.", None),
     ("prior_stated_plan", FLAG, "上次标明再住院计划", "prior stay stated to plan a readmission",
      "The prior stay states a planned readmission within 31 days; false where it is not stated.", None),
-    ("days_since_latest_discharge", INTEGER, "距最晚出院天数", "days since the latest discharge",
-     "Admission date minus the latest discharge date of all earlier stays.",
-     "there is no earlier stay, or one has no discharge and the others do not reach the admission"),
     ("stays_in_365_days", INTEGER, "365天内住院次数", "stays in 365 days",
      "Inpatient stays that began in the 365 days up to the admission day, this one included.", _NOT_INPATIENT),
-), measures={"days_since_prior_stay": "day", "days_since_latest_discharge": "day"}, as_of=BEFORE)
+), measures={
+    "days_since_prior_stay": "day", "overlap_days_with_prior": "day", "overlap_days_with_earlier": "day",
+    "stays_in_365_days": "stay",
+}, as_of=BEFORE)
 DISEASE: Final = declare("stay", "diagnoses of the patient's stays", (
     ("same_disease_as_prior", FLAG, "与上次同病", "same disease as the prior stay",
      "Principal diagnoses of this and the prior stay share the code system and the three-character category.",
@@ -104,6 +110,10 @@ VECTOR: Final = declare("stay", "codes of all claims of the same type", (
 
 def prior(source: Source) -> pl.LazyFrame:
     """The facts ``PRIOR`` of the batch's inpatient stays."""
+    return source.once("prior", _prior).lazy()
+
+
+def _prior(source: Source) -> pl.DataFrame:
     stays = _inpatient(source)
     same = pl.col("patient_id") == pl.col("patient_id").shift(1)
     has = same.fill_null(value=False)
@@ -113,6 +123,7 @@ def prior(source: Source) -> pl.LazyFrame:
 
     latest = pl.col("discharge_date").cum_max().over("patient_id").forward_fill().over("patient_id")
     open_before = pl.col("discharge_date").is_null().cum_max().over("patient_id")
+    since = (pl.col("admission_date") - before("discharge_date")).dt.total_days()
     since_latest = (pl.col("admission_date") - before("latest")).dt.total_days()
     return (
         stays.with_columns(latest=latest, open=open_before, stays_in_365_days=_recent(stays))
@@ -122,9 +133,8 @@ def prior(source: Source) -> pl.LazyFrame:
             "stays_in_365_days",
             has.alias("has_prior_stay"),
             before("stay_id").alias("prior_stay_id"),
-            (pl.col("admission_date") - before("discharge_date"))
-            .dt.total_days()
-            .alias("days_since_prior_stay"),
+            since.alias("days_since_prior_stay"),
+            _overlap(since).alias("overlap_days_with_prior"),
             (before("provider_id") == pl.col("provider_id"))
             .fill_null(value=False)
             .alias("prior_same_provider"),
@@ -134,11 +144,10 @@ def prior(source: Source) -> pl.LazyFrame:
             .alias("prior_stated_transfer"),
             before("planned_readmission").fill_null(value=False).alias("prior_stated_plan"),
             pl.when((since_latest < 0) | ~before("open"))
-            .then(since_latest)
-            .alias("days_since_latest_discharge"),
+            .then(_overlap(since_latest))
+            .alias("overlap_days_with_earlier"),
         )
         .filter("in_batch")
-        .lazy()
     )
 
 
@@ -296,8 +305,8 @@ def code_vectors(
 
     def listed(rows: pl.DataFrame, name: str) -> pl.LazyFrame:
         return (
-            rows.lazy()
-            .select("stay_id", "ordinal", normal("code").alias(name))
+            rows.select("stay_id", "ordinal", normal_codes(rows).alias(name))
+            .lazy()
             .sort("ordinal")
             .group_by("stay_id")
             .agg(pl.col(name).str.join(","), pl.len().cast(pl.Int64).alias(f"{name}_count"))
@@ -347,6 +356,10 @@ def _recent(stays: pl.DataFrame) -> pl.Series:
     key = patient * span + day
     first = np.searchsorted(key, key - (YEAR_DAYS - 1), side="left")
     return pl.Series("stays_in_365_days", np.arange(len(key)) - first + 1, dtype=pl.Int64)
+
+
+def _overlap(days: pl.Expr) -> pl.Expr:
+    return pl.when(days.is_not_null()).then(pl.max_horizontal(-days, pl.lit(0)))
 
 
 def _total(which: pl.Expr) -> pl.Expr:

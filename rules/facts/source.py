@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,9 +13,6 @@ import pyarrow as pa
 from domain.errors import SentinelError
 from domain.tables import Tables
 from rules.facts import reference
-
-ALL_CLAIMS = ("stays", "diagnoses", "procedures")
-
 
 @dataclass(frozen=True)
 class Source:
@@ -43,6 +41,16 @@ class Source:
         """A table of the batch."""
         found: pl.DataFrame = self._frames[name]
         return found
+
+    def once(self, name: str, make: Callable[[Source], pl.DataFrame]) -> pl.DataFrame:
+        """What ``make`` gives for this source, computed at the first call of that name."""
+        if name not in self._made:
+            self._made[name] = make(self)
+        return self._made[name]
+
+    @cached_property
+    def _made(self) -> dict[str, pl.DataFrame]:
+        return {}
 
     @cached_property
     def _frames(self) -> dict[str, pl.DataFrame]:

@@ -95,10 +95,15 @@ def head(source: Source) -> pl.LazyFrame:
             stated_death_in_stay=((way == "5").fill_null(value=False))
             | died.fill_null(value=False),
         )
-        .with_columns(_empty_required())
         .with_columns(
-            empty_required_fields=pl.col(":empty").list.len(),
-            empty_required_field_names=pl.col(":empty").list.join(","),
+            empty_required_fields=pl.sum_horizontal(
+                missing.cast(pl.Int64) for _, missing in _missing()
+            ),
+            empty_required_field_names=pl.concat_str(
+                [pl.when(missing).then(pl.lit(name)) for name, missing in _missing()],
+                separator=",",
+                ignore_nulls=True,
+            ),
         )
     )
 
@@ -119,13 +124,16 @@ def _years(born: str, then: str) -> pl.Expr:
     return pl.col(then).dt.year() - pl.col(born).dt.year() - (~birthday_passed).cast(pl.Int32)
 
 
-def _empty_required() -> pl.Expr:
+def _missing() -> list[tuple[str, pl.Expr]]:
+    """(field, whether it should be filled and is not) of every required field."""
     kinds = {f.name: f.kind for f in STAYS.columns} | {"principal_diagnosis_code": FieldKind.CODE}
-    named = []
+    types: dict[str, list[str]] = {}
     for claim_type, name in reference.required_fields():
+        types.setdefault(name, []).append(claim_type)
+    named = []
+    for name, claim_types in types.items():
         empty = pl.col(name).is_null()
         if kinds[name] in (FieldKind.TEXT, FieldKind.CODE):
-            empty |= pl.col(name).str.strip_chars() == ""
-        missing = empty.fill_null(value=True) & (pl.col("claim_type") == claim_type)
-        named.append(pl.when(missing).then(pl.lit(name)))
-    return pl.concat_list(named).list.drop_nulls().alias(":empty")
+            empty |= (pl.col(name).str.strip_chars() == "").fill_null(value=True)
+        named.append((name, empty & pl.col("claim_type").is_in(claim_types)))
+    return named

@@ -88,7 +88,6 @@ def build(source: Source, wanted: dict[str, Collection[str]]) -> dict[str, pl.Da
                 lines.with_columns(pl.lit(value=True).alias(HAS_ROW)),
                 on="stay_id",
                 how="left",
-                maintain_order="left_right",
             )
             .with_columns(
                 pl.col(HAS_ROW).fill_null(value=False), pl.col(SUBJECT).fill_null("")
