@@ -9,4 +9,14 @@ from rules.problem import Problem, RuleError
 from rules.rule import Rule, Status
 from rules.ruleset import RuleSet, load
 
-__all__ = ["Judged", "Problem", "Rule", "RuleError", "RuleSet", "Status", "fingerprint", "judge", "load"]
+__all__ = [
+    "Judged",
+    "Problem",
+    "Rule",
+    "RuleError",
+    "RuleSet",
+    "Status",
+    "fingerprint",
+    "judge",
+    "load",
+]

@@ -62,7 +62,10 @@ def faults(check: Compiled, case: Case) -> Iterator[tuple[str, str]]:
     for name, value in case.given.items():
         if name not in check.facts:
             known = ", ".join(check.facts)
-            yield f"case {case.it!r} gives {name}, which the rule does not read", f"It reads: {known}."
+            yield (
+                f"case {case.it!r} gives {name}, which the rule does not read",
+                f"It reads: {known}.",
+            )
         elif value is not None and not _fits(value, facts[name]):
             yield (
                 f"case {case.it!r} gives {name} = {value!r}",

@@ -70,14 +70,14 @@ def verdict_expr(rule: Rule, trees: Mapping[date, Node], *, inline: bool = True)
     out = pl.lit(int(Verdict.OUT_OF_FORCE), dtype=pl.Int8)
     found: pl.Expr = out
     for since, tree in sorted(trees.items()):
-        judged = (
-            to_polars(tree, columns, constants).cast(pl.Int8).fill_null(int(Verdict.UNKNOWN))
-        )
+        judged = to_polars(tree, columns, constants).cast(pl.Int8).fill_null(int(Verdict.UNKNOWN))
         found = pl.when(threshold.in_force(since, rule.until)).then(judged).otherwise(found)
     return found.cast(pl.Int8)
 
 
-def compile_rule(rule: Rule, lines: Mapping[tuple[Key, ...], int] | None = None) -> Compiled | list[Problem]:
+def compile_rule(
+    rule: Rule, lines: Mapping[tuple[Key, ...], int] | None = None
+) -> Compiled | list[Problem]:
     """The rule ready to run, or everything that is wrong with its meaning."""
     maker = _Maker(rule, lines or {})
     versions = maker.versions()
@@ -133,7 +133,13 @@ class _Maker:
             if predicate is None:
                 continue
             if self.type_of(predicate, "when", since) not in (pl.Boolean(), None):
-                self.fail("RL015", "the predicate is not true or false", "Compare it with something.", "when", since)
+                self.fail(
+                    "RL015",
+                    "the predicate is not true or false",
+                    "Compare it with something.",
+                    "when",
+                    since,
+                )
             made[since] = predicate
         return made
 
@@ -146,7 +152,12 @@ class _Maker:
         literal = isinstance(predicate.tree, exp.Literal)
         whole = isinstance(kind, pl.Int64 | pl.Decimal | pl.Int32)
         if kind is not None and (not whole or not (money or literal)):
-            self.fail("RL016", f"{self.rule.exposure!r} is no amount in fen", "Name a fact that ends in _fen, or compute with such.", "exposure")
+            self.fail(
+                "RL016",
+                f"{self.rule.exposure!r} is no amount in fen",
+                "Name a fact that ends in _fen, or compute with such.",
+                "exposure",
+            )
         return predicate
 
     def check_params(self, versions: Mapping[date, Predicate], exposure: Predicate | None) -> None:
@@ -158,33 +169,78 @@ class _Maker:
             if name in self.facts:
                 self.fail("RL004", f"parameter {name} is also a fact", "Rename it.", "params", name)
             if name not in used:
-                self.fail("RL010", f":{name} is read by no predicate", "Use it or remove it.", "params", name)
+                self.fail(
+                    "RL010",
+                    f":{name} is read by no predicate",
+                    "Use it or remove it.",
+                    "params",
+                    name,
+                )
             default = param.values.get(DEFAULT_REGION, ())
             if default and default[0][0] > self.rule.since:
-                self.fail("RL018", f":{name} has no value before {default[0][0]}", f"Add a default from {self.rule.since}.", "params", name)
+                self.fail(
+                    "RL018",
+                    f":{name} has no value before {default[0][0]}",
+                    f"Add a default from {self.rule.since}.",
+                    "params",
+                    name,
+                )
         if self.rule.until is not None and self.rule.until <= max(self.rule.when):
-            self.fail("RL004", "until is not after the last date of when", "Correct the dates.", "until")
+            self.fail(
+                "RL004", "until is not after the last date of when", "Correct the dates.", "until"
+            )
         if not self.rule.basis:
-            self.fail("RL019", "no basis", "Name a document, or the design decision, with unverified: true.", "basis")
+            self.fail(
+                "RL019",
+                "no basis",
+                "Name a document, or the design decision, with unverified: true.",
+                "basis",
+            )
         for i, basis in enumerate(self.rule.basis):
             if basis.clause is None and not basis.unverified:
-                self.fail("RL019", f"{basis.document} without a clause", "Name the clause, or mark it unverified: true.", "basis", i)
+                self.fail(
+                    "RL019",
+                    f"{basis.document} without a clause",
+                    "Name the clause, or mark it unverified: true.",
+                    "basis",
+                    i,
+                )
 
     def check_texts(self) -> None:
         known = {*self.facts, *self.rule.params}
         for language in ("zh", "en"):
             text = getattr(self.rule.finding, language)
             if template.stray(text):
-                self.fail("RL017", "a brace belongs to no {name}", "Write {fact} or {param}.", "finding", language)
+                self.fail(
+                    "RL017",
+                    "a brace belongs to no {name}",
+                    "Write {fact} or {param}.",
+                    "finding",
+                    language,
+                )
             for name, form in template.names(text):
                 if name not in known:
-                    self.fail("RL017", f"{{{name}}} is neither a fact nor a parameter", "Correct the name.", "finding", language)
+                    self.fail(
+                        "RL017",
+                        f"{{{name}}} is neither a fact nor a parameter",
+                        "Correct the name.",
+                        "finding",
+                        language,
+                    )
                 elif form not in template.FORMATS:
-                    self.fail("RL017", f"format {form}", "Use yuan or percent.", "finding", language)
+                    self.fail(
+                        "RL017", f"format {form}", "Use yuan or percent.", "finding", language
+                    )
             advice = getattr(self.rule.action, language).lower()
             for word in _CARE_WORDS:
                 if word in advice:
-                    self.fail("RL032", f"the advice says {word!r}", "Ask for a review of need, coding or charges, never for less care.", "action", language)
+                    self.fail(
+                        "RL032",
+                        f"the advice says {word!r}",
+                        "Ask for a review of need, coding or charges, never for less care.",
+                        "action",
+                        language,
+                    )
 
     def expression(self, text: str, *path: Key) -> Predicate | None:
         found = check(text, self.facts, self.rule.params)
@@ -204,5 +260,3 @@ class _Maker:
 
 def _fen(value: pl.Expr) -> pl.Expr:
     return value.cast(pl.Decimal(38, 6)).round(0).cast(pl.Int64)
-
-

@@ -29,7 +29,9 @@ Key = str | date | int
 _INTEGER: Final = re.compile(r"-?(0|[1-9][0-9]*)\Z")
 _DECIMAL: Final = re.compile(r"-?(0|[1-9][0-9]*)\.[0-9]+\Z")
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
-_TRAP_WORDS: Final = frozenset({"yes", "no", "on", "off", "y", "n", "true", "false", "null", "~", ""})
+_TRAP_WORDS: Final = frozenset(
+    {"yes", "no", "on", "off", "y", "n", "true", "false", "null", "~", ""}
+)
 _TRAP_NUMBER: Final = re.compile(
     r"[-+]?(0[0-9_]+|0[xXoObB][0-9a-fA-F_]+|[0-9][0-9_]*_[0-9_]*|\.[0-9]+|[0-9]+\."
     r"|[0-9.]+[eE][-+]?[0-9]+|[0-9]+(:[0-5]?[0-9])+(\.[0-9]*)?|\.(inf|nan|Inf|NaN|INF|NAN)|\+[0-9.]+)\Z"
@@ -78,7 +80,7 @@ def read(path: Path) -> Document:
 def parse(text: str, path: str) -> Document:
     """The text as a document; ``path`` is only shown."""
     yaml = YAML(typ="safe", pure=True)
-    yaml.version = (1, 2)  # type: ignore[assignment]
+    yaml.version = (1, 2)
     try:
         node = yaml.compose(text)
     except MarkedYAMLError as error:
@@ -106,14 +108,14 @@ class _Reader:
         self.lines: dict[tuple[Key, ...], int] = {}
 
     def refuse(self, node: Node, message: str, cure: str) -> None:
-        self.problems.append(
-            Problem(self.path, node.start_mark.line + 1, "RL001", message, cure)
-        )
+        self.problems.append(Problem(self.path, node.start_mark.line + 1, "RL001", message, cure))
 
     def build(self, node: Node, path: tuple[Key, ...]) -> Any:
         self.lines.setdefault(path, node.start_mark.line + 1)
         if node.anchor:
-            self.refuse(node, f"anchor &{node.anchor}", "Write the value out; anchors are not read.")
+            self.refuse(
+                node, f"anchor &{node.anchor}", "Write the value out; anchors are not read."
+            )
         tag = str(node.tag or "")
         if tag and not tag.startswith(_CORE_TAGS):
             self.refuse(node, f"tag {tag}", "Remove the tag; types follow from the text.")

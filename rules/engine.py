@@ -142,7 +142,9 @@ def _hits(check: Compiled, table: pl.DataFrame, verdicts: pl.Series) -> pl.DataF
     rule = check.rule
     rows = rows.with_columns(e.alias(n) for n, e in check.bound.items())
     limits = [
-        pl.struct(pl.col(column).alias("value"), pl.lit(rule.params[name].unit).alias("unit")).alias(name)
+        pl.struct(
+            pl.col(column).alias("value"), pl.lit(rule.params[name].unit).alias("unit")
+        ).alias(name)
         for name, column in check.columns().items()
     ]
     values = [pl.col(name) for name in check.shown]
@@ -171,5 +173,3 @@ def _json(fields: list[pl.Expr]) -> pl.Expr:
 def _no_hits() -> pl.DataFrame:
     types = {"exposure_fen": pl.Int64()}
     return pl.DataFrame(schema={name: types.get(name, pl.String()) for name in HIT_COLUMNS})
-
-

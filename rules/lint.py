@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from domain.results import Verdict
 from rules import cases, loader, mutation
 from rules.compiled import Compiled, compile_rule
 from rules.document import Document, read
+from rules.facts import facts_of
 from rules.predicate import nullable
 from rules.problem import Problem, RuleError, show_path
-from rules.facts import facts_of
 from rules.rule import DEFAULT_REGION, Rule
 from rules.ruleset import rule_files
 
@@ -98,14 +99,18 @@ def _coverage(check: Compiled, document: Document) -> Iterator[Problem]:
     for verdict, code in wanted:
         if verdict not in expected:
             word = verdict.name.lower()
-            yield document.problem(code, f"no case expects {word}", f"Add a case with expect: {word}.", "cases")
+            yield document.problem(
+                code, f"no case expects {word}", f"Add a case with expect: {word}.", "cases"
+            )
     starts = [*sorted(rule.when), None]
-    for since, following in zip(starts, starts[1:], strict=False):
+    for since, following in pairwise(starts):
         assert since is not None  # noqa: S101 - only the last start is None
         if not any(
             c.date >= since and (following is None or c.date < following) for c in rule.cases
         ):
-            yield document.problem("RL024", f"no case is dated in the version from {since}", "Add one.", "when", since)
+            yield document.problem(
+                "RL024", f"no case is dated in the version from {since}", "Add one.", "when", since
+            )
     for name, param in rule.params.items():
         for region, dated in param.values.items():
             if region == DEFAULT_REGION:
@@ -135,8 +140,14 @@ def _mutant_problems(check: Compiled, document: Document) -> Iterator[Problem]:
     every = {m.name for m in mutation.mutants(check)}
     for name, i in listed.items():
         if name not in every:
-            yield document.problem("RL029", f"there is no mutant {name}", "Remove the entry.", "equivalent", i)
+            yield document.problem(
+                "RL029", f"there is no mutant {name}", "Remove the entry.", "equivalent", i
+            )
         elif name not in alive:
-            yield document.problem("RL029", f"a case kills {name}", "Remove the entry: it is not equivalent.", "equivalent", i)
-
-
+            yield document.problem(
+                "RL029",
+                f"a case kills {name}",
+                "Remove the entry: it is not equivalent.",
+                "equivalent",
+                i,
+            )

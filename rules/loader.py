@@ -68,21 +68,33 @@ class Form:
         """The value if it is a list, else an empty one with a problem noted."""
         if isinstance(value, list):
             return value
-        self.fail("RL004", f"{_place(path)} must be a list", "Write [..] or lines with a dash.", *path)
+        self.fail(
+            "RL004", f"{_place(path)} must be a list", "Write [..] or lines with a dash.", *path
+        )
         return []
 
     def text(self, value: Any, *path: Key) -> str:
         """The value if it is text that is not blank."""
         if isinstance(value, str) and value.strip():
             return value.strip()
-        self.fail("RL004", f"{_place(path)} must be text", "Write a text; quote it if it looks like a number.", *path)
+        self.fail(
+            "RL004",
+            f"{_place(path)} must be text",
+            "Write a text; quote it if it looks like a number.",
+            *path,
+        )
         return ""
 
     def day(self, value: Any, *path: Key) -> date:
         """The value if it is a date."""
         if isinstance(value, date):
             return value
-        self.fail("RL004", f"{_place(path)} must be a date", "Write it as 2024-03-01, without quotes.", *path)
+        self.fail(
+            "RL004",
+            f"{_place(path)} must be a date",
+            "Write it as 2024-03-01, without quotes.",
+            *path,
+        )
         return date.max
 
     def one_of(self, kind: type[E_], value: Any, *path: Key) -> E_:
@@ -94,23 +106,38 @@ class Form:
             self.fail("RL004", f"{_place(path)} is {value!r}", f"Use one of {allowed}.", *path)
             return next(iter(kind))
 
-    def keys(self, value: Mapping[Any, Any], required: tuple[str, ...], optional: tuple[str, ...], *path: Key) -> None:
+    def keys(
+        self,
+        value: Mapping[Any, Any],
+        required: tuple[str, ...],
+        optional: tuple[str, ...],
+        *path: Key,
+    ) -> None:
         """Note every key that is unknown and every one that is missing."""
         for key in value:
             if key not in required and key not in optional:
                 names = ", ".join((*required, *optional))
-                self.fail("RL002", f"{_place((*path, key))} is no field", f"Fields here: {names}.", *path, key)
+                self.fail(
+                    "RL002",
+                    f"{_place((*path, key))} is no field",
+                    f"Fields here: {names}.",
+                    *path,
+                    key,
+                )
         for key in required:
             if key not in value:
-                self.fail("RL003", f"{_place((*path, key))} is missing", "Add it; docs/rules.md shows an example.", *path)
+                self.fail(
+                    "RL003",
+                    f"{_place((*path, key))} is missing",
+                    "Add it; docs/rules.md shows an example.",
+                    *path,
+                )
 
     def bilingual(self, value: Any, *path: Key) -> Bilingual:
         """A text in Chinese and English."""
         both = self.mapping(value, *path)
         self.keys(both, ("zh", "en"), (), *path)
-        return Bilingual(
-            *(self.text(both[k], *path, k) if k in both else "" for k in ("zh", "en"))
-        )
+        return Bilingual(*(self.text(both[k], *path, k) if k in both else "" for k in ("zh", "en")))
 
     def dated(self, value: Any, *path: Key) -> tuple[tuple[date, Number], ...]:
         """Values by first day, oldest first."""
@@ -121,10 +148,18 @@ class Form:
         for since, number in listed.items():
             day = self.day(since, *path, since)
             if isinstance(number, bool) or not isinstance(number, int | Decimal):
-                self.fail("RL004", f"{_place((*path, since))} must be a number", "Write 15 or 0.3.", *path, since)
+                self.fail(
+                    "RL004",
+                    f"{_place((*path, since))} must be a number",
+                    "Write 15 or 0.3.",
+                    *path,
+                    since,
+                )
                 continue
             if isinstance(number, Decimal) and -int(number.as_tuple().exponent) > 6:
-                self.fail("RL004", f"{number} has more than 6 decimal places", "Round it.", *path, since)
+                self.fail(
+                    "RL004", f"{number} has more than 6 decimal places", "Round it.", *path, since
+                )
                 continue
             made.append((day, number))
         return tuple(sorted(made))
@@ -140,7 +175,14 @@ def read_rule(path: Path) -> Rule:
     return rule
 
 
-def read_overlay(path: Path) -> tuple[Document, str, dict[str, dict[str, tuple[tuple[date, Number], ...]]], dict[str, tuple[Case, ...]]]:
+def read_overlay(
+    path: Path,
+) -> tuple[
+    Document,
+    str,
+    dict[str, dict[str, tuple[tuple[date, Number], ...]]],
+    dict[str, tuple[Case, ...]],
+]:
     """One overlay: its document, region, rule id -> parameter -> dated values, and cases by rule."""
     document = read(path)
     form = Form(document)
@@ -148,7 +190,12 @@ def read_overlay(path: Path) -> tuple[Document, str, dict[str, dict[str, tuple[t
     form.keys(top, ("region", "name", "basis", "params", "cases"), ())
     region = top.get("region", "")
     if not isinstance(region, str) or not _REGION.match(region):
-        form.fail("RL004", "region must be the start of a region code in quotes", 'Write region: "3301".', "region")
+        form.fail(
+            "RL004",
+            "region must be the start of a region code in quotes",
+            'Write region: "3301".',
+            "region",
+        )
     form.bilingual(top.get("name", {}), "name")
     _basis(form, top.get("basis", []))
     values: dict[str, dict[str, tuple[tuple[date, Number], ...]]] = {}
@@ -174,22 +221,54 @@ def overlay(rules: list[Rule], folder: Path) -> list[Rule]:
         document, region, values, cases = read_overlay(path)
         for rule_id in {*values, *cases}:
             if rule_id not in by_id:
-                problems.append(document.problem("RL030", f"no check is named {rule_id}", "Correct the id.", "params", rule_id))
+                problems.append(
+                    document.problem(
+                        "RL030",
+                        f"no check is named {rule_id}",
+                        "Correct the id.",
+                        "params",
+                        rule_id,
+                    )
+                )
                 continue
             rule = by_id[rule_id]
             params = dict(rule.params)
             for name, dated in values.get(rule_id, {}).items():
                 place = ("params", rule_id, name)
                 if name not in params:
-                    problems.append(document.problem("RL030", f"{rule_id} has no parameter {name}", f"It has: {', '.join(params)}.", *place))
+                    problems.append(
+                        document.problem(
+                            "RL030",
+                            f"{rule_id} has no parameter {name}",
+                            f"It has: {', '.join(params)}.",
+                            *place,
+                        )
+                    )
                     continue
                 held = dict(params[name].values.get(region, ()))
                 for since, _ in dated:
                     if since in held:
-                        problems.append(document.problem("RL031", f"{rule_id} {name} already has a value for {region} from {since}", "Add a later date; a past value is never edited.", *place, since))
+                        problems.append(
+                            document.problem(
+                                "RL031",
+                                f"{rule_id} {name} already has a value for {region} from {since}",
+                                "Add a later date; a past value is never edited.",
+                                *place,
+                                since,
+                            )
+                        )
                 merged = tuple(sorted({**held, **dict(dated)}.items()))
                 params[name] = replace(params[name], values={**params[name].values, region: merged})
-            mark = json.dumps([region, {k: [[str(d), str(v)] for d, v in dated] for k, dated in values.get(rule_id, {}).items()}], sort_keys=True)
+            mark = json.dumps(
+                [
+                    region,
+                    {
+                        k: [[str(d), str(v)] for d, v in dated]
+                        for k, dated in values.get(rule_id, {}).items()
+                    },
+                ],
+                sort_keys=True,
+            )
             by_id[rule_id] = replace(
                 rule,
                 params=params,
@@ -215,7 +294,12 @@ def _rule(form: Form, path: Path) -> Rule | None:
 
     rule_id = form.text(top["id"], "id")
     if not _ID.match(rule_id):
-        form.fail("RL004", f"id is {rule_id!r}", "Write three capitals, a dash and three digits: ADM-003.", "id")
+        form.fail(
+            "RL004",
+            f"id is {rule_id!r}",
+            "Write three capitals, a dash and three digits: ADM-003.",
+            "id",
+        )
     if top["unit"] not in UNITS:
         form.fail("RL004", f"unit is {top['unit']!r}", f"Use one of {', '.join(UNITS)}.", "unit")
     when = {
@@ -261,7 +345,9 @@ def _basis(form: Form, value: Any) -> tuple[Basis, ...]:
         form.keys(one, ("document",), ("clause", "unverified"), "basis", i)
         unverified = one.get("unverified", False)
         if not isinstance(unverified, bool):
-            form.fail("RL004", "unverified must be true or false", "Write unverified: true.", "basis", i)
+            form.fail(
+                "RL004", "unverified must be true or false", "Write unverified: true.", "basis", i
+            )
             continue
         clause = one.get("clause")
         made.append(
@@ -276,7 +362,9 @@ def _basis(form: Form, value: Any) -> tuple[Basis, ...]:
 
 def _param(form: Form, name: Any, value: Any) -> Param:
     if not isinstance(name, str) or not _WORD.match(name):
-        form.fail("RL004", f"parameter {name!r}", "Use small letters, digits and _.", "params", name)
+        form.fail(
+            "RL004", f"parameter {name!r}", "Use small letters, digits and _.", "params", name
+        )
     body = form.mapping(value, "params", name)
     for key in ("unit", "default"):
         if key not in body:
@@ -286,7 +374,14 @@ def _param(form: Form, name: Any, value: Any) -> Param:
         if key == "unit":
             continue
         if key != "default" and not (isinstance(key, str) and _REGION.match(key)):
-            form.fail("RL002", f"params.{name}.{key} is neither unit, default nor a region", 'Write a region code in quotes: "330100".', "params", name, key)
+            form.fail(
+                "RL002",
+                f"params.{name}.{key} is neither unit, default nor a region",
+                'Write a region code in quotes: "330100".',
+                "params",
+                name,
+                key,
+            )
             continue
         region = DEFAULT_REGION if key == "default" else str(key)
         values[region] = form.dated(dated, "params", name, key)
@@ -301,11 +396,23 @@ def _cases(form: Form, value: Any, *path: Key, region: str | None = None) -> tup
         form.keys(one, ("it", "date", "given", "expect"), ("region",), *place)
         expect = EXPECTED.get(str(one.get("expect")))
         if expect is None:
-            form.fail("RL020", f"expect is {one.get('expect')!r}", f"Use one of {', '.join(EXPECTED)}.", *place, "expect")
+            form.fail(
+                "RL020",
+                f"expect is {one.get('expect')!r}",
+                f"Use one of {', '.join(EXPECTED)}.",
+                *place,
+                "expect",
+            )
             continue
         stated = one.get("region", region)
         if stated is not None and not (isinstance(stated, str) and _REGION.match(stated)):
-            form.fail("RL020", f"region is {stated!r}", 'Write a region code in quotes: "330100".', *place, "region")
+            form.fail(
+                "RL020",
+                f"region is {stated!r}",
+                'Write a region code in quotes: "330100".',
+                *place,
+                "region",
+            )
             continue
         made.append(
             Case(
@@ -341,5 +448,3 @@ def _place(path: tuple[Key, ...]) -> str:
 
 def _sha(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-

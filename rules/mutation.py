@@ -69,9 +69,7 @@ def survivors(check: Compiled) -> list[Mutant]:
     alive = []
     for mutant in mutants(check):
         columns = columns_of(mutant.rule)
-        bound = [
-            threshold.bind(p).alias(columns[name]) for name, p in mutant.rule.params.items()
-        ]
+        bound = [threshold.bind(p).alias(columns[name]) for name, p in mutant.rule.params.items()]
         try:
             got = table.with_columns(bound).select(
                 verdict_expr(mutant.rule, mutant.trees, inline=False).alias("v")
@@ -86,7 +84,11 @@ def survivors(check: Compiled) -> list[Mutant]:
 def _changed(tree: Node) -> Iterator[tuple[str, str, Node]]:
     for node in list(tree.walk()):
         for change in _changes(node):
-            yield node.sql(comments=False), change.sql(comments=False), _replaced(tree, node, change)
+            yield (
+                node.sql(comments=False),
+                change.sql(comments=False),
+                _replaced(tree, node, change),
+            )
 
 
 def _changes(node: Node) -> Iterator[Node]:
@@ -131,9 +133,9 @@ def _replaced(tree: Node, node: Node, change: Node) -> Node:
     """A copy of the tree with the node replaced; precedence kept by parentheses."""
     if node is tree:
         return change
-    place = [n for n, at in enumerate(tree.walk()) if at is node][0]
+    place = next(n for n, at in enumerate(tree.walk()) if at is node)
     copy = tree.copy()
-    target = [at for n, at in enumerate(copy.walk()) if n == place][0]
+    target = next(at for n, at in enumerate(copy.walk()) if n == place)
     target.replace(exp.Paren(this=change))
     return copy
 

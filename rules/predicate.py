@@ -19,7 +19,7 @@ from sqlglot.errors import SqlglotError
 
 from rules.facts import Fact, Kind
 
-Node = exp.Expression
+Node = exp.Expr
 
 ALLOWED: Final[tuple[type[Node], ...]] = (
     exp.And, exp.Or, exp.Not, exp.Paren,
@@ -81,7 +81,7 @@ def parse(text: str) -> Node | Fault:
     try:
         trees = sqlglot.parse(text)
     except SqlglotError as error:
-        first = error.errors[0] if getattr(error, "errors", None) else {}
+        first = (getattr(error, "errors", None) or [{}])[0]
         what = first.get("description") or str(error).splitlines()[0]
         near = first.get("highlight")
         return Fault("RL007", f"{what}" + (f" near {near!r}" if near else ""), "Correct the SQL.")
@@ -90,7 +90,9 @@ def parse(text: str) -> Node | Fault:
     return trees[0]
 
 
-def check(text: str, facts: Mapping[str, Fact], params: Mapping[str, object]) -> Predicate | list[Fault]:
+def check(
+    text: str, facts: Mapping[str, Fact], params: Mapping[str, object]
+) -> Predicate | list[Fault]:
     """The predicate, or everything that is wrong with it."""
     tree = parse(text)
     if isinstance(tree, Fault):
@@ -117,7 +119,9 @@ def result_type(
     try:
         return empty.select(predicate.expr(columns, {}).alias("r")).schema["r"]
     except pl.exceptions.PolarsError as error:
-        return Fault("RL015", f"types do not fit: {str(error).splitlines()[0]}", "Compare like with like.")
+        return Fault(
+            "RL015", f"types do not fit: {str(error).splitlines()[0]}", "Compare like with like."
+        )
 
 
 def nullable(node: Node, facts: Mapping[str, Fact]) -> bool:
@@ -125,7 +129,9 @@ def nullable(node: Node, facts: Mapping[str, Fact]) -> bool:
     match node:
         case exp.Column():
             return facts[node.name].null_when is not None
-        case exp.Placeholder() | exp.Literal() | exp.Boolean() | exp.NullSafeEQ() | exp.NullSafeNEQ():
+        case (
+            exp.Placeholder() | exp.Literal() | exp.Boolean() | exp.NullSafeEQ() | exp.NullSafeNEQ()
+        ):
             return False
         case exp.Is():
             return False
@@ -154,7 +160,9 @@ def _faults(tree: Node, facts: Mapping[str, Fact], params: Mapping[str, object])
                     yield Fault("RL011", "a parameter without a name", "Write :name.")
                 elif node.this not in params:
                     yield Fault(
-                        "RL009", f":{node.this} is not declared", _near(str(node.this), params, "params")
+                        "RL009",
+                        f":{node.this} is not declared",
+                        _near(str(node.this), params, "params"),
                     )
             case exp.Literal():
                 yield from _literal_faults(node, facts)
@@ -165,11 +173,15 @@ def _faults(tree: Node, facts: Mapping[str, Fact], params: Mapping[str, object])
                     and isinstance(divisor.expression, exp.Literal)
                     and divisor.expression.this == "0"
                 ):
-                    yield Fault("RL013", f"{_shown(node)} can divide by 0", "Write x / NULLIF(y, 0).")
+                    yield Fault(
+                        "RL013", f"{_shown(node)} can divide by 0", "Write x / NULLIF(y, 0)."
+                    )
             case exp.Is():
                 if not isinstance(node.expression, exp.Null):
                     yield Fault(
-                        "RL011", f"{_shown(node)} is not allowed", "Only IS NULL and IS NOT NULL are."
+                        "RL011",
+                        f"{_shown(node)} is not allowed",
+                        "Only IS NULL and IS NOT NULL are.",
                     )
             case exp.Null():
                 if not isinstance(node.parent, exp.Is):
@@ -186,20 +198,28 @@ def _column_faults(node: exp.Column, facts: Mapping[str, Fact]) -> Iterator[Faul
     if node.table:
         yield Fault("RL011", f"{node.sql()} names a table", "Use the fact's name alone.")
     elif node.name not in facts:
-        yield Fault("RL008", f"no fact is named {node.name}", _near(node.name, facts, "docs/facts.md"))
+        yield Fault(
+            "RL008", f"no fact is named {node.name}", _near(node.name, facts, "docs/facts.md")
+        )
 
 
 def _literal_faults(node: exp.Literal, facts: Mapping[str, Fact]) -> Iterator[Fault]:
     if not node.is_string:
         if node.this not in ("0", "1"):
             yield Fault(
-                "RL012", f"the number {node.this}", "Give it a name under params, with a unit and dates."
+                "RL012",
+                f"the number {node.this}",
+                "Give it a name under params, with a unit and dates.",
             )
         return
     compared = _compared(node)
     known = facts.get(compared.name) if compared is not None else None
     if known is None or known.kind is not Kind.TEXT:
-        yield Fault("RL014", f"'{node.this}' is not compared with a fact", "Compare it with one fact that has a code list.")
+        yield Fault(
+            "RL014",
+            f"'{node.this}' is not compared with a fact",
+            "Compare it with one fact that has a code list.",
+        )
     elif known.codes is None:
         yield Fault(
             "RL014", f"{known.name} has no code list, so '{node.this}' cannot be checked",
@@ -207,7 +227,9 @@ def _literal_faults(node: exp.Literal, facts: Mapping[str, Fact]) -> Iterator[Fa
         )  # fmt: skip
     elif node.this not in known.codes:
         yield Fault(
-            "RL014", f"'{node.this}' is not a code of {known.name}", f"Use one of {', '.join(known.codes)}."
+            "RL014",
+            f"'{node.this}' is not a code of {known.name}",
+            f"Use one of {', '.join(known.codes)}.",
         )
 
 

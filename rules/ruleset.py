@@ -61,7 +61,13 @@ def load(folder: Path | None = None, *, parameters: Path | None = None) -> RuleS
         if rule.id in seen:
             other = show_path(seen[rule.id].path)
             problems.append(
-                Problem(show_path(rule.path), 1, "RL006", f"{rule.id} also stands in {other}", "Give it a new number; ids are never reused.")
+                Problem(
+                    show_path(rule.path),
+                    1,
+                    "RL006",
+                    f"{rule.id} also stands in {other}",
+                    "Give it a new number; ids are never reused.",
+                )
             )
         seen[rule.id] = rule
     if problems:

@@ -36,7 +36,9 @@ def stray(text: str) -> bool:
     return bool(re.search(r"[{}]", _FIELD.sub("", text)))
 
 
-def fill(text: str, language: str, columns: Mapping[str, str], kinds: Mapping[str, Kind]) -> pl.Expr:
+def fill(
+    text: str, language: str, columns: Mapping[str, str], kinds: Mapping[str, Kind]
+) -> pl.Expr:
     """The text of each row; ``columns`` says where the value of each name stands."""
     parts: list[pl.Expr] = []
     end = 0

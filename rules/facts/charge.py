@@ -119,8 +119,9 @@ def nursing(source: Source) -> pl.LazyFrame:
         rows.filter(nurse)
         .group_by("stay_id", "charge_date")
         .agg(
-            pl.sum_horizontal(pl.col(c).fill_null(value=False).any().cast(pl.Int64) for c in levels)
-            .alias("levels")
+            pl.sum_horizontal(
+                pl.col(c).fill_null(value=False).any().cast(pl.Int64) for c in levels
+            ).alias("levels")
         )
         .group_by("stay_id")
         .agg(pl.col("levels").max())
@@ -147,16 +148,26 @@ def activity(source: Source) -> pl.LazyFrame:
         .filter(pl.col("category").is_in(ACTIVE_CATEGORIES) | pl.col("is_clinical"))
         .select("stay_id", pl.col("charge_date").alias("day"))
     )
-    operated = source.table("procedures").lazy().select("stay_id", pl.col("procedure_date").alias("day"))
+    operated = (
+        source.table("procedures").lazy().select("stay_id", pl.col("procedure_date").alias("day"))
+    )
     stays = source.table("stays").lazy().select("stay_id", "admission_date", "discharge_date")
     active = (
         pl.concat([charged, operated])
         .join(stays, on="stay_id", how="inner")
-        .filter((pl.col("day") > pl.col("admission_date")) & (pl.col("day") < pl.col("discharge_date")))
+        .filter(
+            (pl.col("day") > pl.col("admission_date")) & (pl.col("day") < pl.col("discharge_date"))
+        )
         .group_by("stay_id")
         .agg(pl.col("day").n_unique().alias("active"))
     )
-    lined = source.table("charges").lazy().select("stay_id").unique().with_columns(lined=pl.lit(value=True))
+    lined = (
+        source.table("charges")
+        .lazy()
+        .select("stay_id")
+        .unique()
+        .with_columns(lined=pl.lit(value=True))
+    )
     days = (pl.col("discharge_date") - pl.col("admission_date")).dt.total_days()
     full = pl.max_horizontal(days - 1, pl.when(days.is_not_null()).then(0))
     return (
@@ -165,7 +176,9 @@ def activity(source: Source) -> pl.LazyFrame:
         .select(
             "stay_id",
             full.alias("full_days"),
-            pl.when("lined").then(full - pl.col("active").fill_null(0)).alias("days_without_activity"),
+            pl.when("lined")
+            .then(full - pl.col("active").fill_null(0))
+            .alias("days_without_activity"),
         )
     )
 
@@ -206,8 +219,12 @@ def lines(source: Source) -> pl.LazyFrame:
             (pl.col("line_id") == pl.col("line_id").min().over(item_day)).alias(
                 "first_line_of_item_on_day"
             ),
-            (pl.col("admission_date") - pl.col("charge_date")).dt.total_days().alias("days_before_admission"),
-            (pl.col("charge_date") - pl.col("discharge_date")).dt.total_days().alias("days_after_discharge"),
+            (pl.col("admission_date") - pl.col("charge_date"))
+            .dt.total_days()
+            .alias("days_before_admission"),
+            (pl.col("charge_date") - pl.col("discharge_date"))
+            .dt.total_days()
+            .alias("days_after_discharge"),
         )
         .rename(DIRECT | {"line_id": ":subject_id"})
         .select("stay_id", ":subject_id", *[f.name for f in LINES])

@@ -8,7 +8,6 @@ from typing import Final
 import polars as pl
 
 from domain import codes
-
 from domain.claim import DIAGNOSES
 from rules.facts import reference
 from rules.facts.fact import Fact, Kind, declare, from_fields
@@ -110,9 +109,7 @@ def lines(source: Source) -> pl.LazyFrame:
 def normal_codes(rows: pl.DataFrame) -> pl.Series:
     """The column ``code`` as compared; each distinct code is worked on once."""
     distinct = rows.select(pl.col("code").unique()).with_columns(normal("code").alias("norm"))
-    return rows.select("code").join(
-        distinct, on="code", how="left", maintain_order="left"
-    )["norm"]
+    return rows.select("code").join(distinct, on="code", how="left", maintain_order="left")["norm"]
 
 
 def normal(column: str) -> pl.Expr:

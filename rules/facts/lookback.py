@@ -212,13 +212,9 @@ def identity(source: Source) -> pl.LazyFrame:
 
     def differs(column: str) -> pl.Expr:
         known = pl.col(column).is_not_null()
-        return pl.when(known).then(
-            (earlier(column) != pl.col(column)).fill_null(value=False)
-        )
+        return pl.when(known).then((earlier(column) != pl.col(column)).fill_null(value=False))
 
-    charged = (
-        source.table("charges").lazy().group_by("stay_id").agg(pl.col("charge_date").max())
-    )
+    charged = source.table("charges").lazy().group_by("stay_id").agg(pl.col("charge_date").max())
     return (
         claims.lazy()
         .with_columns(sex=sex, died=died)
@@ -249,9 +245,13 @@ def outpatient(source: Source) -> pl.LazyFrame:
     visits = (
         claims.filter(claim_type="outpatient")
         .lazy()
-        .select(*keys, pl.col("admission_date").alias("visit"), pl.col("fund_payment_fen").alias("paid"))
+        .select(
+            *keys, pl.col("admission_date").alias("visit"), pl.col("fund_payment_fen").alias("paid")
+        )
     )
-    during = (pl.col("visit") > pl.col("admission_date")) & (pl.col("visit") < pl.col("discharge_date"))
+    during = (pl.col("visit") > pl.col("admission_date")) & (
+        pl.col("visit") < pl.col("discharge_date")
+    )
     before = pl.col("visit") <= pl.col("admission_date")
     last = pl.col("visit") == pl.col("visit").filter(before).max()
     seen = (
@@ -278,11 +278,11 @@ def outpatient(source: Source) -> pl.LazyFrame:
 
 def vector(source: Source) -> pl.LazyFrame:
     """The facts ``VECTOR`` of every claim of the batch that has a diagnosis."""
-    vectors = code_vectors(source.all_rows("stays"), source.all_rows("diagnoses"), source.all_rows("procedures"))
+    vectors = code_vectors(
+        source.all_rows("stays"), source.all_rows("diagnoses"), source.all_rows("procedures")
+    )
     claims = (
-        source.claims.lazy()
-        .join(vectors, on="stay_id", how="inner")
-        .sort(*ORDER, nulls_last=False)
+        source.claims.lazy().join(vectors, on="stay_id", how="inner").sort(*ORDER, nulls_last=False)
     )
     keys = ["claim_type", "vector"]
     place = pl.int_range(pl.len()).over(keys)
@@ -365,5 +365,3 @@ def _overlap(days: pl.Expr) -> pl.Expr:
 def _total(which: pl.Expr) -> pl.Expr:
     paid = pl.col("paid").filter(which)
     return pl.when((paid.len() > 0) & (paid.null_count() == 0)).then(paid.sum())
-
-

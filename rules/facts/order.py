@@ -147,7 +147,9 @@ def _timed(source: Source) -> pl.LazyFrame:
         .join(head, on="stay_id", how="inner")
         .with_columns(
             order_is_live=~pl.col("status").is_in(DEAD_STATUSES),
-            end=pl.when(pl.col("stop_time").is_null() & pl.col("stay_end").is_null() & pl.col("long_term"))
+            end=pl.when(
+                pl.col("stop_time").is_null() & pl.col("stay_end").is_null() & pl.col("long_term")
+            )
             .then(None)
             .otherwise(end),
         )

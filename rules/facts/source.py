@@ -14,6 +14,7 @@ from domain.errors import SentinelError
 from domain.tables import Tables
 from rules.facts import reference
 
+
 @dataclass(frozen=True)
 class Source:
     """The inputs of a run. Stays of the history that the batch holds too are left out of it.

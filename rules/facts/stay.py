@@ -14,9 +14,7 @@ from rules.facts.source import Source
 
 FLAG, INTEGER, MONEY, TEXT = Kind.FLAG, Kind.INTEGER, Kind.MONEY, Kind.TEXT
 
-DIRECT: Final = {
-    f.name: f.name for f in STAYS.columns if f.privacy is None and f.name != "stay_id"
-}
+DIRECT: Final = {f.name: f.name for f in STAYS.columns if f.privacy is None and f.name != "stay_id"}
 """The columns that are facts as they stand: all but the key and personal data."""
 
 # fmt: off

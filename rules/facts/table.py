@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -56,7 +56,7 @@ BUILDERS: Final = (
 """Every builder; together they declare every fact."""
 
 
-def build(source: Source, wanted: dict[str, Collection[str]]) -> dict[str, pl.DataFrame]:
+def build(source: Source, wanted: Mapping[str, Collection[str]]) -> dict[str, pl.DataFrame]:
     """The facts tables of the units asked for, with their identifying columns.
 
     Each has ``stay_id``, ``:subject_id``, ``:service_date`` (discharge date, else
@@ -89,9 +89,7 @@ def build(source: Source, wanted: dict[str, Collection[str]]) -> dict[str, pl.Da
                 on="stay_id",
                 how="left",
             )
-            .with_columns(
-                pl.col(HAS_ROW).fill_null(value=False), pl.col(SUBJECT).fill_null("")
-            )
+            .with_columns(pl.col(HAS_ROW).fill_null(value=False), pl.col(SUBJECT).fill_null(""))
             .collect()
         )
     return tables
