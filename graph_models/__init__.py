@@ -1,1 +1,23 @@
-"""The graph_models room of the house; see docs/architecture.md."""
+"""Providers' fraud scores: provider table and claim graph -> GraphSAGE -> LightGBM.
+
+``train`` makes an ``Artifact``; ``Artifact.load``, ``.score`` and ``.lookup`` use it.
+docs/models.md says what was measured and what the model must not be used for.
+"""
+
+from graph_models.artifact import Artifact, ArtifactError, Scored
+from graph_models.labels import LabelError, read_extra, read_labels, read_providers
+from graph_models.learning import train
+from graph_models.window import cut, day_after_last
+
+__all__ = [
+    "Artifact",
+    "ArtifactError",
+    "LabelError",
+    "Scored",
+    "cut",
+    "day_after_last",
+    "read_extra",
+    "read_labels",
+    "read_providers",
+    "train",
+]

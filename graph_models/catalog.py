@@ -179,11 +179,15 @@ def describe(name: str) -> Feature:
         return known
     if name.startswith(CHECK):
         rule = name.removeprefix(CHECK)
-        return Feature(name, f"检查{rule}命中率", f"Hit rate of check {rule}", "share", f"CHK-{rule}")
+        return Feature(
+            name, f"检查{rule}命中率", f"Hit rate of check {rule}", "share", f"CHK-{rule}"
+        )
     column = name.removeprefix(EXTRA)
     # "OPPhys" is an operating physician, "OPAnnual" an outpatient amount.
     split = column.replace("OPPhys", "OperatingPhys").replace("sper", "sPer")
-    tokens = re.findall(r"V[0-9]+|[A-Z]{2}(?=Phys)|[A-Z]+(?![a-z])|[A-Z][a-z]*|[a-z]+|[0-9]+", split)
+    tokens = re.findall(
+        r"V[0-9]+|[A-Z]{2}(?=Phys)|[A-Z]+(?![a-z])|[A-Z][a-z]*|[a-z]+|[0-9]+", split
+    )
     words = [_WORDS.get(t.lower(), (t, t)) for t in tokens]
     reason = next((r for p, r in _REASONS if re.search(p, column, re.IGNORECASE)), f"X-{column}")
     unit = "share" if column.lower().endswith(("_frac", "_share")) else "as given"

@@ -367,5 +367,8 @@ def _checks(claims: pl.DataFrame, verdicts: pl.DataFrame | None) -> pl.DataFrame
     return rows.group_by("provider_id").agg(
         pl.col("claim_hits").mean().alias("hits_per_claim"),
         _share(pl.col("claim_hits") > 0).alias("hit_claim_share"),
-        *(_share((pl.col(r) == int(Verdict.HIT)).filter(judged[r])).alias(CHECK + r) for r in rules),
+        *(
+            _share((pl.col(r) == int(Verdict.HIT)).filter(judged[r])).alias(CHECK + r)
+            for r in rules
+        ),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import zlib
 from datetime import date
 from typing import Final
@@ -28,6 +29,9 @@ CLAIM_FIELDS: Final = (
 """Numbers of a claim node, in this order; amounts and counts as log(1 + x)."""
 PATIENT_FIELDS: Final = ("claims", "providers", "age")
 PHYSICIAN_FIELDS: Final = ("claims", "providers", "patients")
+PROVIDER_FIELDS: Final = ("claims", "patients")
+"""A provider node knows only its size: what the provider table says goes to the head
+directly, so the network adds what claims and connections say and nothing twice."""
 RELATIONS: Final = (
     ("diagnosis", "is_on", "claim"),
     ("procedure", "is_on", "claim"),
@@ -38,60 +42,73 @@ RELATIONS: Final = (
 """The edges, each towards the claim; the network also walks them backwards."""
 
 
-def build(
-    tables: Tables, providers: pl.DataFrame, verdicts: pl.DataFrame | None = None, *, upto: date
-) -> HeteroData:
+def build(tables: Tables, verdicts: pl.DataFrame | None = None, *, upto: date) -> HeteroData:
     """The graph of the claims complete before ``upto``.
 
-    ``providers`` is the provider table (``features.tabulate``): one node a row, its
-    columns the node's numbers, in its order. Every other kind of node is sorted by its
-    identifier, so that the same claims give the same tensors whatever the order of
-    rows. Node numbers are raw float32 with NaN where nothing is known; codes carry
-    ``bucket`` instead. Each edge tensor is (2, edges) int64, sorted by claim.
+    Nodes of each kind are sorted by their identifier, so that the same claims give the
+    same tensors whatever the order of rows; ``data["provider"].ids`` names the
+    providers. Node numbers are raw float32 with NaN where nothing is known; codes
+    carry ``bucket`` instead. Each edge tensor is (2, edges) int64, sorted by claim.
     """
     known = cut(tables, upto)
     claims = claim_rows(known)
     named = physicians_of(claims)
     claims = _with_counts(claims, named, verdicts)
     data = HeteroData()
-    data["provider"].x = _tensor(providers.drop("provider_id"))
     data["claim"].x = _tensor(claims.select(CLAIM_FIELDS))
-
     claim_at = claims.select("stay_id").with_row_index("claim")
-    patients = (
-        claims.group_by("patient_id")
-        .agg(
-            claims=pl.len().log1p(),
-            providers=pl.col("provider_id").n_unique().log1p(),
-            age=pl.col("age").mean(),
-        )
-        .sort("patient_id")
-    )
-    data["patient"].x = _tensor(patients.select(PATIENT_FIELDS))
-    physicians = (
-        named.group_by("physician_id")
-        .agg(
-            claims=pl.len().log1p(),
-            providers=pl.col("provider_id").n_unique().log1p(),
-            patients=pl.col("patient_id").n_unique().log1p(),
-        )
-        .sort("physician_id")
-    )
-    data["physician"].x = _tensor(physicians.select(PHYSICIAN_FIELDS))
-
-    pairs = claims.select("stay_id", "patient_id", "provider_id")
-    _connect(data, RELATIONS[2], pairs, patients["patient_id"], "patient_id", claim_at)
-    _connect(data, RELATIONS[3], named, physicians["physician_id"], "physician_id", claim_at)
-    _connect(data, RELATIONS[4], pairs, providers["provider_id"], "provider_id", claim_at)
-    for relation, table in ((RELATIONS[0], "diagnoses"), (RELATIONS[1], "procedures")):
+    others = pl.col("provider_id").n_unique().log1p().alias("providers")
+    patients = pl.col("patient_id").n_unique().log1p().alias("patients")
+    counted = pl.len().log1p().alias("claims")
+    for kind, key, fields, rows, numbers in (
+        ("provider", "provider_id", PROVIDER_FIELDS, claims, [counted, patients]),
+        ("patient", "patient_id", PATIENT_FIELDS, claims, [counted, others, pl.col("age").mean()]),
+        ("physician", "physician_id", PHYSICIAN_FIELDS, named, [counted, others, patients]),
+    ):
+        nodes = rows.group_by(key).agg(numbers).sort(key)
+        data[kind].x = _tensor(nodes.select(fields))
+        relation = next(r for r in RELATIONS if r[0] == kind)
+        _connect(data, relation, pairs=rows, nodes=nodes[key], key=key, claim_at=claim_at)
+        if kind == "provider":
+            data[kind].ids = nodes[key].to_list()
+    for kind, table in (("diagnosis", "diagnoses"), ("procedure", "procedures")):
         codes = frame(known, table).select("stay_id", "code").unique()
-        nodes = codes["code"].unique().sort()
-        data[relation[0]].bucket = torch.tensor(
-            [zlib.crc32(c[:3].encode()) % BUCKETS for c in nodes.to_list()], dtype=torch.int64
+        nodes_of = codes["code"].unique().sort()
+        data[kind].bucket = torch.tensor(
+            [zlib.crc32(c[:3].encode()) % BUCKETS for c in nodes_of.to_list()], dtype=torch.int64
         )
-        data[relation[0]].num_nodes = nodes.len()
-        _connect(data, relation, codes, nodes, "code", claim_at)
+        data[kind].num_nodes = nodes_of.len()
+        coded = (kind, "is_on", "claim")
+        _connect(data, coded, pairs=codes, nodes=nodes_of, key="code", claim_at=claim_at)
     return data
+
+
+def neighbourhood(data: HeteroData, providers: torch.Tensor) -> HeteroData:
+    """The graph with only the claims that can reach the given provider nodes.
+
+    These are the providers' own claims and the other claims of the patients and
+    physicians on them; the network reads no farther, so its output for these
+    providers is the same as on the whole graph. Nodes other than claims keep their
+    numbers.
+    """
+    count = data["claim"].num_nodes
+    bills = data["provider", "bills", "claim"].edge_index
+    own = torch.zeros(count, dtype=torch.bool)
+    own[bills[1, torch.isin(bills[0], providers)]] = True
+    kept = own.clone()
+    for kind in ("patient", "physician"):
+        edges = next(data[r].edge_index for r in RELATIONS if r[0] == kind)
+        near = torch.zeros(data[kind].num_nodes, dtype=torch.bool)
+        near[edges[0, own[edges[1]]]] = True
+        kept[edges[1, near[edges[0]]]] = True
+    number = torch.cumsum(kept, 0) - 1
+    small = copy.copy(data)
+    small["claim"].x = data["claim"].x[kept]
+    for relation in RELATIONS:
+        source, claim = data[relation].edge_index
+        inside = kept[claim]
+        small[relation].edge_index = torch.stack([source[inside], number[claim[inside]]])
+    return small
 
 
 def _with_counts(
@@ -127,6 +144,7 @@ def _tensor(table: pl.DataFrame) -> torch.Tensor:
 def _connect(
     data: HeteroData,
     relation: tuple[str, str, str],
+    *,
     pairs: pl.DataFrame,
     nodes: pl.Series,
     key: str,

@@ -15,7 +15,11 @@ from graph_models.graph import BUCKETS, RELATIONS
 HIDDEN: Final = 32
 """Width of every layer. 64 and 16 did no better on the real claims (docs/models.md)."""
 CODE_WIDTH: Final = 16
-_NUMBERED = ("provider", "patient", "physician", "claim")
+DROPOUT: Final = 0.3
+NUMBERED: Final = ("provider", "patient", "physician", "claim")
+"""Node kinds that carry numbers."""
+CODED: Final = ("diagnosis", "procedure")
+"""Node kinds that carry a learned vector."""
 
 
 class _SparseMean(torch.autograd.Function):
@@ -31,7 +35,7 @@ class _SparseMean(torch.autograd.Function):
         return matrix @ x
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[None, None, Tensor]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[None, None, Tensor]:
         return None, None, ctx.transposed @ gradient.contiguous()
 
 
@@ -41,14 +45,17 @@ class Relation:
     def __init__(self, edges: Tensor, sources: int, targets: int, device: torch.device) -> None:
         """``edges`` is (2, n) of source and target numbers; targets without edges get 0."""
         source, target = edges
-        degree = torch.bincount(target, minlength=targets).clamp(min=1)
+        count = torch.bincount(target, minlength=targets)
+        degree = count.clamp(min=1)
+        size = count.to(torch.float32).log1p()
+        self.size = (size / size.mean().clamp(min=1e-6))[:, None].to(device)
         weight = (1.0 / degree)[target].to(torch.float32)
         self._matrix = _csr(target, source, weight, (targets, sources)).to(device)
         self._transposed = _csr(source, target, weight, (sources, targets)).to(device)
 
     def mean(self, x: Tensor) -> Tensor:
         """(sources, width) -> (targets, width)."""
-        return _SparseMean.apply(self._matrix, self._transposed, x)  # type: ignore[no-untyped-call, no-any-return]
+        return _SparseMean.apply(self._matrix, self._transposed, x)  # type: ignore[no-any-return]
 
 
 def _csr(rows: Tensor, columns: Tensor, values: Tensor, size: tuple[int, int]) -> Tensor:
@@ -71,6 +78,25 @@ class MeanSAGE(SAGEConv):  # type: ignore[misc]
         return self.lin_l(edge_index.mean(x[0])) + self.lin_r(x[1])  # type: ignore[no-any-return]
 
 
+class SizedSAGE(MeanSAGE):
+    """SAGE that also sees the mean scaled by log(1 + number of neighbours).
+
+    A plain mean hides how much there is; the scaler is the amplifying one of principal
+    neighbourhood aggregation (Corso et al. 2020; ``unverified`` against the paper).
+    """
+
+    def __init__(self, width: int, hidden: int) -> None:
+        """From ``width`` columns to ``hidden``."""
+        super().__init__((width, width), hidden)
+        self.lin_sized = nn.Linear(width, hidden, bias=False)
+
+    def forward(self, x: tuple[Tensor, Tensor], edge_index: Relation) -> Tensor:
+        """W1 mean + W3 size * mean + W2 own."""
+        mean = edge_index.mean(x[0])
+        sized: Tensor = self.lin_sized(mean * edge_index.size)
+        return sized + self.lin_l(mean) + self.lin_r(x[1])  # type: ignore[no-any-return]
+
+
 Relations = dict[tuple[str, str, str], Relation]
 
 
@@ -81,68 +107,44 @@ def prepare(data: HeteroData, device: torch.device) -> Relations:
         edges = data[source, name, target].edge_index
         n, m = data[source].num_nodes, data[target].num_nodes
         made[source, name, target] = Relation(edges, n, m, device)
-        if source not in ("diagnosis", "procedure"):
+        if source not in CODED:
             made[target, f"rev_{name}", source] = Relation(edges.flip(0), m, n, device)
     return made
 
 
 class Network(nn.Module):
-    """Codes -> claims -> patients and physicians -> claims -> providers, ``hops`` times.
+    """Codes -> claims -> patients and physicians -> claims -> providers."""
 
-    In each further hop the claims also hear their provider, so a provider learns of
-    providers that share its patients and physicians.
-    """
-
-    def __init__(self, widths: dict[str, int], *, hidden: int = HIDDEN, hops: int = 1) -> None:
+    def __init__(self, widths: dict[str, int], *, hidden: int = HIDDEN) -> None:
         """``widths`` is the number of columns of each numbered node kind."""
         super().__init__()
-        self.encode = nn.ModuleDict({k: nn.Linear(widths[k], hidden) for k in _NUMBERED})
-        self.codes = nn.ModuleDict(
-            {k: nn.Embedding(BUCKETS, CODE_WIDTH) for k in ("diagnosis", "procedure")}
+        self.encode = nn.ModuleDict({k: nn.Linear(widths[k], hidden) for k in NUMBERED})
+        self.codes = nn.ModuleDict({k: nn.Embedding(BUCKETS, CODE_WIDTH) for k in CODED})
+        on_claim = {k: MeanSAGE((CODE_WIDTH, hidden), hidden) for k in CODED}
+        self.read = HeteroConv({(k, "is_on", "claim"): c for k, c in on_claim.items()})
+        self.gather = HeteroConv(
+            {
+                ("claim", "rev_has", "patient"): MeanSAGE(hidden, hidden),
+                ("claim", "rev_signs", "physician"): MeanSAGE(hidden, hidden),
+            }
         )
-        self.read = _convolve(("diagnosis", "is_on"), ("procedure", "is_on"), "claim", CODE_WIDTH, hidden)
-        self.hops = nn.ModuleList()
-        for hop in range(hops):
-            towards = [("patient", "has"), ("physician", "signs")]
-            towards += [("provider", "bills")] if hop else []
-            self.hops.append(
-                nn.ModuleDict(
-                    {
-                        "gather": HeteroConv(
-                            {
-                                ("claim", "rev_has", "patient"): MeanSAGE(hidden, hidden),
-                                ("claim", "rev_signs", "physician"): MeanSAGE(hidden, hidden),
-                            }
-                        ),
-                        "spread": _convolve(*towards, "claim", hidden, hidden),
-                        "judge": _convolve(("claim", "rev_bills"), "provider", hidden, hidden),
-                    }
-                )
-            )
-        self.drop = nn.Dropout(0.3)
+        self.spread = HeteroConv(
+            {
+                ("patient", "has", "claim"): MeanSAGE(hidden, hidden),
+                ("physician", "signs", "claim"): MeanSAGE(hidden, hidden),
+            }
+        )
+        self.judge = HeteroConv({("claim", "rev_bills", "provider"): SizedSAGE(hidden, hidden)})
         self.out = nn.Sequential(
-            nn.Linear(2 * hidden, hidden), nn.ReLU(), nn.Dropout(0.3), nn.Linear(hidden, 1)
-        )
+            nn.Dropout(DROPOUT), nn.Linear(2 * hidden, hidden), nn.ReLU(), nn.Dropout(DROPOUT),
+            nn.Linear(hidden, 1),
+        )  # fmt: skip
 
     def forward(self, data: HeteroData, relations: Relations) -> Tensor:
         """Log-odds of fraud of each provider node, shape (providers,)."""
-        x: dict[str, Tensor] = {k: torch.relu(self.encode[k](data[k].x)) for k in _NUMBERED}
+        x: dict[str, Tensor] = {k: torch.relu(self.encode[k](data[k].x)) for k in NUMBERED}
         x |= {k: table(data[k].bucket) for k, table in self.codes.items()}
         own = x["provider"]
-        x["claim"] = self._step(self.read, x, relations)["claim"]
-        for hop in self.hops:
-            x |= self._step(hop["gather"], x, relations)  # type: ignore[index]
-            x |= self._step(hop["spread"], x, relations)  # type: ignore[index]
-            x |= self._step(hop["judge"], x, relations)  # type: ignore[index]
+        for layer in (self.read, self.gather, self.spread, self.judge):
+            x |= {k: torch.relu(v) for k, v in layer(x, relations).items()}
         return self.out(torch.cat([own, x["provider"]], dim=1)).squeeze(1)  # type: ignore[no-any-return]
-
-    def _step(self, layer: nn.Module, x: dict[str, Tensor], relations: Relations) -> dict[str, Tensor]:
-        return {k: self.drop(torch.relu(v)) for k, v in layer(x, relations).items()}
-
-
-def _convolve(*parts: Any) -> HeteroConv:
-    *sources, target, width, hidden = parts
-    return HeteroConv(
-        {(kind, name, target): MeanSAGE((width, hidden), hidden) for kind, name in sources},
-        aggr="sum",
-    )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,17 +14,16 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch_geometric.data import HeteroData
 
-from graph_models.network import Network, Relations, prepare
+from graph_models.network import NUMBERED, Network, Relations, prepare
 
-EPOCHS = 150
-PATIENCE = 20
+EPOCHS = 80
+PATIENCE = 12
 LEARNING_RATE = 0.01
 WEIGHT_DECAY = 1e-3
 INNER_SHARE = 0.15
 """Part of the training providers that decides when to stop, never trained on."""
 CLIP = 5.0
 """Standardised inputs are cut here, so that one odd value cannot rule a layer."""
-_NUMBERED = ("provider", "patient", "physician", "claim")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,45 +32,49 @@ class Scaling:
 
     mean: dict[str, Tensor]
     spread: dict[str, Tensor]
-    blocks: tuple[tuple[int, ...], ...]
-    """Columns of the provider table by where they come from; each gets one "known" flag."""
 
     @classmethod
-    def fit(cls, data: HeteroData, blocks: tuple[tuple[int, ...], ...]) -> Scaling:
+    def fit(cls, data: HeteroData) -> Scaling:
         """From a graph; a column that is constant or never known is switched off."""
         mean, spread = {}, {}
-        for kind in _NUMBERED:
-            x = _squash(data[kind].x, kind).double().numpy()
+        for kind in NUMBERED:
+            x = data[kind].x.double().numpy()
             known = ~np.isnan(x)
             n = np.maximum(known.sum(0), 1)
             m = np.where(known, x, 0).sum(0) / n
             s = np.sqrt(np.where(known, (x - m) ** 2, 0).sum(0) / n)
             mean[kind] = torch.from_numpy(m).float()
-            spread[kind] = torch.from_numpy(np.where(s > 1e-9, s, np.inf)).float()
-        return cls(mean, spread, blocks)
+            spread[kind] = torch.from_numpy(np.where(s > 1e-6, s, np.inf)).float()
+        return cls(mean, spread)
 
     def apply(self, data: HeteroData) -> HeteroData:
-        """A copy of the graph with standard inputs; the unknown is 0 with its flag at 0."""
+        """A copy of the graph with standard inputs, each with a flag "known" behind it."""
         scaled = copy.copy(data)
-        for kind in _NUMBERED:
+        for kind in NUMBERED:
             raw = data[kind].x
-            x = (_squash(raw, kind) - self.mean[kind]) / self.spread[kind]
-            flags = [
-                (~raw[:, list(b)].isnan()).any(1, keepdim=True).float() if b else raw[:, :0]
-                for b in (self.blocks if kind == "provider" else ())
-            ]
-            scaled[kind].x = torch.cat([x.nan_to_num(0.0).clamp(-CLIP, CLIP), *flags], dim=1)
+            x = (raw - self.mean[kind]) / self.spread[kind]
+            known = (~raw.isnan()).float()
+            scaled[kind].x = torch.cat([x.nan_to_num(0.0).clamp(-CLIP, CLIP), known], dim=1)
         return scaled
 
     def widths(self) -> dict[str, int]:
         """Columns of each node kind after ``apply``."""
-        flags = {"provider": sum(bool(b) for b in self.blocks)}
-        return {k: len(self.mean[k]) + flags.get(k, 0) for k in _NUMBERED}
+        return {k: 2 * len(self.mean[k]) for k in NUMBERED}
 
 
-def _squash(x: Tensor, kind: str) -> Tensor:
-    """Provider columns are counts and amounts over many sizes: signed log. The rest is as built."""
-    return x.sign() * x.abs().log1p() if kind == "provider" else x
+@contextmanager
+def few_threads() -> Iterator[None]:
+    """Leave half of the processor to others while PyTorch works.
+
+    On a small shared machine more threads wait for each other: measured on 2 cores
+    beside another process, two threads were ten times slower than one.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(1, min(before, (os.cpu_count() or 1) // 2)))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def choose_device(device: str) -> torch.device:
@@ -105,19 +110,28 @@ def split_folds(labels: NDArray[np.bool_], folds: int, seed: int) -> NDArray[np.
 
 
 def fit_network(
-    graph: Prepared, widths: dict[str, int], rows: NDArray[np.int64], labels: NDArray[np.bool_], *,
-    seed: int, hops: int = 1,
+    graph: Prepared,
+    widths: dict[str, int],
+    rows: NDArray[np.int64],
+    labels: NDArray[np.bool_],
+    *,
+    seed: int,
 ) -> Network:
     """One network from the labels of ``rows`` (numbers of provider nodes) alone.
 
     Stops when the loss on an inner part of ``rows`` stops falling and returns the
     weights of its best epoch.
     """
-    with torch.random.fork_rng(devices=[graph.device] if graph.device.type == "cuda" else []):
+    with (
+        few_threads(),
+        torch.random.fork_rng(devices=[graph.device] if graph.device.type == "cuda" else []),
+    ):
         torch.manual_seed(seed)
         inner = split_folds(labels, max(2, round(1 / INNER_SHARE)), seed) == 0
-        network = Network(widths, hops=hops).to(graph.device)
-        optimiser = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+        network = Network(widths).to(graph.device)
+        optimiser = torch.optim.AdamW(
+            network.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY
+        )
         at = torch.from_numpy(rows).to(graph.device)
         y = torch.from_numpy(labels.astype(np.float32)).to(graph.device)
         held = torch.from_numpy(inner).to(graph.device)
@@ -143,9 +157,9 @@ def fit_network(
 
 def run_networks(networks: list[Network], graph: Prepared) -> NDArray[np.float64]:
     """Mean log-odds of the networks for every provider node."""
-    with torch.no_grad():
-        total = sum(n.eval()(graph.data, graph.relations).double() for n in networks)
-    return np.asarray((total / len(networks)).cpu().numpy())  # type: ignore[union-attr]
+    with few_threads(), torch.no_grad():
+        each = [n.eval()(graph.data, graph.relations).double() for n in networks]
+    return np.asarray(torch.stack(each).mean(0).cpu().numpy())
 
 
 def fit_out_of_fold(
@@ -156,7 +170,6 @@ def fit_out_of_fold(
     fold: NDArray[np.int64],
     *,
     seed: int,
-    hops: int = 1,
     progress: Callable[[str], None] | None = None,
 ) -> tuple[list[Network], NDArray[np.float64]]:
     """A network a fold, and the log-odds of every provider node.
@@ -169,9 +182,7 @@ def fit_out_of_fold(
         if progress is not None:
             progress(f"graph network, fold {k + 1} of {int(fold.max()) + 1}")
         inside = fold != k
-        networks.append(
-            fit_network(graph, widths, rows[inside], labels[inside], seed=seed + k, hops=hops)
-        )
+        networks.append(fit_network(graph, widths, rows[inside], labels[inside], seed=seed + k))
     alone = [run_networks([n], graph) for n in networks]
     margin = np.mean(alone, axis=0)
     for k, one in enumerate(alone):

@@ -1,0 +1,175 @@
+"""How good the model is, measured on providers whose labels no part of it has seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graph_models.fitting import Flags, Ground, Progress, Rows, fit
+from graph_models.head import Calibration, Matrix, fit_booster, raw, sigmoid
+from graph_models.training import split_folds
+
+RESAMPLES: Final = 500
+CONFIDENCE: Final = 0.95
+BINS: Final = 10
+INNER_FOLDS: Final = 3
+"""Network folds inside each outer fold: enough for out-of-fold inputs, at two thirds of the cost."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfFold:
+    """Scores of every labelled row from models trained without its fold.
+
+    ``margin`` is the whole model's, ``tabular`` that of the same booster without the
+    network, ``network`` the network's own probability (NaN without claims);
+    ``probability`` and ``flagged`` use a calibration and a threshold from the other
+    folds only.
+    """
+
+    fold: Rows
+    margin: Matrix
+    tabular: Matrix
+    network: Matrix
+    probability: Matrix
+    flagged: Flags
+
+
+def cross_validate(
+    ground: Ground, *, folds: int, seed: int, progress: Progress | None = None
+) -> OutOfFold:
+    """Nested cross-validation, split by provider: the inner folds know no outer label."""
+    fold = split_folds(ground.y, folds, seed)
+    margin, tabular, network = (np.full(len(ground.y), np.nan) for _ in range(3))
+    for k in range(folds):
+        inside, held = fold != k, fold == k
+        if progress is not None:
+            progress(f"cross-validation, fold {k + 1} of {folds}")
+        fitted = fit(ground, inside, folds=INNER_FOLDS, seed=seed)
+        margin[held] = fitted.margin[held]
+        network[held] = fitted.network_score[held]
+        plain = fit_booster(
+            ground.x[inside], ground.y[inside], seed=seed, optional=ground.optional[:-1]
+        )
+        tabular[held] = raw(plain, ground.x[held])
+    probability, flagged = np.empty(len(fold)), np.zeros(len(fold), dtype=np.bool_)
+    for k in range(folds):
+        others, held = fold != k, fold == k
+        line = Calibration.fit(margin[others], ground.y[others])
+        probability[held] = sigmoid(line.apply(margin[held]))
+        threshold = best_threshold(sigmoid(line.apply(margin[others])), ground.y[others])
+        flagged[held] = probability[held] >= threshold
+    return OutOfFold(fold, margin, tabular, network, probability, flagged)
+
+
+def best_threshold(probability: Matrix, y: Flags) -> float:
+    """The score from which flagging gives the highest F1."""
+    order = np.argsort(-probability, kind="stable")
+    p = probability[order]
+    hits = np.cumsum(y[order])
+    f1 = 2 * hits / (np.arange(1, len(p) + 1) + y.sum())
+    # A threshold between equal scores cannot be applied.
+    last = np.append(p[1:] != p[:-1], True)
+    return float(p[np.argmax(np.where(last, f1, -1.0))])
+
+
+def report(ground: Ground, scores: OutOfFold, *, seed: int) -> dict[str, Any]:
+    """Metrics with bootstrap intervals for each variant and population, as plain JSON values."""
+    everyone = np.ones(len(ground.y), dtype=np.bool_)
+    result: dict[str, Any] = {}
+    for name, rows in (("all", everyone), ("inpatient", ground.inpatient)):
+        y = ground.y[rows]
+        if not y.any() or y.all():
+            continue
+        variants: dict[str, Matrix] = {
+            "both": scores.margin,
+            "tabular": scores.tabular,
+            "network": scores.network,
+            "claims_alone": ground.claims,
+        }
+        measured: dict[str, Any] = {}
+        for variant, values in variants.items():
+            known = ~np.isnan(values[rows])
+            # A ranking that leaves providers out cannot be compared with one that does not.
+            if known.all():
+                measured[variant] = rank_metrics(values[rows], y, seed=seed)
+        measured["both"] |= flag_metrics(scores.flagged[rows], y, seed=seed)
+        measured["both"] |= calibration_metrics(scores.probability[rows], y)
+        result[name] = {
+            "providers": len(y),
+            "positive": int(y.sum()),
+            "variants": measured,
+        }
+    return result
+
+
+def rank_metrics(values: Matrix, y: Flags, *, seed: int) -> dict[str, Any]:
+    """ROC-AUC and PR-AUC (average precision) with their intervals."""
+    roc, pr = _rank(values, y, np.ones((1, len(y))))
+    roc_many, pr_many = _rank(values, y, _weights(len(y), seed))
+    return {
+        "roc_auc": _interval(roc[0], roc_many),
+        "pr_auc": _interval(pr[0], pr_many),
+    }
+
+
+def flag_metrics(flagged: Flags, y: Flags, *, seed: int) -> dict[str, Any]:
+    """Precision, recall and F1 of the flags, F1 with its interval."""
+
+    def counts(weights: Matrix) -> tuple[Matrix, Matrix, Matrix]:
+        return weights @ (flagged & y), weights @ flagged, weights @ y
+
+    (hit,), (marked,), (real,) = counts(np.ones((1, len(y))))
+    many_hit, many_marked, many_real = counts(_weights(len(y), seed))
+    f1 = 2 * many_hit / np.maximum(many_marked + many_real, 1)
+    return {
+        "precision": round(float(hit / marked), 4) if marked else None,
+        "recall": round(float(hit / real), 4),
+        "f1": _interval(2 * hit / (marked + real), f1),
+    }
+
+
+def calibration_metrics(probability: Matrix, y: Flags) -> dict[str, Any]:
+    """Brier score, and the expected calibration error over ten bins of equal size."""
+    order = np.argsort(probability, kind="stable")
+    bins = [b for b in np.array_split(order, BINS) if len(b)]
+    gaps = [len(b) * abs(probability[b].mean() - y[b].mean()) for b in bins]
+    return {
+        "calibration_error": round(float(sum(gaps) / len(y)), 4),
+        "brier": round(float(np.mean((probability - y) ** 2)), 4),
+    }
+
+
+def _weights(n: int, seed: int) -> Matrix:
+    """Bootstrap as weights: how often each provider is drawn, a row a resample."""
+    rng = np.random.default_rng(seed)
+    return rng.multinomial(n, np.full(n, 1 / n), size=RESAMPLES).astype(np.float64)
+
+
+def _rank(values: Matrix, y: Flags, weights: Matrix) -> tuple[Matrix, Matrix]:
+    """Weighted ROC-AUC and average precision of every row of ``weights``; ties share a rank."""
+    order = np.argsort(-values, kind="stable")
+    v = values[order]
+    starts = np.flatnonzero(np.append(True, v[1:] != v[:-1]))
+    drawn = weights[:, order]
+    positive = np.add.reduceat(drawn * y[order], starts, axis=1)
+    negative = np.add.reduceat(drawn * ~y[order], starts, axis=1)
+    tp, fp = np.cumsum(positive, 1), np.cumsum(negative, 1)
+    # A resample without one of the classes has no ranking to judge.
+    total_positive = np.where(tp[:, -1] > 0, tp[:, -1], np.nan)
+    total_negative = np.where(fp[:, -1] > 0, fp[:, -1], np.nan)
+    roc = (negative * (tp - positive / 2)).sum(1) / (total_positive * total_negative)
+    precision = tp / np.maximum(tp + fp, 1e-12)
+    return roc, (positive * precision).sum(1) / total_positive
+
+
+def _interval(value: float, many: NDArray[np.float64]) -> dict[str, float]:
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.nanquantile(many, [tail, 1 - tail])
+    return {
+        "value": round(float(value), 4),
+        "low": round(float(low), 4),
+        "high": round(float(high), 4),
+    }
