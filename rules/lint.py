@@ -11,6 +11,7 @@ from rules import cases, loader, mutation
 from rules.compiled import Compiled, compile_rule
 from rules.document import Document, read
 from rules.facts import facts_of
+from rules.overlay import lay_over
 from rules.predicate import nullable
 from rules.problem import Problem, RuleError, show_path
 from rules.rule import DEFAULT_REGION, Rule
@@ -39,7 +40,7 @@ def check_paths(paths: Sequence[Path], *, parameters: Path | None = None) -> lis
         first.setdefault(rule.id, rule)
     if parameters is not None:
         try:
-            rules = loader.overlay(rules, parameters)
+            rules = lay_over(rules, parameters)
         except RuleError as error:
             problems.extend(error.problems)
     for rule in rules:

@@ -10,6 +10,7 @@ from rules import loader
 from rules.compiled import Compiled, compile_rule
 from rules.document import read
 from rules.facts import reference
+from rules.overlay import lay_over
 from rules.problem import Problem, RuleError, show_path
 from rules.rule import Rule, Status
 
@@ -73,7 +74,7 @@ def load(folder: Path | None = None, *, parameters: Path | None = None) -> RuleS
     if problems:
         raise RuleError(problems)
     if parameters is not None:
-        found = loader.overlay(found, parameters)
+        found = lay_over(found, parameters)
     found.sort(key=lambda r: r.id)
     compiled: list[Compiled] = []
     for rule in found:
