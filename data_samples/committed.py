@@ -49,7 +49,7 @@ def generate() -> Iterator[tuple[str, bytes]]:
                 "check": check,
                 "file": f"{check}.jsonl",
                 "hits": list(pattern.hits),
-                "also": list(pattern.also),
+                "also": {other: list(ids) for other, ids in pattern.also.items()},
                 "region": pattern.records[0]["region_code"],
                 "zh": pattern.zh,
                 "en": pattern.en,

@@ -63,8 +63,12 @@ def _born_later(scene: Scene) -> Pattern:
 
 
 def _death(scene: Scene) -> Pattern:
-    without = scene.stay("intracerebral-haemorrhage")
-    without["discharge_way"] = "5"
+    early = scene.stay("intracerebral-haemorrhage", died=True)
+    before = date.fromisoformat(early["discharge_date"]) - timedelta(days=1)
+    early |= {
+        "death_date": before.isoformat(),
+        "death_time": f"{before.isoformat()}T22:40:00+08:00",
+    }
     inside = scene.stay("heart-failure", "B")
     last = date.fromisoformat(inside["discharge_date"]) - timedelta(days=1)
     inside |= {
@@ -73,10 +77,10 @@ def _death(scene: Scene) -> Pattern:
     }
     good = scene.stay("long-ventilation", "C", died=True)
     return Pattern(
-        (without, inside, good),
-        (without["stay_id"], inside["stay_id"]),
-        "离院方式为死亡但无死亡时间；另一例死亡时间在住院期间，离院方式却为医嘱离院。",
-        "Discharged as dead without a time of death; another died during the stay but was "
+        (early, inside, good),
+        (early["stay_id"], inside["stay_id"]),
+        "死亡时间比出院时间早近半天；另一例死亡时间在住院期间，离院方式却为医嘱离院。",
+        "The time of death lies half a day before the discharge; another died during the stay but was "
         "discharged on medical advice.",
     )
 
@@ -102,7 +106,7 @@ def _settled_twice(scene: Scene) -> Pattern:
         (again.stay_id,),
         "同一次住院以两个结算ID各结算一次，均由基金支付。",
         "One stay was settled under two claim numbers, each paid by the fund.",
-        also=("IDB-001", "IDB-030", "ADM-001"),
+        also={"IDB-001": (again.stay_id,)},
     )
 
 

@@ -25,7 +25,6 @@ def _same_day(scene: Scene) -> Pattern:
         (back["stay_id"],),
         "上午出院，当日下午因另一疾病在同院再次入院。",
         "Discharged in the morning, admitted again that afternoon for another disease.",
-        also=("ADM-003",),
     )
 
 
@@ -41,7 +40,6 @@ def _same_disease(scene: Scene) -> Pattern:
         "出院6天后因同一疾病再入院；另一例为计划化疗，不应命中。",
         "Readmitted for the same disease after 6 days; the other patient returns for a planned "
         "chemotherapy.",
-        also=("ADM-003",),
     )
 
 
@@ -97,7 +95,20 @@ def _overlap(scene: Scene) -> Pattern:
         (other["stay_id"],),
         "同一人在两家医院的住院时间重叠；另一例当日转院，不应命中。",
         "One person lies in two hospitals at once; the other was transferred on the day.",
-        also=("ADM-001",),
+    )
+
+
+def _overlap_earlier(scene: Scene) -> Pattern:
+    patient = scene.patient("A", scene.template("stroke-rehabilitation"))
+    long = scene.stay("stroke-rehabilitation", patient, nights=18)
+    second = scene.stay("hypertension", patient, day=3, nights=3, hospital=5)
+    third = scene.stay("diabetes", patient, day=10, nights=6, hospital=6)
+    return Pattern(
+        (long, second, third),
+        (third["stay_id"],),
+        "第三次住院与第一次(长住院)重叠，而与第二次不重叠。",
+        "The third stay overlaps the long first one, though not the second.",
+        also={"IDB-001": (second["stay_id"],)},
     )
 
 
@@ -222,6 +233,7 @@ PLANTED: Final[Mapping[str, Planter]] = {
     "IDB-003": _after_death,
     "IDB-005": _identity,
     "IDB-030": _identical_codes,
+    "IDB-031": _overlap_earlier,
     "SHF-002": _visit_in_stay,
     "SHF-016": _payment_window,
 }

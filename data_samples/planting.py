@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -29,15 +29,15 @@ START = date(2025, 3, 3)
 class Pattern:
     """What was planted for one check: the claims, and which of them it must hit.
 
-    The check must pass, or not be able to judge, every other stay of the file.
-    ``also`` names checks of severity high or above that rightly hit the same claims.
+    The check must not hit any other stay of the file. ``also`` maps other checks of
+    severity high or above to the stays that they rightly hit.
     """
 
     records: tuple[Record, ...]
     hits: tuple[str, ...]
     zh: str
     en: str
-    also: tuple[str, ...] = ()
+    also: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 class Scene:

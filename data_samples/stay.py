@@ -54,7 +54,9 @@ class _Writer:
             self._operate(operation)
         self._ventilate()
         detail = self.plan.detail
-        for use in (*self.template.drugs[: detail.drugs], *self.template.daily[: detail.daily]):
+        # Where few drugs are written, those of the whole stay come first: no day without care.
+        lasting = sorted(self.template.drugs, key=lambda use: use.first > 0 or use.last < 9_999)
+        for use in (*lasting[: detail.drugs], *self.template.daily[: detail.daily]):
             for day in self._days(use):
                 self._give(use, day)
         self._fill()
