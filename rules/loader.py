@@ -12,7 +12,7 @@ from rules.document import read
 from rules.facts import UNITS
 from rules.form import REGION, Form, digest, read_basis, read_cases
 from rules.problem import RuleError
-from rules.rule import Equivalent, Number, Param, Rule, Status
+from rules.rule import DEFAULT_REGION, Equivalent, Number, Param, Rule, Status
 
 CATALOG: Final = Path(__file__).resolve().parent / "catalog"
 """The rule files that ship with this version."""
