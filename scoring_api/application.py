@@ -35,7 +35,8 @@ def build(
     """The application; it serves until the store is closed, which its builder does.
 
     ``rules`` are the checks as plain data in the order of the rule set (id, name and
-    action in zh and en, severity, family, ...). ``ready`` tells the state of further
+    action in zh and en, severity, family, ...); with ``labels`` (fact or parameter name ->
+    {zh, en}) the page names what was read in words. ``ready`` tells the state of further
     parts by name: text for one that is well, or ``{"ok": bool, "detail": text}``.
     """
     checks, metrics = Checks(rules), Metrics(version)

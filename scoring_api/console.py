@@ -130,6 +130,8 @@ def _by_check(hits: list[dict[str, Any]], checks: Checks) -> list[dict[str, Any]
                 "why": rule.get("why"),
                 "basis": rule.get("basis") or [],
                 "false_positives": rule.get("false_positives") or [],
+                # Names of facts and parameters for people, where the check gives them.
+                "labels": rule.get("labels") or {},
                 "sha256": of_check[0]["rule_sha256"],
                 "changed": bool(rule) and rule.get("sha256") != of_check[0]["rule_sha256"],
                 "hits": of_check,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import uvicorn
@@ -62,9 +65,27 @@ def run(
         if started is not None:
             started(address)
 
-    with listener:
+    with listener, _signals_end_here():
         _Server(config, announce, url).run(sockets=[listener])
     logs.logger().info("stopped")
+
+
+@contextmanager
+def _signals_end_here() -> Iterator[None]:
+    """Let ``run`` return after a signal.
+
+    uvicorn stops on SIGINT or SIGTERM and then raises the signal again for whoever had
+    it before; by default that ends the process before its caller can close the store.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {s: signal.signal(s, lambda *_: None) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _listen(host: str, port: int) -> socket.socket:

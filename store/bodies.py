@@ -1,9 +1,10 @@
 """A claim as the store keeps it: zlib of its RFC 8785 canonical JSON, children nested.
 
 The layout is that of ``domain``'s JSON Schema after pseudonymisation: empty fields are
-left out, Decimals are strings with all their places, dates are ``YYYY-MM-DD``,
-instants are UTC with microseconds. Child rows are in the order of their key, so one
-claim has one body whatever order its rows came in.
+left out, Decimals are strings without idle zeros, dates are ``YYYY-MM-DD``, instants
+are UTC. Child rows are in the order of their key, so one claim has one body whatever
+order its rows came in. It is the text that the pipeline digests: the SHA-256 of the
+uncompressed body is the decision's ``input_sha256`` (a test holds both to it).
 """
 
 from __future__ import annotations
@@ -93,10 +94,13 @@ def _rows(table: pa.Table, definition: Table) -> list[Row]:
 def _text(column: pa.ChunkedArray, kind: Kind) -> pa.ChunkedArray:
     """Dates, instants and Decimals as the text they have in JSON; other kinds unchanged."""
     if kind is Kind.INSTANT:
-        return pc.strftime(column, "%Y-%m-%dT%H:%M:%SZ")
-    if kind in (Kind.DATE, Kind.DECIMAL):
-        return column.cast(pa.string())
-    return column
+        full = pc.strftime(column, "%Y-%m-%dT%H:%M:%SZ")
+        return pc.replace_substring(full, ".000000Z", "Z")
+    if kind is Kind.DECIMAL:
+        full = column.cast(pa.string())
+        short = pc.utf8_rtrim(pc.utf8_rtrim(full, "0"), ".")
+        return pc.if_else(pc.match_substring(full, "."), short, full)
+    return column.cast(pa.string()) if kind is Kind.DATE else column
 
 
 def _table(rows: list[Row], definition: Table) -> pa.Table:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zlib
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -20,7 +21,7 @@ from domain.errors import Refusal
 from domain.results import ALERTS, DECISIONS, HITS, REASONS, SCORES, Results, Severity, identifier
 from domain.service import Assessment, Refused
 from domain.tables import Tables, concat, conform
-from store import Model, Ruleset, Store
+from store import Model, Ruleset, Store, bodies
 
 DEPARTMENTS = ("A03.04", "A04.01", "A05.02")
 PROVIDERS = ("H33010200012", "H33010200045", "H33010600103", "H33011000007")
@@ -49,6 +50,9 @@ def _rule(  # noqa: PLR0917
             "zh": "医师：补充再次入院的临床理由；编码员：核对两次住院是否应合并结算。",
             "en": "Physician: document the clinical reason for the new admission. "
             "Coder: check whether the two stays must be settled as one.",
+        },
+        "labels": {
+            "days_since_prior_stay": {"zh": "距上次出院天数", "en": "Days since the prior stay"}
         },
         "sha256": hashlib.sha256(rule_id.encode()).hexdigest(),
         **more,
@@ -179,12 +183,16 @@ def assess(batch: Tables) -> Results:
     decisions, hits, alerts = [], [], []
     scores, reasons = _scores()
     by_provider = {row["subject_id"]: row for row in scores}
+    digests = {
+        row["stay_id"]: hashlib.sha256(zlib.decompress(body)).hexdigest()
+        for row, body in bodies.encode(batch)
+    }
     for stay in batch.stays.to_pylist():
         i = int(stay["stay_id"][1:])
         rule = RULES[HITTING[i % len(HITTING)]]
         hit = i % 6 != 4
         score = by_provider.get(stay["provider_id"])
-        sha = hashlib.sha256(json.dumps(stay, default=str, sort_keys=True).encode()).hexdigest()
+        sha = digests[stay["stay_id"]]
         decision_id = identifier("decision", stay["stay_id"], sha, RULESET.sha256)
         exposure = (i * 7919 % 5000) * 100 + 99 if hit else 0
         letters = ["P"] * len(RULES)

@@ -28,6 +28,7 @@ _TEMPLATES.globals.update(
     points=formats.format_points,
     number=formats.format_number,
     fact=formats.format_fact,
+    threshold=formats.format_threshold,
     instant=formats.format_instant,
     shorten=formats.shorten,
     families=FAMILIES,

@@ -87,6 +87,19 @@ def format_fact(name: str, value: Any, currency: str, words: Mapping[str, str]) 
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
+def format_threshold(
+    name: str, bound: Mapping[str, Any], currency: str, words: Mapping[str, str]
+) -> str:
+    """A bound parameter ``{value, unit}`` as text."""
+    value, unit = bound.get("value"), bound.get("unit")
+    if unit == "fen" and isinstance(value, int):
+        return format_amount(value, currency)
+    if unit == "share" and isinstance(value, int | float):
+        return f"{value * 100:g}%"
+    text = format_fact(name, value, currency, words)
+    return f"{text} {words.get(f'unit.{unit}', unit)}" if unit else text
+
+
 def format_instant(value: datetime, zone: str) -> str:
     """An instant in the claim's zone, to the minute, with the zone's offset."""
     return value.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M UTC%z")
@@ -131,7 +144,7 @@ def draw_waterfall(
     places = [scored["base_value"]]
     for _, _, shap in steps:
         places.append(places[-1] + shap)
-    low, high = min(*places, 0.0), max(*places)
+    low, high = min(0.0, *places), max(0.0, *places)
     scale = 100 / ((high - low) or 1.0)
 
     def bar(step: tuple[str, str, float], start: float, end: float, kind: str) -> Bar:

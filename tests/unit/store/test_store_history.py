@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import replace
 
 import pyarrow as pa
@@ -111,8 +112,17 @@ def test_a_body_is_canonical_json_whatever_the_order_of_rows() -> None:
     assert first == second
     claim = bodies.read(first["S000000"])
     assert rfc8785.dumps(claim) == bodies._ENCODER.encode(claim)
-    assert claim["charges"][0]["unit_price"] == "45.500000"
+    assert claim["charges"][0]["unit_price"] == "45.5"
     assert "phone" not in claim, "empty fields are left out"
+
+
+def test_the_stored_text_is_the_text_that_was_digested() -> None:
+    """Who reads a claim out of the store can check it against its decision's input_sha256."""
+    from streaming.digest import documents
+
+    batch = samples.claims(12)
+    stored = {row["stay_id"]: zlib.decompress(body).decode() for row, body in bodies.encode(batch)}
+    assert stored == dict(documents(batch))
 
 
 def test_a_damaged_body_is_told_as_damage() -> None:
