@@ -26,11 +26,6 @@ INDEX: list[dict[str, Any]] = json.loads(
     (SAMPLES / "patterns" / "index.json").read_text(encoding="utf-8")
 )
 US_ONLY = {"SHF-016"}
-BLIND_TO_THE_LIVING = {"SLQ-008"}
-"""SLQ-008 is UNKNOWN for whoever did not die, since the date of death is then null.
-
-Once its predicate asks ``death_is_known`` first, this set must be emptied.
-"""
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +117,7 @@ def test_every_check_but_the_us_one_can_judge_every_stay_of_a_clean_month(
         if entry["check"] not in US_ONLY
         and (unknown := int((stays[entry["check"]] == Verdict.UNKNOWN).sum()))
     }
-    assert set(blind) <= BLIND_TO_THE_LIVING
+    assert blind == {}
 
 
 def test_the_scheme_shows_in_the_checks_that_look_at_several_claims(
