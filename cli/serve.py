@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 import scoring_api
-from cli.wiring import PSEUDONYM_KEY, wire
+from cli.reading import PSEUDONYM_KEY
+from cli.wiring import wire
 
 
 def serve(
