@@ -26,7 +26,7 @@ from graph_models import peers
 from graph_models.catalog import EXTRA, GNN, Feature, describe
 from graph_models.features import tabulate
 from graph_models.graph import build
-from graph_models.head import Matrix, raw, sigmoid
+from graph_models.head import Matrix, raw, sigmoid, snap
 from graph_models.network import Network
 from graph_models.training import Prepared, Scaling, choose_device, run_networks
 
@@ -48,8 +48,8 @@ class Scored:
     """Scores of providers with the features that they were made from.
 
     ``features`` has ``provider_id`` and a Float64 column a feature, NaN where
-    unknown; ``matrix`` is what the booster read (training medians where it cannot
-    read a gap). ``margins`` are calibrated log-odds, ``scores`` their probabilities.
+    unknown; ``matrix`` is what the booster read: values on its grid (one part in a
+    million), training medians where it cannot read a gap. ``margins`` are calibrated log-odds, ``scores`` their probabilities.
     """
 
     upto: date
@@ -299,7 +299,7 @@ class Artifact:
         absent = [n for n in self.feature_names if n not in table.columns]
         table = table.with_columns(pl.lit(float("nan")).alias(n) for n in absent)
         features = table.select("provider_id", *self.feature_names)
-        matrix = features.drop("provider_id").to_numpy().copy()
+        matrix = snap(features.drop("provider_id").to_numpy())
         for column, value in self.manifest["fill"].items():
             at = self.feature_names.index(column)
             matrix[np.isnan(matrix[:, at]), at] = value

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graph_models.fitting import Flags, Ground, Progress, Rows, fit
-from graph_models.head import Calibration, Matrix, fit_booster, raw, sigmoid
+from graph_models.head import Calibration, Matrix, fit_booster, raw, sigmoid, snap
 from graph_models.training import split_folds
 
 RESAMPLES: Final = 500
@@ -42,6 +42,7 @@ def cross_validate(
 ) -> OutOfFold:
     """Nested cross-validation, split by provider: the inner folds know no outer label."""
     fold = split_folds(ground.y, folds, seed)
+    x = snap(ground.x)
     margin, tabular, network = (np.full(len(ground.y), np.nan) for _ in range(3))
     for k in range(folds):
         inside, held = fold != k, fold == k
@@ -50,10 +51,8 @@ def cross_validate(
         fitted = fit(ground, inside, folds=INNER_FOLDS, seed=seed)
         margin[held] = fitted.margin[held]
         network[held] = fitted.network_score[held]
-        plain = fit_booster(
-            ground.x[inside], ground.y[inside], seed=seed, optional=ground.optional[:-1]
-        )
-        tabular[held] = raw(plain, ground.x[held])
+        plain = fit_booster(x[inside], ground.y[inside], seed=seed, optional=ground.optional[:-1])
+        tabular[held] = raw(plain, x[held])
     probability, flagged = np.empty(len(fold)), np.zeros(len(fold), dtype=np.bool_)
     for k in range(folds):
         others, held = fold != k, fold == k

@@ -15,7 +15,7 @@ from torch_geometric.data import HeteroData
 
 from graph_models.catalog import EXTRA
 from graph_models.graph import neighbourhood
-from graph_models.head import Matrix, fit_booster, raw, sigmoid
+from graph_models.head import Matrix, fit_booster, raw, sigmoid, snap
 from graph_models.network import Network
 from graph_models.training import Prepared, Scaling, fit_out_of_fold, split_folds
 
@@ -102,7 +102,7 @@ def fit(
     networks, network_score = fit_networks(
         ground, inside, folds=folds, seed=seed, progress=progress
     )
-    full = np.column_stack([ground.x, network_score])
+    full = snap(np.column_stack([ground.x, network_score]))
     booster = fit_booster(full[inside], ground.y[inside], seed=seed, optional=ground.optional)
     return Fitted(networks, booster, network_score, raw(booster, full))
 

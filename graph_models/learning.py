@@ -33,7 +33,15 @@ from graph_models.evaluation import OutOfFold, best_threshold, cross_validate, r
 from graph_models.features import tabulate
 from graph_models.fitting import MIN_CLASS, Fitted, Ground, Progress, fit
 from graph_models.graph import build
-from graph_models.head import Calibration, Matrix, blind_columns, fold_in, sigmoid, used_columns
+from graph_models.head import (
+    Calibration,
+    Matrix,
+    blind_columns,
+    fold_in,
+    sigmoid,
+    snap,
+    used_columns,
+)
 from graph_models.training import choose_device
 from graph_models.window import cut, frame, known_on
 
@@ -117,7 +125,7 @@ class _Pack:
         device: str,
     ) -> Artifact:
         names = (*self.ground.names, GNN)
-        full = np.column_stack([self.ground.x, self.fitted.network_score])
+        full = snap(np.column_stack([self.ground.x, self.fitted.network_score]))
         fill = self._fill(full, names)
         files: dict[str, bytes] = {
             "model.txt": fold_in(self.fitted.booster, self.line).model_to_string().encode(),

@@ -61,7 +61,7 @@ def summarise(entities: pl.DataFrame, chosen: dict[str, Any], features: list[str
             quantiles = [values.quantile(q, "linear") for q in _QUANTILES]
             rows.append((group, feature, values.len(), *quantiles))
     schema = {"peer_group": pl.String, "feature": pl.String, "n": pl.Int64}
-    schema |= {f"q{round(q * 100):02d}": pl.Float64 for q in _QUANTILES}  # type: ignore[dict-item]
+    schema |= {f"q{round(q * 100):02d}": pl.Float64 for q in _QUANTILES}
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 

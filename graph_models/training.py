@@ -16,8 +16,8 @@ from torch_geometric.data import HeteroData
 
 from graph_models.network import NUMBERED, Network, Relations, prepare
 
-EPOCHS = 80
-PATIENCE = 12
+EPOCHS = 60
+PATIENCE = 8
 LEARNING_RATE = 0.01
 WEIGHT_DECAY = 1e-3
 INNER_SHARE = 0.15

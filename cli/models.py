@@ -1,0 +1,266 @@
+"""``sentinel train`` and ``sentinel score``: a fraud model from claims and labels, and its scores."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import date, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import polars as pl
+import typer
+
+from cli.output import finish, stderr
+from cli.reading import PSEUDONYM_KEY, InputFormat, read_claims
+from domain.errors import SentinelError
+from domain.tables import Tables
+
+if TYPE_CHECKING:
+    import rules
+    from graph_models import Artifact, Scored
+
+EXTRA_FILE = "provider_features.csv"
+"""A provider table that lies in an input folder is used unless another is named."""
+UNLABELLED_FILE = "unlabelled_providers.csv"
+"""Providers that a folder asks to have scored."""
+
+Inputs = Annotated[
+    list[Path], typer.Argument(metavar="INPUT...", help="Files of claims, or folders of them.")
+]
+Written = Annotated[
+    InputFormat | None,
+    typer.Option("--format", help="How the input is written; told by the endings if left out."),
+]
+Upto = Annotated[
+    datetime | None,
+    typer.Option(
+        formats=["%Y-%m-%d"],
+        help="Use only claims complete before this day; the day after the last discharge if left out.",
+    ),
+]
+Extra = Annotated[
+    Path | None,
+    typer.Option(
+        help=f"CSV with a Provider column and numbers; {EXTRA_FILE} of a folder if left out."
+    ),
+]
+Key = Annotated[Path, typer.Option(help="Key file of the pseudonyms.")]
+
+
+class Device(StrEnum):
+    """Where the graph network runs."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+class Level(StrEnum):
+    """What is scored."""
+
+    PROVIDER = "provider"
+
+
+def train(
+    inputs: Inputs,
+    labels: Annotated[
+        Path, typer.Option(help="CSV: Provider,PotentialFraud (Yes/No) or provider_id,label (1/0).")
+    ],
+    model: Annotated[Path, typer.Option(help="Folder for the model.")],
+    written: Written = None,
+    extra: Extra = None,
+    upto: Upto = None,
+    seed: Annotated[int, typer.Option(help="Seed; equal seeds give equal models.")] = 20240501,
+    device: Annotated[Device, typer.Option(help="Where the graph network runs.")] = Device.AUTO,
+    key: Key = PSEUDONYM_KEY,
+) -> None:
+    """Train a fraud model; the last line printed is JSON with its out-of-fold quality."""
+    import rules  # noqa: PLC0415
+
+    began = time.monotonic()
+    tables = _read(inputs, written, key)
+    made = train_model(
+        tables,
+        rules.load(),
+        labels,
+        model,
+        extra=extra or _beside(inputs, EXTRA_FILE),
+        upto=upto.date() if upto else None,
+        seed=seed,
+        device=device.value,
+    )
+    stderr.print(made.headline)
+    metrics = {
+        population: {
+            name: found["variants"]["both"][name]["value"] for name in ("roc_auc", "pr_auc", "f1")
+        }
+        for population, found in made.manifest["metrics"].items()
+    }
+    finish(
+        {
+            "model": str(model),
+            "model_sha256": made.sha256,
+            "upto": made.manifest["upto"],
+            "claims": made.manifest["window"]["claims"],
+            "labels": made.manifest["labels"],
+            "out_of_fold": metrics,
+            "threshold": made.threshold,
+            "providers_scored": made.manifest["providers_scored"],
+            "seconds": round(time.monotonic() - began, 3),
+        }
+    )
+
+
+def score(
+    inputs: Inputs,
+    model: Annotated[Path, typer.Option(help="Folder of a trained model.")],
+    out: Annotated[Path, typer.Option(help="CSV to write: provider,score.")],
+    level: Annotated[Level, typer.Option(help="What is scored.")] = Level.PROVIDER,
+    written: Written = None,
+    extra: Extra = None,
+    upto: Upto = None,
+    device: Annotated[Device, typer.Option(help="Where the graph network runs.")] = Device.AUTO,
+    key: Key = PSEUDONYM_KEY,
+) -> None:
+    """Score every provider of the claims and of the extra table; the last line printed is JSON."""
+    import rules  # noqa: PLC0415
+    from graph_models import Artifact, read_providers  # noqa: PLC0415
+
+    began = time.monotonic()
+    loaded = Artifact.load(model)
+    tables = _read(inputs, written, key)
+    scored = score_providers(
+        tables,
+        rules.load(),
+        loaded,
+        extra=extra or _beside(inputs, EXTRA_FILE),
+        upto=upto.date() if upto else None,
+        device=device.value,
+    )
+    asked = _beside(inputs, UNLABELLED_FILE)
+    absent: list[str] = []
+    if asked is not None:
+        absent = sorted(set(read_providers(asked)) - set(scored.subject_ids))
+        stderr.print(f"{asked}: {len(absent)} of its providers have no data and get no score")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    pl.DataFrame({"provider": scored.subject_ids, "score": scored.scores}).write_csv(out)
+    finish(
+        {
+            "level": level.value,
+            "providers": len(scored),
+            "without_data": len(absent),
+            "above_threshold": int((scored.scores >= loaded.threshold).sum()),
+            "threshold": loaded.threshold,
+            "upto": scored.upto.isoformat(),
+            "model_sha256": loaded.sha256,
+            "out": str(out),
+            "seconds": round(time.monotonic() - began, 3),
+        }
+    )
+
+
+def train_model(
+    tables: Tables,
+    ruleset: rules.RuleSet,
+    labels: Path,
+    model: Path,
+    *,
+    extra: Path | None = None,
+    upto: date | None = None,
+    seed: int | None = None,
+    device: str = "auto",
+) -> Artifact:
+    """Judge the claims before ``upto``, train on them, and save the model in ``model``."""
+    from graph_models import cut, read_labels, train  # noqa: PLC0415
+
+    named = read_labels(labels)
+    table = _read_extra(extra)
+    until = _until(tables, upto, table)
+    # Checks look at other claims too: they may only see what was known then.
+    known = cut(tables, until)
+    made = train(
+        known,
+        _verdicts(ruleset, known),
+        named,
+        upto=until,
+        extra=table,
+        device=device,
+        progress=lambda step: stderr.print(f"  {step}"),
+        **({} if seed is None else {"seed": seed}),
+    )
+    made.save(model)
+    return made
+
+
+def score_providers(
+    tables: Tables,
+    ruleset: rules.RuleSet,
+    loaded: Artifact,
+    *,
+    extra: Path | None = None,
+    upto: date | None = None,
+    device: str = "auto",
+) -> Scored:
+    """Scores of every provider of the claims before ``upto`` and of the extra table."""
+    from graph_models import cut  # noqa: PLC0415
+
+    table = _read_extra(extra)
+    until = _until(tables, upto, table)
+    known = cut(tables, until)
+    return loaded.score(known, _verdicts(ruleset, known), upto=until, extra=table, device=device)
+
+
+def _verdicts(ruleset: rules.RuleSet, known: Tables) -> pl.DataFrame:
+    import drg  # noqa: PLC0415
+    import rules  # noqa: PLC0415
+
+    return rules.judge(ruleset, known, priced=drg.price(known, drg.load())).verdicts
+
+
+def _read(inputs: Sequence[Path], written: InputFormat | None, key: Path) -> Tables:
+    read = read_claims(inputs, written, key=key)
+    stderr.print(f"{read.accepted:,} claims accepted, {read.set_aside:,} set aside")
+    return read.tables
+
+
+def _beside(inputs: Sequence[Path], name: str) -> Path | None:
+    """The file of that name in an input folder; more than one is for the user to choose."""
+    found = [folder / name for folder in inputs if folder.is_dir() and (folder / name).exists()]
+    if len(found) > 1:
+        raise SentinelError(
+            f"several input folders hold {name}",
+            where=", ".join(str(f) for f in found),
+            cure="Name the one to use with --extra.",
+        )
+    if found:
+        stderr.print(f"using {found[0]}")
+    return found[0] if found else None
+
+
+def _read_extra(path: Path | None) -> pl.DataFrame | None:
+    if path is None:
+        return None
+    from graph_models import read_extra  # noqa: PLC0415
+
+    table, left_out = read_extra(path)
+    reasons: dict[str, list[str]] = {}
+    for column, why in left_out.items():
+        reasons.setdefault(why, []).append(column)
+    stderr.print(f"{path}: {table.width - 1} columns for {table.height:,} providers")
+    for why, columns in reasons.items():
+        stderr.print(f"  left out, {why}: {', '.join(columns)}")
+    return table
+
+
+def _until(tables: Tables, upto: date | None, extra: pl.DataFrame | None) -> date:
+    from graph_models import day_after_last  # noqa: PLC0415
+
+    until = upto or day_after_last(tables)
+    stderr.print(f"using what was complete before {until}")
+    if upto is not None and extra is not None and upto < day_after_last(tables):
+        stderr.print(
+            "  the extra table has no dates: make sure that it knows nothing later", style="yellow"
+        )
+    return until
