@@ -66,7 +66,12 @@ def answer(request: Request, problem: ProblemError) -> Response:
     """The problem as JSON, or as a page where a browser asked for one."""
     if _wants_page(request):
         response: Response = pages.render_error(
-            request, problem.status, problem.detail, problem.cure, problem.more.get("error_id")
+            request,
+            problem.status,
+            problem.name,
+            problem.detail,
+            problem.cure,
+            problem.more.get("error_id"),
         )
     else:
         response = Response(

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from scoring_api.pages import formats
-from scoring_api.pages.texts import FAMILIES, LANGUAGES, TEXTS
+from scoring_api.pages.texts import FAMILIES, LANGUAGES, TEXTS, tell_absence, tell_error
 
 HERE: Final = Path(__file__).parent
 
@@ -32,6 +32,7 @@ _TEMPLATES.globals.update(
     instant=formats.format_instant,
     shorten=formats.shorten,
     families=FAMILIES,
+    absence=tell_absence,
 )
 
 
@@ -74,9 +75,10 @@ def render(
     )
 
 
-def render_error(
-    request: Request, status: int, detail: str, cure: str, error_id: str | None = None
+def render_error(  # noqa: PLR0917
+    request: Request, status: int, name: str, detail: str, cure: str, error_id: str | None = None
 ) -> HTMLResponse:
     """The page of an error: what happened and what to do."""
+    detail, cure = tell_error(choose_language(request), name, detail, cure)
     context = {"status": status, "detail": detail, "cure": cure, "error_id": error_id}
     return render(request, "error.html", context, status)

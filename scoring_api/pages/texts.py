@@ -174,6 +174,37 @@ _BOTH: Final[dict[str, tuple[str, str]]] = {
     "to_start": ("回到告警列表", "Back to the list of alerts"),
 }
 
+_ERRORS: Final[dict[str, tuple[str, str]]] = {
+    "not-found": (
+        "这里没有您要找的内容。",
+        "请从告警列表重新打开；告警不会被删除，地址可能不完整。",
+    ),
+    "cursor": ("分页位置无法识别。", "请回到第一页重新翻页。"),
+    "cursor-filter": ("筛选条件或排序已改变，原来的分页位置不再适用。", "请回到第一页重新翻页。"),
+    "store": ("数据库暂时无法使用。", "请稍后再试；若仍然如此，请告知系统管理员。"),
+    "store-busy": ("数据库正忙。", "请几秒钟后再试。"),
+    "internal": ("服务出现未预料的故障。", "请再试一次；若仍然如此，请把错误编号告知系统管理员。"),
+    "method-not-allowed": ("该地址不支持这种请求。", "请从告警列表重新打开。"),
+}
+
+_ABSENT: Final[dict[str, str]] = {
+    "no model was loaded": "未加载模型",
+    "the model has not seen this provider: refresh it with its claims": (
+        "模型没有该机构的数据：请用它的结算单更新评分"
+    ),
+}
+
+
+def tell_error(lang: str, name: str, detail: str, cure: str) -> tuple[str, str]:
+    """What happened and what to do, in the language; English where there is no Chinese text."""
+    return _ERRORS.get(name, (detail, cure)) if lang == "zh" else (detail, cure)
+
+
+def tell_absence(lang: str, why: str | None) -> str:
+    """Why there is no score, in the language as far as it is known."""
+    return (_ABSENT.get(why or "") if lang == "zh" else None) or why or "—"
+
+
 TEXTS: Final[dict[str, dict[str, str]]] = {
     lang: {key: pair[place] for key, pair in _BOTH.items()} for place, lang in enumerate(LANGUAGES)
 }

@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 
 import store
 from scoring_api.pages import formats
-from scoring_api.pages.texts import TEXTS
+from scoring_api.pages.texts import TEXTS, tell_absence
 from tests import service_samples as samples
 
 PAGE = {"Accept": "text/html"}
@@ -255,9 +255,33 @@ def test_errors_are_pages_for_browsers(client: TestClient, lang: str) -> None:
     page = Outline(answer.text)
     assert TEXTS[lang]["error_404"] in page.text
     assert TEXTS[lang]["to_start"] in page.text
+    assert ("告警列表重新打开" if lang == "zh" else "Take an id") in page.text
     bad = client.get("/?cursor=nonsense", headers=PAGE)
     assert bad.status_code == 400
     assert bad.headers["content-type"].startswith("text/html")
+
+
+def test_a_defect_is_a_page_with_an_id_for_browsers(
+    build: Callable[..., FastAPI], opened: store.Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr(store.Store, "alerts", broken)
+    with TestClient(build()) as client:
+        answer = client.get("/?lang=zh", headers=PAGE)
+    assert answer.status_code == 500
+    page = Outline(answer.text)
+    assert "错误编号" in page.text
+    assert "secret detail" not in page.text
+
+
+def test_every_reason_for_a_missing_score_has_a_chinese_text() -> None:
+    from streaming import pipeline
+
+    for why in (pipeline.NO_MODEL, pipeline.UNKNOWN_PROVIDER):
+        assert tell_absence("zh", why) != why
+        assert tell_absence("en", why) == why
 
 
 @given(st.integers(-(2**62), 2**62))
