@@ -6,6 +6,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -234,3 +235,14 @@ def test_the_service_does_what_its_description_says(
         case.call_and_validate()
 
     check()
+
+
+def test_the_handbook_names_every_route_and_parameter(client: TestClient, root: Path) -> None:
+    text = (root / "docs" / "api.md").read_text("utf-8")
+    document = client.get("/openapi.json").json()
+    for path, methods in document["paths"].items():
+        assert path in text, path
+        for operation in methods.values():
+            for parameter in operation.get("parameters", ()):
+                name = parameter["name"]
+                assert f"`{name}`" in text or f"{{{name}}}" in text, (path, name)
