@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import unicodedata
 from typing import Any
 
 from hypothesis import strategies as st
@@ -77,10 +78,10 @@ def line(**changes: Any) -> bytes:
 
 
 _TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12).filter(
-    lambda t: bool(t.strip())
+    lambda t: any(unicodedata.category(c)[0] not in "ZC" for c in t)
 )
 _HARD = st.sampled_from(
-    ['"', "\\", "\x00a", "\x1f\n\t", "张三😀", "\u2028", "é\u0301", "/", "\x7f"]
+    ['"', "\\", "\x00a", "a\x1f\n\t", "张三😀", "\u2028b", "é\u0301", "/", "\x7f.", "\ue000x"]
 )
 _ID = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,10}", fullmatch=True)
 _PATTERNS = {

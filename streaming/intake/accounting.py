@@ -95,17 +95,26 @@ def list_ids(stays: pl.DataFrame) -> dict[int, str]:
     return dict(zip(known[REC].to_list(), known["stay_id"].to_list(), strict=True))
 
 
-def admit(draft: Draft, ids: dict[int, str], part: Part, run: Run) -> Batch:
+def admit(
+    draft: Draft, ids: dict[int, str], part: Part, run: Run, id_path: str = "stay_id"
+) -> Batch:
     """The batch of the records without a reason; the others are set aside and counted."""
     source = part.source
-    refuse_repeated(draft, ids, [f"{source.path.name}:{x.number}" for x in part.lines], run)
+    places = [f"{source.path.name}:{line.number}" for line in part.lines]
+    refuse_repeated(draft, ids, places, run, id_path)
     bad = draft.reasons.records
     tables = replace(publish(draft, run.key, bad), **run.reference_tables())
     run.count(source, len(part.lines), len(bad))
     return Batch(source, tables, len(part.lines), tuple(set_aside(part, draft.reasons, ids)))
 
 
-def refuse_repeated(draft: Draft, ids: dict[int, str], places: Sequence[str], run: Run) -> None:
+def refuse_repeated(
+    draft: Draft,
+    ids: dict[int, str],
+    places: Sequence[str],
+    run: Run,
+    id_path: str = "stay_id",
+) -> None:
     """One stay, one record an input: a second one of the same stay_id is refused.
 
     A correction (higher claim_version) in the same input is refused too, since the
@@ -124,7 +133,7 @@ def refuse_repeated(draft: Draft, ids: dict[int, str], places: Sequence[str], ru
         cure = f"{before[1]} has this stay_id already: send each claim once."
         if before[0] != version:
             cure = f"{before[1]} has version {before[0]} of this stay: send a correction in an input of its own, after the first."
-        refusal = refuse("duplicate-id", "stay_id", stay, STAYS["stay_id"], cure)
+        refusal = refuse("duplicate-id", id_path, stay, STAYS["stay_id"], cure)
         draft.reasons.add(record, refusal)
 
 

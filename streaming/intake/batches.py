@@ -53,7 +53,7 @@ def read_csv(source: Source, people: providercsv.Beneficiaries, run: Run) -> Ite
     for part, rows, reasons in _csv_parts(source, run):
         draft = providercsv.draft_claims(rows, source.content, people, reasons, run.limits)
         crossfield.check(draft, providercsv.label)
-        yield admit(draft, list_ids(draft.stays), part, run)
+        yield admit(draft, list_ids(draft.stays), part, run, providercsv.NAMES["stay_id"])
 
 
 def read_people(source: Source, run: Run) -> tuple[pl.DataFrame, tuple[SetAside, ...]]:

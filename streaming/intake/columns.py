@@ -29,6 +29,8 @@ INSTANT_FORM: Final = (
     r"([Zz]|[+-][0-9]{2}:[0-9]{2})$"
 )
 """RFC 3339 date-time; a leap second is refused, since no clock of ours can hold it."""
+VISIBLE: Final = r"[^\p{Z}\p{C}\s]"
+"""A character that a reader sees; a text without one is blank, and blank is missing."""
 _NOT_FINITE: Final = r"^[+-]?(?i:nan|inf|infinity)$"
 _NO_NUMBER: Final = r"^([\[{]|true$|false$)"
 """JSON that stands where a decimal belongs and is neither text nor number."""
@@ -122,7 +124,10 @@ def _note(
 ) -> None:
     name = label(field) if label else field.name
     ats = bad[AT].to_list() if AT in bad.columns else [None] * bad.height
-    for record, at, value in zip(bad[REC].to_list(), ats, bad[field.name].to_list(), strict=True):
+    values = bad[field.name]
+    if values.dtype.is_temporal():  # Python has no year 15659
+        values = values.cast(pl.String)
+    for record, at, value in zip(bad[REC].to_list(), ats, values.to_list(), strict=True):
         path = name if at is None else f"{table.name}[{at}].{name}"
         if not reasons.covers(record, path):
             reasons.add(record, refuse(rule, path, value, field))
@@ -212,8 +217,7 @@ def _constrain(field: Field, col: pl.Expr, limits: Limits) -> _Plan:
             bad.append(("range", col.str.len_chars() > field.max_length))
             if field.pattern is not None:
                 # A blank is told as missing, not as malformed.
-                blank = col.str.strip_chars() == ""
-                bad.append(("format", ~blank & ~col.str.contains(field.pattern)))
+                bad.append(("format", col.str.contains(VISIBLE) & ~col.str.contains(field.pattern)))
         case Kind.INTEGER | Kind.MONEY:
             kind = field.json_schema()
             low, high = kind["minimum"], kind["maximum"]

@@ -15,7 +15,7 @@ import polars as pl
 
 from domain.claim import CHARGES, CHILDREN, ORDERS, PROCEDURES, STAYS
 from domain.schema import Field, Kind, Table
-from streaming.intake.columns import AT, REC
+from streaming.intake.columns import AT, REC, VISIBLE
 from streaming.intake.draft import Draft
 from streaming.intake.refusals import Reasons, refuse
 
@@ -78,12 +78,12 @@ def _blank_to_null(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
     ]
     if not frame.height or not texts:
         return frame
-    blanks = frame.select((pl.col(t).str.strip_chars() == "").any() for t in texts).row(0)
+    blanks = frame.select((~pl.col(t).str.contains(VISIBLE)).any() for t in texts).row(0)
     found = [t for t, blank in zip(texts, blanks, strict=True) if blank]
     if not found:
         return frame
     return frame.with_columns(
-        pl.when(pl.col(t).str.strip_chars() != "").then(pl.col(t)).alias(t) for t in found
+        pl.when(pl.col(t).str.contains(VISIBLE)).then(pl.col(t)).alias(t) for t in found
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -128,14 +129,15 @@ def _note_unknown(
 
 
 def row_documents(rows: pa.Table, wanted: list[int]) -> list[bytes]:
-    """The rows of those numbers as JSON, so that a refused row is kept whole."""
+    """The rows of those numbers as JSON with sorted names, so that a refused row is kept whole."""
     picked = rows.take(pa.array(wanted, type=pa.int64()))
-    return [_json(row) for row in picked.to_pylist()]
+    try:
+        return [_json(row) for row in picked.to_pylist()]
+    except (ValueError, OverflowError):  # an instant or date that Python's calendar lacks
+        text = pl.DataFrame(pl.from_arrow(picked)).write_ndjson()
+        return [line.encode() for line in text.splitlines()]
 
 
 def _json(row: dict[str, Any]) -> bytes:
-    import json  # noqa: PLC0415 - only a batch with refused rows needs it
-
-    return json.dumps(
-        row, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str
-    ).encode("utf-8", "surrogatepass")
+    text = json.dumps(row, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str)
+    return text.encode("utf-8", "surrogatepass")

@@ -1,4 +1,4 @@
-"""Each broken file is taken apart as its index says: good records kept, bad ones told why."""
+"""The committed broken samples are refused with the rules that their index names."""
 
 from __future__ import annotations
 
@@ -8,31 +8,32 @@ from typing import Any
 
 import pytest
 
-from data_samples import broken
 from streaming import intake
+from streaming.intake import RULES, deadletters
 from streaming.pseudonym import PseudonymKey
 
+KEY = PseudonymKey(bytes(range(32)))
 FOLDER = Path(__file__).resolve().parents[2] / "data_samples" / "broken"
 INDEX: list[dict[str, Any]] = json.loads((FOLDER / "index.json").read_text(encoding="utf-8"))
-KEY = PseudonymKey(b"sample-tests" * 3)
 
 
-def told(found: intake.Intake) -> dict[int, set[str]]:
-    return {s.number: {r.rule for r in s.reasons} for s in found.refusals}
+def test_the_index_names_every_file() -> None:
+    assert {e["file"] for e in INDEX} == {p.name for p in FOLDER.glob("*.jsonl")}
 
 
-@pytest.mark.parametrize("entry", INDEX, ids=[e["kind"] for e in INDEX])
-def test_a_broken_file_is_taken_apart_as_its_index_says(entry: dict[str, Any]) -> None:
-    found = intake.read([FOLDER / entry["file"]], "jsonl", key=KEY)
-    assert (found.accepted, found.set_aside) == (entry["accepted"], entry["set_aside"])
-    expected = {n: set(rule) for n, rule in enumerate(entry["rules"], start=1) if rule}
-    assert told(found) == expected
-
-
-def test_a_field_of_ten_megabytes_is_refused_and_its_neighbours_kept(tmp_path: Path) -> None:
-    made = broken.make_huge()
-    path = tmp_path / "huge.jsonl"
-    path.write_bytes(made.content)
-    found = intake.read([path], "jsonl", key=KEY)
-    assert (found.accepted, found.set_aside) == (made.accepted, made.set_aside)
-    assert told(found) == {2: {"too-large"}}
+@pytest.mark.parametrize("entry", INDEX, ids=lambda e: e["kind"])
+def test_a_broken_sample_is_refused_as_its_index_says(
+    entry: dict[str, Any], tmp_path: Path
+) -> None:
+    path = FOLDER / entry["file"]
+    result = intake.read([path], "jsonl", key=KEY)
+    assert (result.accepted, result.set_aside) == (entry["accepted"], entry["set_aside"])
+    assert result.read == len(entry["rules"])
+    expected = {i + 1: set(rules) for i, rules in enumerate(entry["rules"]) if rules}
+    found = {a.number: {r.rule for r in a.reasons} for a in result.refusals}
+    assert found == expected
+    assert set().union(*found.values()) <= set(RULES)
+    deadletters.write(result.refusals, tmp_path)
+    originals = path.read_bytes().split(b"\n")
+    raw = (tmp_path / "dead-letters.raw").read_bytes()
+    assert raw == b"".join(originals[n - 1] + b"\n" for n in sorted(expected))

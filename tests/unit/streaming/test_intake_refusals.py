@@ -43,6 +43,7 @@ def child(name: str, **changes: Any) -> list[dict[str, Any]]:
         ({"patient_id": None}, "patient_id", "required"),
         ({"patient_id": ""}, "patient_id", "required"),
         ({"patient_id": " \u3000"}, "patient_id", "required"),
+        ({"patient_id": "\x1f\u200b"}, "patient_id", "required"),
         ({"stay_id": ""}, "stay_id", "required"),
         ({"claim_type": None}, "claim_type", "required"),
         ({"diagnoses": [{"ordinal": 1}]}, "diagnoses[0].code", "required"),
