@@ -86,7 +86,7 @@ def train(
         rules.load(),
         labels,
         model,
-        extra=extra or _beside(inputs, EXTRA_FILE),
+        extra=extra or beside(inputs, EXTRA_FILE),
         upto=upto.date() if upto else None,
         seed=seed,
         device=device.value,
@@ -135,11 +135,11 @@ def score(
         tables,
         rules.load(),
         loaded,
-        extra=extra or _beside(inputs, EXTRA_FILE),
+        extra=extra or beside(inputs, EXTRA_FILE),
         upto=upto.date() if upto else None,
         device=device.value,
     )
-    asked = _beside(inputs, UNLABELLED_FILE)
+    asked = beside(inputs, UNLABELLED_FILE)
     absent: list[str] = []
     if asked is not None:
         absent = sorted(set(read_providers(asked)) - set(scored.subject_ids))
@@ -176,7 +176,7 @@ def train_model(
     from graph_models import cut, read_labels, train  # noqa: PLC0415
 
     named = read_labels(labels)
-    table = _read_extra(extra)
+    table = read_extra_table(extra)
     until = _until(tables, upto, table)
     # Checks look at other claims too: they may only see what was known then.
     known = cut(tables, until)
@@ -206,7 +206,7 @@ def score_providers(
     """Scores of every provider of the claims before ``upto`` and of the extra table."""
     from graph_models import cut  # noqa: PLC0415
 
-    table = _read_extra(extra)
+    table = read_extra_table(extra)
     until = _until(tables, upto, table)
     known = cut(tables, until)
     return loaded.score(known, _verdicts(ruleset, known), upto=until, extra=table, device=device)
@@ -225,7 +225,7 @@ def _read(inputs: Sequence[Path], written: InputFormat | None, key: Path) -> Tab
     return read.tables
 
 
-def _beside(inputs: Sequence[Path], name: str) -> Path | None:
+def beside(inputs: Sequence[Path], name: str) -> Path | None:
     """The file of that name in an input folder; more than one is for the user to choose."""
     found = [folder / name for folder in inputs if folder.is_dir() and (folder / name).exists()]
     if len(found) > 1:
@@ -239,7 +239,8 @@ def _beside(inputs: Sequence[Path], name: str) -> Path | None:
     return found[0] if found else None
 
 
-def _read_extra(path: Path | None) -> pl.DataFrame | None:
+def read_extra_table(path: Path | None) -> pl.DataFrame | None:
+    """The provider table in a CSV file, telling what was left out of it; None without a path."""
     if path is None:
         return None
     from graph_models import read_extra  # noqa: PLC0415

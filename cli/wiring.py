@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -12,6 +12,7 @@ import drg
 import rules
 import scoring_api
 import store
+from cli.models import EXTRA_FILE, beside, read_extra_table
 from cli.reading import PSEUDONYM_KEY
 from streaming.pipeline import Engine
 from streaming.pseudonym import PseudonymKey
@@ -24,20 +25,25 @@ def engine(
     parameters: Path | None = None,
     pack: Path | None = None,
     model: Path | None = None,
+    inputs: Sequence[Path] = (),
 ) -> Engine:
-    """Load what judges; without ``model`` PyTorch is not even imported."""
+    """Load what judges; without ``model`` PyTorch is not even imported.
+
+    With a model, a provider table that lies in a folder of ``inputs`` counts too, as it
+    did in training.
+    """
+    artifact = extra = None
+    if model is not None:
+        from graph_models import Artifact  # noqa: PLC0415 (PyTorch takes seconds)
+
+        artifact = Artifact.load(model)
+        extra = read_extra_table(beside(inputs, EXTRA_FILE))
     return Engine(
         ruleset=rules.load(rules_dir, parameters=parameters),
         pack=drg.load(pack) if pack else drg.load(),
-        artifact=load_model(model) if model else None,
+        artifact=artifact,
+        extra=extra,
     )
-
-
-def load_model(folder: Path) -> Any:
-    """Load a model folder; imported late because PyTorch takes seconds."""
-    from graph_models import Artifact  # noqa: PLC0415
-
-    return Artifact.load(folder)
 
 
 @dataclass(frozen=True, slots=True)

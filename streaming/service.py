@@ -10,6 +10,7 @@ import rules
 from domain.results import RESULT_TABLES, Results
 from domain.service import Assessment
 from domain.tables import Tables
+from rules.rule import Bilingual
 from store import Model, Ruleset, Store, Written
 from streaming import intake
 from streaming.pipeline import Engine, assess
@@ -74,7 +75,7 @@ def described(ruleset: rules.RuleSet) -> list[dict[str, Any]]:
 
 
 def _described(rule: rules.Rule) -> dict[str, Any]:
-    def both(text: rules.Bilingual) -> Mapping[str, str]:
+    def both(text: Bilingual) -> Mapping[str, str]:
         return {"zh": text.zh, "en": text.en}
 
     return {
