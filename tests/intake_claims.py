@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import datetime as dt
 import json
 import unicodedata
 from typing import Any
@@ -115,26 +116,11 @@ def _values(field: Field) -> st.SearchStrategy[Any]:
     raise AssertionError(field.kind)
 
 
-def _settings() -> tuple[Any, ...]:
-    import datetime as dt
-
-    zones = st.sampled_from(
-        [
-            dt.UTC,
-            dt.timezone(dt.timedelta(hours=8)),
-            dt.timezone(-dt.timedelta(hours=3, minutes=30)),
-        ]
-    )
-    return (
-        dt.date(1900, 1, 1),
-        dt.date(2100, 1, 1),
-        dt.datetime(1900, 1, 1),
-        dt.datetime(2100, 1, 1),
-        zones,
-    )  # noqa: DTZ001
-
-
-_DAY0, _DAY1, _T0, _T1, _ZONES = _settings()
+_DAY0, _DAY1 = dt.date(1900, 1, 1), dt.date(2100, 1, 1)
+_T0, _T1 = dt.datetime(1900, 1, 1), dt.datetime(2100, 1, 1)  # noqa: DTZ001 - hypothesis adds the zone
+_ZONES = st.sampled_from(
+    [dt.UTC, dt.timezone(dt.timedelta(hours=8)), dt.timezone(-dt.timedelta(hours=3, minutes=30))]
+)
 
 
 def _record(table: Table) -> st.SearchStrategy[dict[str, Any]]:

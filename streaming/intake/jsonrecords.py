@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
+from operator import attrgetter
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -197,7 +198,7 @@ def _frame(recs: Any, ats: Any, rows: Sequence[Any], table: Table) -> pl.DataFra
         columns.append(pl.Series(AT, ats, dtype=pl.UInt32))
     for f in own_fields(table):
         name = f.name
-        values: list[Any] = [getattr(row, name) for row in rows]
+        values: list[Any] = list(map(attrgetter(name), rows))
         kind: Any = polars_type(f)
         if f.kind is Kind.DECIMAL:
             values, kind = [decimal_text(v) for v in values], pl.String

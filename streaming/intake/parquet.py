@@ -88,7 +88,13 @@ def _children(frame: pl.DataFrame, table: Table, reasons: Reasons, limits: Limit
         return empty_frame(table)
     if not isinstance(kind, pl.List) or not isinstance(kind.inner, pl.Struct):
         cure = f"Write {name} as a list of structs with the fields of docs/fields.md."
-        for record in frame.filter(pl.col(name).is_not_null())[REC].to_list():
+        # A writer that met only empty lists does not know what would be in them.
+        held = (
+            pl.col(name).is_not_null()
+            if not isinstance(kind, pl.List)
+            else pl.col(name).list.len() > 0
+        )
+        for record in frame.filter(held)[REC].to_list():
             reasons.add(record, refuse("type", name, None, None, cure))
         return empty_frame(table)
     lists = frame.select(REC, name, _n=pl.col(name).list.len())

@@ -33,7 +33,7 @@ PEOPLE = ["BENE1,1943-01-01,NA,1,12,11", "BENE2,1950-02-03,2009-12-01,2,12,0"]
 
 
 def row(**changes: str) -> str:
-    given = ROW | {k: v for k, v in changes.items()}
+    given = ROW | changes
     return ",".join(given.get(c, "NA") for c in CLAIM)
 
 

@@ -237,6 +237,12 @@ def test_parquet_types_are_taken_where_nothing_is_lost(tmp_path: Path) -> None:
     assert result.tables.stays["age_years"].to_pylist() == [12]
 
 
+def test_parquet_lists_that_are_always_empty_are_no_fault(tmp_path: Path) -> None:
+    table = pa.Table.from_pylist([json.loads(line(charges=[], orders=None))])
+    pq.write_table(table, tmp_path / "a.parquet")
+    assert intake.read([tmp_path], "parquet", key=KEY).accepted == 1
+
+
 @pytest.mark.parametrize(
     ("column", "values", "rule"),
     [
