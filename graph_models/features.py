@@ -36,7 +36,7 @@ def tabulate(
     more than one currency, since amounts would not compare.
     """
     known = cut(tables, upto)
-    currencies = frame(known, "stays")["currency"].unique().sort().to_list()
+    currencies = frame(known, "stays")["currency"].unique(maintain_order=True).sort().to_list()
     if len(currencies) > 1:
         raise SentinelError(
             f"the claims are in several currencies {currencies}",
@@ -44,7 +44,7 @@ def tabulate(
             cure="Train and score one currency at a time; amounts of two currencies do not compare.",
         )
     claims = claim_rows(known)
-    by = claims.group_by("provider_id")
+    by = claims.group_by("provider_id", maintain_order=True)
     parts = [
         by.agg(*_counts(), *_money(), *_lengths(), *_mix()),
         _patients(claims),
@@ -57,18 +57,25 @@ def tabulate(
     ]
     table = parts[0]
     for part in parts[1:]:
-        table = table.join(part, on="provider_id", how="left")
+        table = table.join(part, on="provider_id", how="left", maintain_order="left")
     if extra is not None:
         named = extra.rename({c: f"{EXTRA}{c}" for c in extra.columns if c != "provider_id"})
-        table = table.join(named, on="provider_id", how="full", coalesce=True)
+        table = table.join(
+            named, on="provider_id", how="full", coalesce=True, maintain_order="left_right"
+        )
     absent = [f.name for f in CLAIM_FEATURES if f.name not in table.columns]
     order = [f.name for f in CLAIM_FEATURES]
     order += [c for c in table.columns if c.startswith((CHECK, EXTRA))]
     return (
         table.with_columns(pl.lit(None, pl.Float64).alias(c) for c in absent)
-        .select("provider_id", *(pl.col(c).cast(pl.Float64).fill_null(float("nan")) for c in order))
+        .select("provider_id", *(_clean(c) for c in order))
         .sort("provider_id")
     )
+
+
+def _clean(column: str) -> pl.Expr:
+    """Unknown is NaN; twelve digits, so that the order of a sum cannot show in a feature."""
+    return pl.col(column).cast(pl.Float64).round_sig_figs(12).fill_null(float("nan"))
 
 
 def _share(condition: pl.Expr) -> pl.Expr:
@@ -84,12 +91,12 @@ def claim_rows(known: Tables) -> pl.DataFrame:
     stays = frame(known, "stays").with_columns(known_on())
     diagnoses = frame(known, "diagnoses").sort("stay_id", "ordinal", "code")
     procedures = frame(known, "procedures").sort("stay_id", "ordinal", "code")
-    diagnosis = diagnoses.group_by("stay_id").agg(
+    diagnosis = diagnoses.group_by("stay_id", maintain_order=True).agg(
         diagnosis_count=pl.len(),
         principal=pl.col("code").filter(pl.col("ordinal") == 1).first(),
         diagnosis_vector=pl.col("code").sort().str.join(" "),
     )
-    procedure = procedures.group_by("stay_id").agg(
+    procedure = procedures.group_by("stay_id", maintain_order=True).agg(
         procedure_count=pl.len(),
         surgeon_id=pl.col("surgeon_id").drop_nulls().first(),
         procedure_vector=pl.col("code").sort().str.join(" "),
@@ -97,7 +104,7 @@ def claim_rows(known: Tables) -> pl.DataFrame:
     inpatient = pl.col("claim_type") == "inpatient"
     nights = (pl.col("discharge_date") - pl.col("admission_date")).dt.total_days()
     age = (pl.col("admission_date") - pl.col("birth_date")).dt.total_days() / 365.25
-    joined = stays.join(diagnosis, on="stay_id", how="left").join(
+    joined = stays.join(diagnosis, on="stay_id", how="left", maintain_order="left").join(
         procedure, on="stay_id", how="left"
     )
     # A list without diagnoses may be a list nobody filled; no procedure is a common fact
@@ -111,7 +118,9 @@ def claim_rows(known: Tables) -> pl.DataFrame:
         deductible=pl.col("deductible_fen") / 100,
         nights=pl.when(inpatient & (nights >= 0)).then(nights),
         age=pl.when(age.is_between(0, 130)).then(age).otherwise(pl.col("age_years")),
-        procedure_count=pl.col("procedure_count").fill_null(0 if recorded else None),
+        procedure_count=pl.col("procedure_count").fill_null(0)
+        if recorded
+        else pl.lit(None, pl.UInt32),
         vector=pl.concat_str(
             "diagnosis_vector", pl.col("procedure_vector").fill_null(""), separator="|"
         ),
@@ -127,7 +136,7 @@ def claim_rows(known: Tables) -> pl.DataFrame:
     gap_here = (pl.col("admission_date") - pl.col("prior_here")).dt.total_days()
     within = gap.is_between(0, _READMISSION_DAYS)
     return (
-        claims.join(stayed, on="stay_id", how="left")
+        claims.join(stayed, on="stay_id", how="left", maintain_order="left")
         .with_columns(
             readmitted=pl.when("inpatient").then(within.fill_null(value=False)),
             returned=pl.when("inpatient").then(
@@ -202,10 +211,10 @@ def _mix() -> list[pl.Expr]:
 def _patients(claims: pl.DataFrame) -> pl.DataFrame:
     # Where no death at all is recorded, the source does not report deaths.
     reported = claims["death_date"].is_not_null().any()
-    each = claims.group_by("provider_id", "patient_id").agg(
+    each = claims.group_by("provider_id", "patient_id", maintain_order=True).agg(
         visits=pl.len(), age=pl.col("age").mean(), dead=pl.col("death_date").is_not_null().any()
     )
-    return each.group_by("provider_id").agg(
+    return each.group_by("provider_id", maintain_order=True).agg(
         patients=pl.len(),
         claims_per_patient=pl.col("visits").mean(),
         repeat_patient_share=_share(pl.col("visits") > 1),
@@ -223,55 +232,64 @@ def physicians_of(claims: pl.DataFrame) -> pl.DataFrame:
         )
         .drop("variable")
         .drop_nulls("physician_id")
-        .unique()
+        .unique(maintain_order=True)
         .sort("stay_id", "physician_id")
     )
 
 
 def _physicians(claims: pl.DataFrame) -> pl.DataFrame:
     named = physicians_of(claims)
-    active = named.select("provider_id", "physician_id").unique()
+    active = named.select("provider_id", "physician_id").unique(maintain_order=True)
     active = active.with_columns(elsewhere=pl.len().over("physician_id") > 1)
-    overall = active.group_by("provider_id").agg(
+    overall = active.group_by("provider_id", maintain_order=True).agg(
         physicians=pl.len(), shared_physician_share=_share(pl.col("elsewhere"))
     )
     load = (
         claims.drop_nulls("attending_physician_id")
-        .group_by("provider_id", "attending_physician_id")
+        .group_by("provider_id", "attending_physician_id", maintain_order=True)
         .len("load")
     )
     part = pl.col("load") / pl.col("load").sum()
-    attending = load.group_by("provider_id").agg(
+    attending = load.group_by("provider_id", maintain_order=True).agg(
         attending_physicians=pl.len(),
         claims_per_attending=pl.col("load").mean(),
         top_attending_share=part.max(),
         attending_concentration=part.pow(2).sum(),
     )
-    return overall.join(attending, on="provider_id", how="full", coalesce=True)
+    return overall.join(
+        attending, on="provider_id", how="full", coalesce=True, maintain_order="left_right"
+    )
 
 
 def _months(claims: pl.DataFrame) -> pl.DataFrame:
-    month = claims.group_by("provider_id", pl.col(KNOWN_ON).dt.truncate("1mo")).len("busy")
-    return month.group_by("provider_id").agg(
+    month_of = pl.col(KNOWN_ON).dt.truncate("1mo")
+    month = claims.group_by("provider_id", month_of, maintain_order=True).len("busy")
+    return month.group_by("provider_id", maintain_order=True).agg(
         claims_per_month=pl.col("busy").mean(),
         busiest_month_share=pl.col("busy").max() / pl.col("busy").sum(),
     )
 
 
 def _top_share(claims: pl.DataFrame, column: str, name: str) -> pl.DataFrame:
-    each = claims.drop_nulls(column).group_by("provider_id", column).len("n")
-    return each.group_by("provider_id").agg(
+    each = claims.drop_nulls(column).group_by("provider_id", column, maintain_order=True).len("n")
+    return each.group_by("provider_id", maintain_order=True).agg(
         (pl.col("n").max() / pl.col("n").sum()).alias(name), pl.len().alias(f"distinct_{column}")
     )
 
 
 def _codes(known: Tables, claims: pl.DataFrame) -> pl.DataFrame:
     owner = claims.select("stay_id", "provider_id")
-    codes = frame(known, "diagnoses").select("stay_id", "code").join(owner, on="stay_id")
+    codes = (
+        frame(known, "diagnoses")
+        .select("stay_id", "code")
+        .join(owner, on="stay_id", maintain_order="left")
+    )
     codes = codes.with_columns(seen=pl.len().over("code"))
-    each = codes.group_by("provider_id", "code").agg(n=pl.len(), seen=pl.col("seen").first())
+    each = codes.group_by("provider_id", "code", maintain_order=True).agg(
+        n=pl.len(), seen=pl.col("seen").first()
+    )
     part = pl.col("n") / pl.col("n").sum()
-    diversity = each.group_by("provider_id").agg(
+    diversity = each.group_by("provider_id", maintain_order=True).agg(
         distinct_diagnoses=pl.len(),
         diagnosis_diversity=-(part * part.log()).sum(),
         rare_diagnosis_share=pl.col("n").filter(pl.col("seen") <= _RARE_CODE_COUNT).sum()
@@ -285,36 +303,44 @@ def _codes(known: Tables, claims: pl.DataFrame) -> pl.DataFrame:
             pl.len().over("provider_id", "inpatient", "principal", "payment") > 1
         ),
     )
-    repeated = coded.group_by("provider_id").agg(
+    repeated = coded.group_by("provider_id", maintain_order=True).agg(
         repeated_vector_share=_share(pl.col("twin")), repeated_payment_share=_share(pl.col("same"))
     )
     return (
-        diversity.join(principal, on="provider_id", how="full", coalesce=True)
-        .join(group.drop("distinct_billed_group_code"), on="provider_id", how="full", coalesce=True)
-        .join(repeated, on="provider_id", how="full", coalesce=True)
+        diversity.join(
+            principal, on="provider_id", how="full", coalesce=True, maintain_order="left_right"
+        )
+        .join(
+            group.drop("distinct_billed_group_code"),
+            on="provider_id",
+            how="full",
+            coalesce=True,
+            maintain_order="left_right",
+        )
+        .join(repeated, on="provider_id", how="full", coalesce=True, maintain_order="left_right")
     )
 
 
 def _partners(claims: pl.DataFrame) -> pl.DataFrame:
-    pairs = claims.select("provider_id", "patient_id").unique()
+    pairs = claims.select("provider_id", "patient_id").unique(maintain_order=True)
     pairs = pairs.with_columns(seen_at=pl.len().over("patient_id"))
-    own = pairs.group_by("provider_id").agg(
+    own = pairs.group_by("provider_id", maintain_order=True).agg(
         shared_patient_share=_share(pl.col("seen_at") > 1),
         providers_per_patient=pl.col("seen_at").mean(),
         patients_here=pl.len(),
     )
     shared = pairs.filter(pl.col("seen_at") > 1).select("provider_id", "patient_id")
     common = (
-        shared.join(shared, on="patient_id", suffix="_other")
+        shared.join(shared, on="patient_id", suffix="_other", maintain_order="left")
         .filter(pl.col("provider_id") != pl.col("provider_id_other"))
-        .group_by("provider_id", "provider_id_other")
+        .group_by("provider_id", "provider_id_other", maintain_order=True)
         .len("common")
     )
-    partner = common.group_by("provider_id").agg(
+    partner = common.group_by("provider_id", maintain_order=True).agg(
         partner_providers=pl.len(), top_common=pl.col("common").max()
     )
     return (
-        own.join(partner, on="provider_id", how="left")
+        own.join(partner, on="provider_id", how="left", maintain_order="left")
         .with_columns(
             pl.col("partner_providers").fill_null(0),
             top_partner_share=pl.col("top_common").fill_null(0) / pl.col("patients_here"),
@@ -326,11 +352,13 @@ def _partners(claims: pl.DataFrame) -> pl.DataFrame:
 def _lines(known: Tables, claims: pl.DataFrame) -> pl.DataFrame:
     """Charge lines and orders; no column at all where the batch carries none."""
     owner = claims.select("stay_id", "provider_id")
-    table = owner.select("provider_id").unique()
+    table = owner.select("provider_id").unique(maintain_order=True)
     charges, orders = frame(known, "charges"), frame(known, "orders")
     if charges.height:
         amount, category = pl.col("amount_fen"), pl.col("category")
-        lines = charges.join(owner, on="stay_id").group_by("provider_id")
+        lines = charges.join(owner, on="stay_id", maintain_order="left").group_by(
+            "provider_id", maintain_order=True
+        )
         table = table.join(
             lines.agg(
                 lines_per_claim=pl.len() / pl.col("stay_id").n_unique(),
@@ -341,30 +369,33 @@ def _lines(known: Tables, claims: pl.DataFrame) -> pl.DataFrame:
             ),
             on="provider_id",
             how="left",
+            maintain_order="left",
         ).with_columns(
             pl.when(pl.col("all_amounts") > 0).then(pl.col(c) / pl.col("all_amounts")).alias(c)
             for c in ("drug_share", "consumable_share", "test_share")
         )
         table = table.drop("all_amounts")
     if orders.height:
-        ordered = orders.join(owner, on="stay_id").group_by("provider_id")
+        ordered = orders.join(owner, on="stay_id", maintain_order="left").group_by(
+            "provider_id", maintain_order=True
+        )
         each = ordered.agg(orders_per_claim=pl.len() / pl.col("stay_id").n_unique())
-        table = table.join(each, on="provider_id", how="left")
+        table = table.join(each, on="provider_id", how="left", maintain_order="left")
     return table
 
 
 def _checks(claims: pl.DataFrame, verdicts: pl.DataFrame | None) -> pl.DataFrame:
     owner = claims.select("stay_id", "provider_id")
     if verdicts is None:
-        return owner.select("provider_id").unique()
+        return owner.select("provider_id").unique(maintain_order=True)
     rules = [c for c in verdicts.columns if c != "stay_id"]
     judged = {r: pl.col(r).is_in([int(Verdict.PASS), int(Verdict.HIT)]) for r in rules}
     hits = pl.sum_horizontal((pl.col(r) == int(Verdict.HIT)).cast(pl.Int32) for r in rules)
     any_judged = pl.any_horizontal(*judged.values()) if rules else pl.lit(value=False)
-    rows = owner.join(verdicts, on="stay_id").with_columns(
+    rows = owner.join(verdicts, on="stay_id", maintain_order="left").with_columns(
         claim_hits=pl.when(any_judged).then(hits) if rules else pl.lit(None, pl.Int32)
     )
-    return rows.group_by("provider_id").agg(
+    return rows.group_by("provider_id", maintain_order=True).agg(
         pl.col("claim_hits").mean().alias("hits_per_claim"),
         _share(pl.col("claim_hits") > 0).alias("hit_claim_share"),
         *(

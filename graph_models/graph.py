@@ -65,7 +65,7 @@ def build(tables: Tables, verdicts: pl.DataFrame | None = None, *, upto: date) -
         ("patient", "patient_id", PATIENT_FIELDS, claims, [counted, others, pl.col("age").mean()]),
         ("physician", "physician_id", PHYSICIAN_FIELDS, named, [counted, others, patients]),
     ):
-        nodes = rows.group_by(key).agg(numbers).sort(key)
+        nodes = rows.group_by(key, maintain_order=True).agg(numbers).sort(key)
         data[kind].x = _tensor(nodes.select(fields))
         relation = next(r for r in RELATIONS if r[0] == kind)
         _connect(data, relation, pairs=rows, nodes=nodes[key], key=key, claim_at=claim_at)
