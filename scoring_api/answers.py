@@ -63,6 +63,7 @@ class Contribution(Answer):
     feature: str
     name: Bilingual
     value: float | str | bool | None
+    unit: str | None = None
     shap: float
 
 

@@ -56,20 +56,20 @@ def format_number(value: Any, unit: str | None, currency: str, words: Mapping[st
         return value
     if unit == "share":
         return f"{value * 100:.1f}%"
-    if unit in ("currency", "currency/day"):
-        day = f" / {words['unit.day']}" if unit.endswith("/day") else ""
-        return f"{format_amount(round(value * 100), currency)}{day}"
-    text = (
-        f"{value:,.0f}"
-        if float(value).is_integer()
-        else f"{value:,.4g}"
-        if abs(value) < 1000
-        else f"{value:,.1f}"
-    )
-    if unit in (None, "index", "as given"):
-        return text
-    named = " / ".join(words.get(f"unit.{part}", part) for part in unit.split("/"))
-    return f"{text} {named}"
+    counted, _, per = (unit or "").partition("/")
+    if counted == "currency":
+        shown = format_amount(round(value * 100), currency)
+    else:
+        shown = _format_figure(float(value))
+        if counted not in ("", "index", "ratio", "as given"):
+            shown = f"{shown} {words.get(f'unit.{counted}', counted)}"
+    return shown + words["per"].format(unit=words.get(f"one.{per}", per)) if per else shown
+
+
+def _format_figure(value: float) -> str:
+    if value.is_integer():
+        return f"{value:,.0f}"
+    return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.1f}"
 
 
 def format_fact(name: str, value: Any, currency: str, words: Mapping[str, str]) -> str:
@@ -94,8 +94,8 @@ def format_threshold(
     value, unit = bound.get("value"), bound.get("unit")
     if unit == "fen" and isinstance(value, int):
         return format_amount(value, currency)
-    if unit == "share" and isinstance(value, int | float):
-        return f"{value * 100:g}%"
+    if unit and unit.startswith("share") and value is not None:
+        return f"{(Decimal(str(value)) * 100).normalize():f}%"
     text = format_fact(name, value, currency, words)
     return f"{text} {words.get(f'unit.{unit}', unit)}" if unit else text
 
@@ -145,7 +145,8 @@ def draw_waterfall(
     for _, _, shap in steps:
         places.append(places[-1] + shap)
     low, high = min(0.0, *places), max(0.0, *places)
-    scale = 100 / ((high - low) or 1.0)
+    # A score is at least a millionth of anything drawn: below that there is nothing to see.
+    scale = 100 / max(high - low, 1e-6)
 
     def bar(step: tuple[str, str, float], start: float, end: float, kind: str) -> Bar:
         left, right = sorted(((start - low) * scale, (end - low) * scale))

@@ -328,8 +328,10 @@ def test_the_waterfall_adds_up_and_stays_in_its_drawing(base: float, shaps: list
     [
         (0.314, "share", "31.4%"),
         (18234.5, "currency", "¥18,234.50"),
-        (12.5, "currency/day", "¥12.50 / days"),
+        (12.5, "currency/day", "¥12.50 per day"),
         (812.0, "claim", "812 claims"),
+        (1.0789, "claim/patient", "1.079 claims per patient"),
+        (2345.67, "ratio", "2,345.7"),
         (9.43721, "day", "9.437 days"),
         (None, "day", "—"),
         (0.5, "index", "0.5"),
@@ -351,10 +353,18 @@ def test_facts_and_thresholds_are_readable() -> None:
         formats.format_threshold("least_fen", {"value": 5000, "unit": "fen"}, "CNY", words)
         == "¥50.00"
     )
-    assert (
-        formats.format_threshold("least", {"value": 0.25, "unit": "share"}, "CNY", words) == "25%"
-    )
+    for value, shown in ((0.25, "25%"), ("0.125", "12.5%"), (1, "100%"), ("0.300000", "30%")):
+        bound = {"value": value, "unit": "share of lines"}
+        assert formats.format_threshold("least", bound, "CNY", words) == shown
     assert (
         formats.format_threshold("window_days", {"value": 15, "unit": "day"}, "CNY", words)
         == "15 天"
     )
+
+
+def test_every_unit_of_a_threshold_has_a_name_in_both_languages() -> None:
+    import rules
+
+    for unit in {p.unit for rule in rules.load().rules for p in rule.params.values() if p.unit}:
+        if unit != "fen" and not unit.startswith("share"):
+            assert TEXTS["zh"].get(f"unit.{unit}"), unit
