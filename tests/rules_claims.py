@@ -23,7 +23,9 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def stay(stay_id: str, admitted: str = "2024-03-01", days: int | None = 5, **more: Any) -> dict[str, Any]:
+def stay(
+    stay_id: str, admitted: str = "2024-03-01", days: int | None = 5, **more: Any
+) -> dict[str, Any]:
     first = day(admitted)
     return {
         "stay_id": stay_id,
@@ -47,7 +49,12 @@ def visit(stay_id: str, on: str, **more: Any) -> dict[str, Any]:
 
 
 def diagnosis(stay_id: str, ordinal: int, code: str, **more: Any) -> dict[str, Any]:
-    return {"stay_id": stay_id, "ordinal": ordinal, "code": code, "present_on_admission": "1"} | more
+    return {
+        "stay_id": stay_id,
+        "ordinal": ordinal,
+        "code": code,
+        "present_on_admission": "1",
+    } | more
 
 
 def procedure(stay_id: str, ordinal: int, code: str, **more: Any) -> dict[str, Any]:
@@ -55,7 +62,10 @@ def procedure(stay_id: str, ordinal: int, code: str, **more: Any) -> dict[str, A
 
 
 def charge(stay_id: str, line_id: str, item: str = "S-0103001", **more: Any) -> dict[str, Any]:
-    quantity, price = Decimal(str(more.pop("quantity", 1))), Decimal(str(more.pop("unit_price", 10)))
+    quantity, price = (
+        Decimal(str(more.pop("quantity", 1))),
+        Decimal(str(more.pop("unit_price", 10))),
+    )
     return {
         "stay_id": stay_id,
         "line_id": line_id,
@@ -69,7 +79,9 @@ def charge(stay_id: str, line_id: str, item: str = "S-0103001", **more: Any) -> 
     } | more
 
 
-def order(stay_id: str, order_id: str, item: str, start: str, stop: str | None, **more: Any) -> dict[str, Any]:
+def order(
+    stay_id: str, order_id: str, item: str, start: str, stop: str | None, **more: Any
+) -> dict[str, Any]:
     return {
         "stay_id": stay_id,
         "order_id": order_id,
@@ -99,5 +111,3 @@ def tables(stays: Sequence[Row], **children: Sequence[Row]) -> Tables:
                 names=[c.name for c in definition.columns if c.name in names],
             )
     return Tables.of(made)
-
-

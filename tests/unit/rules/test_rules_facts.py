@@ -12,7 +12,15 @@ from domain.errors import SentinelError
 from domain.tables import Tables
 from rules.facts import UNITS, Source, build, facts_of
 from tests.rules_claims import (
-    at, charge, day, diagnosis, order, procedure, stay, tables, visit,
+    at,
+    charge,
+    day,
+    diagnosis,
+    order,
+    procedure,
+    stay,
+    tables,
+    visit,
 )  # fmt: skip
 
 
@@ -132,10 +140,15 @@ def test_a_letter_means_different_things_in_the_two_code_systems() -> None:
         ("W19", "1", False),
     ],
 )
-def test_a_definite_secondary_diagnosis(second: str, present: str | None, expected: bool | None) -> None:
+def test_a_definite_secondary_diagnosis(
+    second: str, present: str | None, expected: bool | None
+) -> None:
     batch = tables(
         [stay("a")],
-        diagnoses=[diagnosis("a", 1, "R10.4"), diagnosis("a", 2, second, present_on_admission=present)],
+        diagnoses=[
+            diagnosis("a", 1, "R10.4"),
+            diagnosis("a", 2, second, present_on_admission=present),
+        ],
     )
     assert facts(batch, "has_definite_secondary_diagnosis") == {"a": expected}
 
@@ -383,7 +396,12 @@ def test_the_prior_stay_is_the_last_that_began_before() -> None:
             stay("other", "2024-03-07", patient_id="p_2"),
         ]
     )
-    names = ("prior_stay_id", "days_since_prior_stay", "prior_same_provider", "prior_stated_transfer")
+    names = (
+        "prior_stay_id",
+        "days_since_prior_stay",
+        "prior_same_provider",
+        "prior_stated_transfer",
+    )
     assert facts(batch, "has_prior_stay", *names) == {
         "1": (False, None, None, False, False),
         "2": (True, "1", 0, False, True),
@@ -396,7 +414,11 @@ def test_the_prior_stay_is_the_last_that_began_before() -> None:
 
 def test_overlap_with_any_earlier_stay() -> None:
     batch = tables(
-        [stay("long", "2024-03-01", 30), stay("short", "2024-03-05", 2), stay("inside", "2024-03-10", 1)]
+        [
+            stay("long", "2024-03-01", 30),
+            stay("short", "2024-03-05", 2),
+            stay("inside", "2024-03-10", 1),
+        ]
     )
     assert facts(batch, "overlap_days_with_prior", "overlap_days_with_earlier") == {
         "long": (None, None), "short": (26, 26), "inside": (0, 21),
@@ -447,7 +469,13 @@ def test_the_same_disease_is_the_three_character_category_of_one_code_system() -
 
 def test_claims_of_one_admission() -> None:
     batch = tables(
-        [stay("a"), stay("b"), stay("c", provider_id="H2"), stay("d", patient_id="p_2"), visit("v", "2024-03-01")]
+        [
+            stay("a"),
+            stay("b"),
+            stay("c", provider_id="H2"),
+            stay("d", patient_id="p_2"),
+            visit("v", "2024-03-01"),
+        ]
     )
     assert facts(batch, "same_admission_claims_before", "same_admission_claim_id") == {
         "a": (0, None), "b": (1, "a"), "c": (0, None), "d": (0, None), "v": (0, None),
@@ -525,7 +553,9 @@ def test_identical_code_vectors_need_every_code_in_order() -> None:
         ],
         procedures=[procedure("more", 1, "47.01")],
     )  # fmt: skip
-    found = facts(batch, "code_count", "identical_code_vectors_before", "identical_code_vector_stay_id")
+    found = facts(
+        batch, "code_count", "identical_code_vectors_before", "identical_code_vector_stay_id"
+    )
     assert found == {
         "a": (2, 0, None), "b": (2, 1, "a"), "order": (2, 0, None), "more": (3, 0, None),
         "group": (2, 0, None), "visit": (2, 0, None), "none": (None, None, None),
@@ -575,5 +605,10 @@ def test_prices_come_in_as_a_table() -> None:
             "payment_standard_fen": [900_000], "mean_stay_days": [5.5],
         }
     )  # fmt: skip
-    table = build(Source(batch, priced=priced), {"stay": ["group_code", "payment_standard_fen"]})["stay"]
-    assert table.select("group_code", "payment_standard_fen").rows() == [("GA15", 900_000), (None, None)]
+    table = build(Source(batch, priced=priced), {"stay": ["group_code", "payment_standard_fen"]})[
+        "stay"
+    ]
+    assert table.select("group_code", "payment_standard_fen").rows() == [
+        ("GA15", 900_000),
+        (None, None),
+    ]

@@ -134,13 +134,18 @@ def test_a_passing_case_is_demanded(tmp_path: Path) -> None:
 def test_the_line_of_a_problem_is_the_line_in_the_file(tmp_path: Path) -> None:
     path = write(tmp_path, GOOD.replace("2024-01-01: stay_days", "2024-01-01: stay_dayz"))
     (problem,) = [p for p in lint.check_paths([path]) if p.code == "RL008"]
-    assert path.read_text(encoding="utf-8").splitlines()[problem.line - 1].startswith("  2024-01-01")
+    assert (
+        path.read_text(encoding="utf-8").splitlines()[problem.line - 1].startswith("  2024-01-01")
+    )
     assert "stay_days" in problem.cure
 
 
 def test_an_equivalent_mutant_must_be_alive_and_known(tmp_path: Path) -> None:
     killed = "2021-01-01: stay_days > :limit -> stay_days >= :limit"
-    text = GOOD + f'equivalent:\n  - {{mutant: "{killed}", why: x}}\n  - {{mutant: "no such", why: x}}\n'
+    text = (
+        GOOD
+        + f'equivalent:\n  - {{mutant: "{killed}", why: x}}\n  - {{mutant: "no such", why: x}}\n'
+    )
     problems = lint.check_paths([write(tmp_path, text)])
     assert [p.code for p in problems] == ["RL029", "RL029"]
 
