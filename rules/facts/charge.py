@@ -29,6 +29,7 @@ OF_STAY: Final = declare("stay", "charges", (
     ("largest_line_difference_fen", MONEY, "单条明细最大差额", "largest difference of a line",
      "Largest difference between quantity times unit price and the amount of a line.", _NONE),
     ("bed_days_charged", DECIMAL, "收费床日数", "bed days charged", "Quantity of lines in the bed category.", _NONE),
+    ("bed_charges_fen", MONEY, "床位费合计", "bed charges", "Sum of the lines in the bed category.", _NONE),
     ("lines_posted_at_once", INTEGER, "同一分钟记账条数", "lines posted in one minute",
      "Largest number of lines posted in the same minute.", "a line does not state when it was posted"),
     ("last_charge_date", DATE, "最后费用日期", "date of the last charge", "Latest date of service of a line.", _NONE),
@@ -104,6 +105,10 @@ def of_stay(source: Source) -> pl.LazyFrame:
             .filter(pl.col("category") == BED_CATEGORY)
             .sum()
             .alias("bed_days_charged"),
+            pl.col("amount_fen")
+            .filter(pl.col("category") == BED_CATEGORY)
+            .sum()
+            .alias("bed_charges_fen"),
             pl.col("charge_date").max().alias("last_charge_date"),
         )
         .join(minute, on="stay_id", how="left")

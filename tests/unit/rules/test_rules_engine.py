@@ -17,7 +17,7 @@ from rules.facts.table import REGION, SERVICE_DATE
 from rules.rule import Param
 from tests.rules_claims import charge, day, diagnosis, procedure, stay, tables, visit
 
-P, H, U, O = (int(v) for v in Verdict)
+P, H, U, OUT = (int(v) for v in Verdict)
 
 RULE = """\
 id: {id}
@@ -139,7 +139,7 @@ def test_the_date_of_service_is_the_discharge_or_else_the_admission(ruleset) -> 
         ]
     )
     assert verdicts(rules.judge(found, batch)) == {
-        "early": O, "first": P, "second": H, "last": H, "over": O, "here": H,
+        "early": OUT, "first": P, "second": H, "last": H, "over": OUT, "here": H,
     }  # fmt: skip
 
 
@@ -335,3 +335,14 @@ def test_an_exposure_of_decimals_is_rounded_to_the_fen(ruleset) -> None:  # type
     )
     hits = rules.judge(found, tables([stay("a", fund_payment_fen=1_000_001)])).hits
     assert hits["exposure_fen"].to_list() == [round(Decimal("0.333333") * 1_000_001)]
+
+
+def test_too_many_bed_days_put_their_own_price_at_risk(catalogue: rules.RuleSet) -> None:
+    bed = {"category": "01", "unit_price": 40}
+    batch = tables(
+        [stay("a", days=2)],
+        charges=[charge("a", str(n), "S-0101001", **bed) for n in range(5)],
+    )
+    hits = rules.judge(catalogue, batch).hits.filter(rule_id="CHG-002")
+    # Five days charged, two days of stay and one of slack: two days too many at 40 yuan.
+    assert hits["exposure_fen"].to_list() == [8000]
