@@ -98,7 +98,9 @@ def _nest(rows: pl.DataFrame, table: Table) -> pl.DataFrame:
     """One row a stay with the text of its child rows, sorted by their key, joined by commas."""
     fields = tuple(f for f in table.columns if f.name != "stay_id")
     rows = rows.sort("stay_id", *table.key[1:])
-    texts = _escape(rows, fields).select("stay_id", _object({f.name: _member(f) for f in fields}).alias("_row"))
+    texts = _escape(rows, fields).select(
+        "stay_id", _object({f.name: _member(f) for f in fields}).alias("_row")
+    )
     return texts.group_by("stay_id", maintain_order=True).agg(
         pl.col("_row").str.join(",").alias(f"_{table.name}")
     )
@@ -149,7 +151,7 @@ _VALUES: Final[dict[Kind, Callable[[pl.Expr], pl.Expr]]] = {
 def _escape(frame: pl.DataFrame, fields: Sequence[Field]) -> pl.DataFrame:
     """The frame with texts escaped as RFC 8785 wants; columns without need are left alone."""
     texts = [f.name for f in fields if f.kind in {Kind.TEXT, Kind.CODE} and f.codes is None]
-    if not frame.height:
+    if not frame.height or not texts:  # ICU stays have no free text at all
         return frame
     needed = frame.select(pl.col(t).str.contains(_TO_ESCAPE).any() for t in texts).row(0)
     found = [t for t, need in zip(texts, needed, strict=True) if need]

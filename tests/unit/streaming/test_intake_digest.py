@@ -109,3 +109,13 @@ def test_a_stored_text_of_another_schema_is_told() -> None:
         with pytest.raises(SchemaMismatchError) as raised:
             digest.tables_from_documents([wrong])
         assert raised.value.cure
+
+
+def test_children_without_free_text_have_a_text_too() -> None:
+    stay = {"ordinal": 1, "ward_type": "ICU", "start_time": "2024-03-02T00:00:00+08:00"}
+    given = tables(claim(icu_stays=[stay]))
+    ((_, text),) = digest.documents(given)
+    assert (
+        '"icu_stays":[{"ordinal":1,"start_time":"2024-03-01T16:00:00Z","ward_type":"ICU"}]' in text
+    )
+    assert digest.tables_from_documents([text]).icu_stays.equals(given.icu_stays)
