@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -11,6 +12,7 @@ from domain.claim import STAYS
 from domain.errors import SentinelError
 from domain.tables import Tables
 from rules.facts import UNITS, Source, build, facts_of
+from rules.facts.page import page
 from tests.rules_claims import (
     at,
     charge,
@@ -612,3 +614,8 @@ def test_prices_come_in_as_a_table() -> None:
         ("GA15", 900_000),
         (None, None),
     ]
+
+
+def test_the_page_of_facts_is_up_to_date() -> None:
+    written = Path(__file__).resolve().parents[3] / "docs" / "facts.md"
+    assert written.read_text(encoding="utf-8") == page(), "run python -m rules.facts.page"
