@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import polars as pl
 import typer
 
-from cli.output import finish, stderr
+from cli.output import finish, say, stderr
 from cli.reading import PSEUDONYM_KEY, InputFormat, read_claims
 from domain.errors import SentinelError
 from domain.tables import Tables
@@ -91,7 +91,7 @@ def train(
         seed=seed,
         device=device.value,
     )
-    stderr.print(made.headline)
+    _tell(made.headline)
     metrics = {
         population: {
             name: found["variants"]["both"][name]["value"] for name in ("roc_auc", "pr_auc", "f1")
@@ -143,7 +143,7 @@ def score(
     absent: list[str] = []
     if asked is not None:
         absent = sorted(set(read_providers(asked)) - set(scored.subject_ids))
-        stderr.print(f"{asked}: {len(absent)} of its providers have no data and get no score")
+        _tell(f"{asked}: {len(absent)} of its providers have no data and get no score")
     out.parent.mkdir(parents=True, exist_ok=True)
     pl.DataFrame({"provider": scored.subject_ids, "score": scored.scores}).write_csv(out)
     finish(
@@ -187,7 +187,7 @@ def train_model(
         upto=until,
         extra=table,
         device=device,
-        progress=lambda step: stderr.print(f"  {step}"),
+        progress=lambda step: say(f"  {step}"),
         **({} if seed is None else {"seed": seed}),
     )
     made.save(model)
@@ -212,6 +212,11 @@ def score_providers(
     return loaded.score(known, _verdicts(ruleset, known), upto=until, extra=table, device=device)
 
 
+def _tell(text: str) -> None:
+    """Say on standard error what a person must know, on a terminal or not."""
+    stderr.print(text, soft_wrap=True, markup=False)
+
+
 def _verdicts(ruleset: rules.RuleSet, known: Tables) -> pl.DataFrame:
     import drg  # noqa: PLC0415
     import rules  # noqa: PLC0415
@@ -221,7 +226,7 @@ def _verdicts(ruleset: rules.RuleSet, known: Tables) -> pl.DataFrame:
 
 def _read(inputs: Sequence[Path], written: InputFormat | None, key: Path) -> Tables:
     read = read_claims(inputs, written, key=key)
-    stderr.print(f"{read.accepted:,} claims accepted, {read.set_aside:,} set aside")
+    _tell(f"{read.accepted:,} claims accepted, {read.set_aside:,} set aside")
     return read.tables
 
 
@@ -232,10 +237,10 @@ def beside(inputs: Sequence[Path], name: str) -> Path | None:
         raise SentinelError(
             f"several input folders hold {name}",
             where=", ".join(str(f) for f in found),
-            cure="Name the one to use with --extra.",
+            cure="Give one of these folders at a time, or name the extra table with --extra.",
         )
     if found:
-        stderr.print(f"using {found[0]}")
+        _tell(f"using {found[0]}")
     return found[0] if found else None
 
 
@@ -249,9 +254,9 @@ def read_extra_table(path: Path | None) -> pl.DataFrame | None:
     reasons: dict[str, list[str]] = {}
     for column, why in left_out.items():
         reasons.setdefault(why, []).append(column)
-    stderr.print(f"{path}: {table.width - 1} columns for {table.height:,} providers")
+    _tell(f"{path}: {table.width - 1} columns for {table.height:,} providers")
     for why, columns in reasons.items():
-        stderr.print(f"  left out, {why}: {', '.join(columns)}")
+        _tell(f"  left out, {why}: {', '.join(columns)}")
     return table
 
 
@@ -259,9 +264,7 @@ def _until(tables: Tables, upto: date | None, extra: pl.DataFrame | None) -> dat
     from graph_models import day_after_last  # noqa: PLC0415
 
     until = upto or day_after_last(tables)
-    stderr.print(f"using what was complete before {until}")
+    _tell(f"using what was complete before {until}")
     if upto is not None and extra is not None and upto < day_after_last(tables):
-        stderr.print(
-            "  the extra table has no dates: make sure that it knows nothing later", style="yellow"
-        )
+        _tell("  the extra table has no dates: make sure that it knows nothing later")
     return until

@@ -4,6 +4,13 @@
 docs/models.md says what was measured and what the model must not be used for.
 """
 
+import warnings
+
+with warnings.catch_warnings():
+    # PyG 2.8 uses torch.jit.script, which PyTorch 2.15 deprecates; users cannot act on it.
+    warnings.simplefilter("ignore", FutureWarning)
+    import torch_geometric  # noqa: F401
+
 from graph_models.artifact import Artifact, ArtifactError, Scored
 from graph_models.labels import LabelError, read_extra, read_labels, read_providers
 from graph_models.learning import train

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
@@ -250,7 +250,7 @@ class Artifact:
                     cure="Train again with this version, or install the version that trained it.",
                 )
         for name, then in packages.items():
-            now = version(name)
+            now = installed().get(name, "absent")
             if then.split(".")[0] != now.split(".")[0]:
                 raise SchemaMismatchError(
                     f"the model was trained with {name} {then}, installed is {now}",
@@ -306,6 +306,17 @@ class Artifact:
         margins = raw(self.booster, matrix) if len(matrix) else np.empty(0)
         groups = peers.assign(table, self.manifest["peers"])
         return Scored(upto, features, matrix, margins, sigmoid(margins), tuple(groups))
+
+
+def installed() -> dict[str, str]:
+    """Versions of ``PACKAGES``; one that is not installed is absent (shap, where only training runs)."""
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
 
 
 def schema_digests(names: Iterable[str]) -> dict[str, str]:

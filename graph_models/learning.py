@@ -7,7 +7,6 @@ import io
 import json
 from dataclasses import dataclass
 from datetime import date
-from importlib.metadata import version
 from typing import Any, Final
 
 import numpy as np
@@ -22,9 +21,9 @@ from graph_models.artifact import (
     FILES,
     FORMAT,
     MANIFEST,
-    PACKAGES,
     Artifact,
     Scored,
+    installed,
     schema_digests,
 )
 from graph_models.card import write_card
@@ -218,7 +217,7 @@ class _Pack:
             ],
             "fill": fill,
             "peers": {"bands": {}, "groups": []},
-            "packages": {p: version(p) for p in PACKAGES},
+            "packages": installed(),
         }
 
 
