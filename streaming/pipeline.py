@@ -138,6 +138,7 @@ def _decide(
     joined = (
         stays.join(summary, on="stay_id", how="left", maintain_order="left")
         .join(at_stake(hits), on="stay_id", how="left", maintain_order="left")
+        .join(_findings(hits), on="stay_id", how="left", maintain_order="left")
         .join(digests(batch), on="stay_id", how="left", maintain_order="left")
         .join(
             pl.DataFrame(scores).select(
@@ -150,13 +151,11 @@ def _decide(
     )
     absent = pl.lit(NO_MODEL) if model is None else pl.lit(UNKNOWN_PROVIDER)
     return joined.with_columns(
-        pl.struct("stay_id", "claim_version", "input_sha256")
+        pl.struct("stay_id", "claim_version", "input_sha256", "verdicts", "findings", "score_id")
         .map_elements(
             lambda row: identifier(
                 "decision",
-                row["stay_id"],
-                str(row["claim_version"]),
-                row["input_sha256"],
+                *(str(part) for part in row.values()),
                 engine.ruleset.sha256,
                 engine.pack.sha256,
                 model or "",
@@ -190,6 +189,30 @@ def at_stake(hits: pl.DataFrame) -> pl.DataFrame:
         .agg(pl.col("exposure_fen").sum())
     )
     return severity.join(money, on="stay_id")
+
+
+def _findings(hits: pl.DataFrame) -> pl.DataFrame:
+    """Digest of a stay's hits with their facts and thresholds.
+
+    It is part of the decision's identity: the same claim judged again with more history
+    may find more, and that is another decision.
+    """
+    parts = pl.concat_str(
+        ["rule_id", "subject_id", "thresholds", "facts", pl.col("exposure_fen").fill_null(-1)],
+        separator="\x1f",
+    )
+    return (
+        hits.select("stay_id", parts=parts)
+        .sort("stay_id", "parts")
+        .group_by("stay_id", maintain_order=True)
+        .agg(pl.col("parts").str.join("\x1e"))
+        .select(
+            "stay_id",
+            pl.col("parts")
+            .map_elements(lambda text: identifier("findings", text), return_dtype=pl.String)
+            .alias("findings"),
+        )
+    )
 
 
 def _table(frame: pl.DataFrame, definition: Table) -> pa.Table:

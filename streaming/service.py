@@ -10,6 +10,7 @@ import rules
 from domain.results import RESULT_TABLES, Results
 from domain.service import Assessment
 from domain.tables import Tables
+from rules.facts import facts_of
 from rules.rule import Bilingual
 from store import Model, Ruleset, Store, Written
 from streaming import intake
@@ -104,6 +105,9 @@ def _described(rule: rules.Rule) -> dict[str, Any]:
         },
         "when": {day.isoformat(): predicate for day, predicate in rule.when.items()},
         "until": rule.until.isoformat() if rule.until else None,
+        "labels": {
+            name: {"zh": fact.zh, "en": fact.en} for name, fact in facts_of(rule.unit).items()
+        },
         "exposure": rule.exposure,
         "finding": both(rule.finding),
         "action": both(rule.action),
