@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-import time
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -41,16 +40,13 @@ def demo(
     )
 
     _step("Reading the claims and training the fraud model")
-    began = time.monotonic()
     read = read_claims([month], None, key=key)
     judge = engine()
     artifact = train_model(read.tables, judge.ruleset, month / "labels.csv", model)
     _note(artifact.headline)
 
     _step(f"Judging {read.accepted:,} claims with {len(judge.ruleset.ids)} checks and the model")
-    summary = assessing.run(
-        read, engine(model=model), out=results, inputs=[month], db=db, began=began
-    )
+    summary = assessing.run(read, engine(model=model), out=results, inputs=[month], db=db)
     _note(
         f"{summary['decisions']:,} decisions, {summary['alerts']:,} alerts, "
         f"{summary['set_aside']:,} records set aside; files in {results}"
