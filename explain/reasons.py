@@ -18,6 +18,9 @@ from graph_models.peers import EVERYONE, members
 MOST: Final = 4
 """Reasons a score; studies with fraud analysts found longer lists unread."""
 
+MIN_RAISE: Final = 0.005
+"""A reason raises the score by at least half a percentage point; less is no reason to look."""
+
 
 def explain(artifact: Artifact, scored: Scored) -> tuple[pa.Table, pa.Table]:
     """The tables SCORES and REASONS of ``domain.results`` for scored providers.
@@ -104,7 +107,9 @@ def _leading(artifact: Artifact, shares: Matrix, values: Matrix) -> list[tuple[i
     """
     by_code: dict[str, list[int]] = defaultdict(list)
     for i, feature in enumerate(artifact.features):
-        if shares[i] != 0.0:
+        # "This check hit nothing" is never a reason for suspicion, whatever a tree made of it.
+        clean = feature.reason.startswith("CHK") and values[i] == 0
+        if shares[i] != 0.0 and not clean:
             by_code[feature.reason].append(i)
     ranked = sorted(
         ((float(shares[members_of].sum()), members_of) for members_of in by_code.values()),
@@ -112,7 +117,7 @@ def _leading(artifact: Artifact, shares: Matrix, values: Matrix) -> list[tuple[i
     )
     chosen = []
     for total, inside in ranked[:MOST]:
-        if total <= 0:
+        if total < MIN_RAISE:
             break
         chosen.append((max(inside, key=lambda i: (not np.isnan(values[i]), shares[i], -i)), total))
     return chosen

@@ -8,6 +8,7 @@ import explain
 from domain.results import REASONS, SCORES, identifier
 from explain import reasons as module
 from graph_models import Artifact
+from graph_models.catalog import describe
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,21 @@ def test_reasons_are_few_distinct_and_raise_the_score(explained):
         assert row["codes"] == row["len"]
         assert row["shap"] == sorted(row["shap"], reverse=True)
         assert row["rank"] == list(range(1, row["len"] + 1))
-    assert (table["shap"] > 0).all()
+    assert (table["shap"] >= module.MIN_RAISE).all()
+
+
+def test_a_check_that_hit_nothing_is_no_reason(model):
+    shares = np.zeros((1, len(model.features)))
+    values = np.ones(len(model.features))
+    at = next(i for i, f in enumerate(model.features) if f.reason == "PAY")
+    shares[0, at] = 0.2
+    assert module._leading(model, shares[0], values) == [(at, 0.2)]
+
+    class Checked:
+        features = (describe("check:ADM-003"), describe("hits_per_claim"))
+
+    found = module._leading(Checked, np.array([0.3, 0.2]), np.array([0.0, 1.5]))
+    assert found == [(1, 0.2)]
 
 
 def test_a_reason_is_the_sum_of_its_features(model, explained):
