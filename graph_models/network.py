@@ -13,7 +13,7 @@ from torch_geometric.nn import HeteroConv, SAGEConv
 from graph_models.graph import BUCKETS, RELATIONS
 
 HIDDEN: Final = 32
-"""Width of every layer. 64 and 16 did no better on the real claims (docs/models.md)."""
+"""Width of every layer: small, because a few hundred labels must train it. Not tuned."""
 CODE_WIDTH: Final = 16
 TYPICAL_SIZE: Final = 3.0
 """log(1 + 19): brings the size of a usual provider near 1. A constant, not the graph's own
