@@ -7,7 +7,6 @@ Spark partition. What it needs of the past comes in as tables.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -26,7 +25,7 @@ from domain.results import (
     identifier,
 )
 from domain.schema import Table
-from domain.tables import Tables, concat, conform
+from domain.tables import Tables, conform
 from streaming.alerts import raise_alerts
 from streaming.digest import digests
 
@@ -57,14 +56,13 @@ def assess(
     """Judge every stay of the batch.
 
     ``history`` holds earlier claims for the facts that look back. With ``refresh`` the
-    providers' scores are computed anew from history and batch, up to the day after the
-    last discharge; without it they are the ones stored with the model. Exactly one
-    decision a stay, in the order of the batch.
+    providers' scores are computed anew from all claims of the batch; without it they are
+    the ones stored with the model. Exactly one decision a stay, in the order of the batch.
     """
     judged = rules.judge(
         engine.ruleset, batch, history=history, priced=drg.price(batch, engine.pack)
     )
-    scores, reasons = _score(batch, engine, history, judged.verdicts, refresh=refresh)
+    scores, reasons = _score(batch, engine, judged.verdicts, refresh=refresh)
     decisions = _decide(batch, engine, judged.verdicts, judged.hits, scores)
     hits = judged.hits.join(
         decisions.select("stay_id", "decision_id"), on="stay_id", how="inner", maintain_order="left"
@@ -80,32 +78,19 @@ def assess(
     )
 
 
-def horizon(tables: Tables) -> date:
-    """The day after the last discharge (or admission) of the tables."""
-    days = pl.DataFrame(tables.stays.select(["admission_date", "discharge_date"])).select(
-        pl.max_horizontal("admission_date", "discharge_date").max()
-    )
-    last: date = days.item() or date(1970, 1, 1)
-    return last + timedelta(days=1)
-
-
 def _score(
-    batch: Tables,
-    engine: Engine,
-    history: Tables | None,
-    verdicts: pl.DataFrame,
-    *,
-    refresh: bool,
+    batch: Tables, engine: Engine, verdicts: pl.DataFrame, *, refresh: bool
 ) -> tuple[pa.Table, pa.Table]:
     if engine.artifact is None or not len(batch):
         return SCORES.arrow.empty_table(), REASONS.arrow.empty_table()
-    import explain  # noqa: PLC0415 (shap and PyTorch take seconds; rules alone need neither)
+    # Late, because shap and PyTorch take seconds and a run of checks alone needs neither.
+    import explain  # noqa: PLC0415
+    from graph_models import day_after_last  # noqa: PLC0415
 
     seen = batch.stays["provider_id"].unique().to_pylist()
     if refresh:
-        everything = batch if history is None else concat([history, batch])
         scored = engine.artifact.score(
-            everything, verdicts, upto=horizon(everything), extra=engine.extra
+            batch, verdicts, upto=day_after_last(batch), extra=engine.extra
         ).select(seen)
     else:
         scored = engine.artifact.lookup(seen)
