@@ -122,7 +122,7 @@ SCORES = Table(
         Field("score", N, "欺诈概率", "Calibrated probability.", required=True, minimum=0, maximum=1),
         Field("base_value", N, "基准值", "Expected score before any feature is known.", required=True),
         Field("contributions", T, "特征贡献",
-              "JSON array of {feature, name_zh, name_en, value, shap}; base_value plus all shap is score within 1e-6.",
+              "JSON array of {feature, name_zh, name_en, unit, value, shap}; base_value plus all shap is score within 1e-6.",
               required=True),
     ),
 )

@@ -83,6 +83,7 @@ def _contributions(artifact: Artifact, attribution: Attribution, values: Matrix)
                 "feature": artifact.features[i].name,
                 "name_zh": artifact.features[i].zh,
                 "name_en": artifact.features[i].en,
+                "unit": artifact.features[i].unit,
             },
             ensure_ascii=False,
         )[:-1]
