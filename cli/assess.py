@@ -11,7 +11,6 @@ from typing import Annotated, Any
 
 import typer
 
-import store
 from cli.output import finish, say
 from cli.reading import PSEUDONYM_KEY, InputFormat, read_claims
 from cli.wiring import engine
@@ -20,7 +19,6 @@ from streaming import outputs
 from streaming.intake import Intake, deadletters
 from streaming.pipeline import Engine
 from streaming.pipeline import assess as judge_batch
-from streaming.service import keep
 
 
 def assess(
@@ -70,6 +68,9 @@ def run(
     say(f"Judging {read.accepted:,} claims with {len(judge.ruleset.ids)} checks")
     results = judge_batch(read.tables, judge, refresh=True)
     if db is not None:
+        import store  # noqa: PLC0415 (a run without a database need not load SQLAlchemy)
+        from streaming.service import keep  # noqa: PLC0415
+
         say(f"Writing to {db}")
         with store.open(db) as opened:
             keep(opened, read.tables, results, judge)

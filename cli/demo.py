@@ -11,7 +11,6 @@ from typing import Annotated
 import typer
 
 import data_samples
-import scoring_api
 from cli import assess as assessing
 from cli.models import train_model
 from cli.reading import read_claims
@@ -53,6 +52,8 @@ def demo(
     )
     if not serve:
         return
+    import scoring_api  # noqa: PLC0415
+
     wired = wire(db=db, model=model, key=key)
     try:
         _step(f"Ready: open http://127.0.0.1:{port}  (Ctrl-C ends it)")

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-import scoring_api
 from cli.reading import PSEUDONYM_KEY
 from cli.wiring import wire
 
@@ -31,6 +30,8 @@ def serve(
     key: Annotated[Path, typer.Option(help="Key file of the pseudonyms.")] = PSEUDONYM_KEY,
 ) -> None:
     """Serve the API and the page; print the address once it takes requests. Ctrl-C stops it."""
+    import scoring_api  # noqa: PLC0415
+
     wired = wire(db=db, model=model, rules_dir=rules, parameters=parameters, pack=pack, key=key)
     try:
         scoring_api.run(wired.app, host, port, started=_announce)

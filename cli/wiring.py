@@ -6,17 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import drg
 import rules
-import scoring_api
-import store
 from cli.models import EXTRA_FILE, beside, read_extra_table
 from cli.reading import PSEUDONYM_KEY
 from streaming.pipeline import Engine
 from streaming.pseudonym import PseudonymKey
-from streaming.service import Desk, described
+
+if TYPE_CHECKING:
+    from store import Store
 
 
 def engine(
@@ -51,7 +51,7 @@ class Wired:
     """The service with what it runs on."""
 
     app: Any
-    store: store.Store
+    store: Store
     engine: Engine
 
     def close(self) -> None:
@@ -69,6 +69,11 @@ def wire(
     key: Path | None = None,
 ) -> Wired:
     """Build the service on a database: everything that ``sentinel serve`` runs."""
+    # Late, because FastAPI and SQLAlchemy take a second that other commands need not wait.
+    import scoring_api  # noqa: PLC0415
+    import store  # noqa: PLC0415
+    from streaming.service import Desk, described  # noqa: PLC0415
+
     judge = engine(rules_dir=rules_dir, parameters=parameters, pack=pack, model=model)
     opened = store.open(db)
     desk = Desk(judge, opened, PseudonymKey.find(key or PSEUDONYM_KEY))
