@@ -1,7 +1,9 @@
 """Which decisions a person should look at, and in which order.
 
 A decision becomes an alert if a check of severity medium or above hit, or if the
-fraud score reaches the model's own threshold. The priority is
+provider's fraud score reaches the model's own threshold and the claim is one of the
+provider's dearest tenth: a score speaks of the provider, and an alert for each of its
+claims would bury the others. The priority is
 
     severity rank x 20 (0 to 80) + 20 x score + 5 x log10(1 + exposure in yuan or dollars)
 
@@ -21,18 +23,25 @@ ALERT_FROM = Severity.MEDIUM
 
 
 def raise_alerts(
-    decisions: pl.DataFrame, hits: pl.DataFrame, names: dict[str, tuple[str, str]], threshold: float
+    decisions: pl.DataFrame,
+    hits: pl.DataFrame,
+    names: dict[str, tuple[str, str]],
+    threshold: float,
+    high_payments: pl.DataFrame,
 ) -> pl.DataFrame:
     """Choose and describe the alerts of a batch.
 
     ``names`` maps a rule id to its Chinese and English name. ``threshold`` is the
-    score from which the model alone raises an alert. Returns the columns of
-    ``domain.results.ALERTS``.
+    score from which the model alone raises an alert, for claims that pay at least
+    ``high_payments`` (provider_id, high_payment in the major unit of the currency); a
+    payment or percentile that is not known does not keep a claim from it. Returns the
+    columns of ``domain.results.ALERTS``.
     """
     rank = pl.col("severity").replace_strict(RANKS, default=-1, return_dtype=pl.Int32)
-    by_score = (pl.col("score") >= threshold).fill_null(value=False)
-    chosen = decisions.filter((rank >= ALERT_FROM.rank) | by_score).with_columns(
-        by_score=by_score,
+    dear = (pl.col("fund_payment_fen") / 100 >= pl.col("high_payment")).fill_null(value=True)
+    by_score = (pl.col("score") >= threshold).fill_null(value=False) & dear
+    known = decisions.join(high_payments, on="provider_id", how="left", maintain_order="left")
+    chosen = known.filter((rank >= ALERT_FROM.rank) | by_score).with_columns(
         priority=(
             20.0 * rank.clip(0)
             + 20.0 * pl.col("score").fill_null(0.0)

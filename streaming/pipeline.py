@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 NO_MODEL = "no model was loaded"
 UNKNOWN_PROVIDER = "the model has not seen this provider: refresh it with its claims"
+HIGH_PAYMENT = "payment_p90"
+"""The model's feature that says from which payment a provider's claim is one of its dearest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def assess(
     judged = rules.judge(
         engine.ruleset, batch, history=history, priced=drg.price(batch, engine.pack)
     )
-    scores, reasons = _score(batch, engine, judged.verdicts, refresh=refresh)
+    scores, reasons, high_payments = _score(batch, engine, judged.verdicts, refresh=refresh)
     decisions = _decide(batch, engine, judged.verdicts, judged.hits, scores)
     hits = judged.hits.join(
         decisions.select("stay_id", "decision_id"), on="stay_id", how="inner", maintain_order="left"
@@ -74,15 +76,20 @@ def assess(
         hits=_table(hits, HITS),
         scores=scores,
         reasons=reasons,
-        alerts=_table(raise_alerts(decisions, hits, names, threshold), ALERTS),
+        alerts=_table(raise_alerts(decisions, hits, names, threshold, high_payments), ALERTS),
     )
 
 
 def _score(
     batch: Tables, engine: Engine, verdicts: pl.DataFrame, *, refresh: bool
-) -> tuple[pa.Table, pa.Table]:
+) -> tuple[pa.Table, pa.Table, pl.DataFrame]:
+    """Scores, reasons, and for each provider the 90th percentile of its payments.
+
+    The percentile (``high_payment``, in yuan or dollars) is null where not known.
+    """
     if engine.artifact is None or not len(batch):
-        return SCORES.arrow.empty_table(), REASONS.arrow.empty_table()
+        none = pl.DataFrame(schema={"provider_id": pl.String, "high_payment": pl.Float64})
+        return SCORES.arrow.empty_table(), REASONS.arrow.empty_table(), none
     # Late, because shap and PyTorch take seconds and a run of checks alone needs neither.
     import explain  # noqa: PLC0415
     from graph_models import day_after_last  # noqa: PLC0415
@@ -94,7 +101,13 @@ def _score(
         ).select(seen)
     else:
         scored = engine.artifact.lookup(seen)
-    return explain.explain(engine.artifact, scored)
+    usual = scored.features.select(
+        "provider_id",
+        pl.col(HIGH_PAYMENT).fill_nan(None).alias("high_payment")
+        if HIGH_PAYMENT in scored.features.columns
+        else pl.lit(None, pl.Float64).alias("high_payment"),
+    )
+    return *explain.explain(engine.artifact, scored), usual
 
 
 def _decide(

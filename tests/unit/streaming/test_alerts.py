@@ -23,7 +23,7 @@ NAMES = {
 def decision(**changes: Any) -> dict[str, Any]:
     return {
         "decision_id": "d1", "stay_id": "s1", "provider_id": "H1", "severity": None, "exposure_fen": 0,
-        "currency": "CNY", "score": None, "admission_date": date(2024, 3, 1),
+        "fund_payment_fen": 1000_00, "currency": "CNY", "score": None, "admission_date": date(2024, 3, 1),
     } | changes  # fmt: skip
 
 
@@ -41,10 +41,17 @@ HIT_SCHEMA = {
 
 
 def alerts(
-    decisions: list[dict[str, Any]], hits: list[dict[str, Any]], threshold: float = 0.5
+    decisions: list[dict[str, Any]],
+    hits: list[dict[str, Any]],
+    threshold: float = 0.5,
+    high_payment: float | None = 1000.0,
 ) -> list[dict[str, Any]]:
+    usual = pl.DataFrame(
+        {"provider_id": ["H1"], "high_payment": [high_payment]},
+        schema={"provider_id": pl.String, "high_payment": pl.Float64},
+    )
     frame = pl.DataFrame(decisions, schema_overrides={"severity": pl.String, "score": pl.Float64})
-    raised = raise_alerts(frame, pl.DataFrame(hits, schema=HIT_SCHEMA), NAMES, threshold)
+    raised = raise_alerts(frame, pl.DataFrame(hits, schema=HIT_SCHEMA), NAMES, threshold, usual)
     conform(raised.to_arrow(), ALERTS)  # the store would refuse another shape
     return raised.to_dicts()
 
@@ -111,3 +118,23 @@ def test_lines_of_one_check_add_up_and_one_cause_counts_once() -> None:
     ]
     (row,) = at_stake(pl.DataFrame(hits, schema=HIT_SCHEMA)).to_dicts()
     assert row == {"stay_id": "s1", "severity": "high", "exposure_fen": 1400 + 70}
+
+
+@pytest.mark.parametrize(
+    ("payment_fen", "high_payment", "raised"),
+    [(999_99, 1000.0, False), (1000_00, 1000.0, True), (1, None, True), (None, 1000.0, True)],
+)
+def test_a_score_raises_an_alert_only_for_the_dearest_claims_of_the_provider(
+    payment_fen: int | None, high_payment: float | None, raised: bool
+) -> None:
+    found = alerts(
+        [decision(score=0.99, fund_payment_fen=payment_fen)], [], high_payment=high_payment
+    )
+    assert bool(found) is raised
+
+
+def test_a_hit_on_a_cheap_claim_of_a_suspicious_provider_still_raises_its_alert() -> None:
+    (alert,) = alerts(
+        [decision(score=0.99, fund_payment_fen=1, severity="medium")], [hit("SLQ-004", "medium")]
+    )
+    assert alert["rule_ids"] == "SLQ-004"
