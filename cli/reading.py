@@ -52,16 +52,33 @@ def guess(inputs: Sequence[Path]) -> intake.Format:
     found = {
         _SUFFIXES[ending]
         for f in files
-        if (ending := Path(f.name.removesuffix(".gz")).suffix) in _SUFFIXES
+        if (ending := Path(f.name.lower().removesuffix(".gz")).suffix) in _SUFFIXES
     }
-    # A folder of JSON lines or Parquet may hold a labels.csv beside its claims.
-    if len(found) > 1 and all(p.is_dir() for p in inputs):
+    # A folder of JSON lines or Parquet may hold a labels.csv beside its claims. A CSV of
+    # claims there is not passed over in silence.
+    if (
+        len(found) > 1
+        and all(p.is_dir() for p in inputs)
+        and not any(intake.holds_provider_claims(f) for f in files)
+    ):
         found.discard("provider-csv")
     if len(found) == 1:
         return found.pop()
     names = ", ".join(str(p) for p in inputs)
+    if absent := [str(p) for p in inputs if not p.exists()]:
+        raise intake.InputError(
+            "there is no such file or folder",
+            where=", ".join(absent),
+            cure="Give the path of a file or folder that is there.",
+        )
+    if found:
+        raise intake.InputError(
+            f"the format cannot be told: there are claims as {' and as '.join(sorted(found))}",
+            where=names,
+            cure="Assess one format at a time: say --format jsonl, parquet or provider-csv, or name its files.",
+        )
     raise intake.InputError(
-        "the format cannot be told" if found else "no claims are there",
+        "no file here has the ending of a claims file",
         where=names,
-        cure="Name existing files, and say --format jsonl, parquet or provider-csv.",
+        cure="Claims are in files ending in .jsonl, .parquet or .csv (.jsonl.gz and .csv.gz too): rename the file, or name another.",
     )

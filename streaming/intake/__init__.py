@@ -9,7 +9,7 @@ from streaming.intake.accounting import Batch, Count
 from streaming.intake.limits import Limits
 from streaming.intake.reading import Intake, decode, read, read_batches
 from streaming.intake.refusals import RULES, SetAside
-from streaming.intake.sources import FORMATS, Format, InputError, Source
+from streaming.intake.sources import FORMATS, Format, InputError, Source, holds_provider_claims
 
 __all__ = [
     "FORMATS",
@@ -23,6 +23,7 @@ __all__ = [
     "SetAside",
     "Source",
     "decode",
+    "holds_provider_claims",
     "read",
     "read_batches",
 ]

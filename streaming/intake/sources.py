@@ -23,7 +23,10 @@ Content = Literal["claims", "providers", "physicians", "inpatient", "outpatient"
 """What a file holds; the last three are the files of the provider CSV layout."""
 
 _CLAIMS: Final = {"claims", "inpatient", "outpatient"}
-_SUFFIX: Final = {"jsonl": (".jsonl", ".jsonl.gz"), "parquet": (".parquet",)}
+_SUFFIX: Final = {
+    "jsonl": (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz"),
+    "parquet": (".parquet",),
+}
 _CHUNK: Final = 1 << 20
 _BOM: Final = b"\xef\xbb\xbf"
 
@@ -138,6 +141,11 @@ def _recognise(path: Path, form: Format, encoding: str) -> Content | None:
     return "claims" if name.endswith(_SUFFIX[form]) else None
 
 
+def holds_provider_claims(path: Path) -> bool:
+    """Whether a file is a CSV of claims, told by its ending and header."""
+    return _recognise(path, "provider-csv", "utf-8") in {"inpatient", "outpatient"}
+
+
 def read_header(path: Path, encoding: str = "utf-8") -> list[str]:
     """The column names of a CSV file; empty if its first line is no such thing."""
     try:
@@ -151,7 +159,9 @@ def read_header(path: Path, encoding: str = "utf-8") -> list[str]:
 
 def open_binary(path: Path) -> BinaryIO:
     """The (decompressed) bytes of a file."""
-    return cast(BinaryIO, gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
+    return (
+        cast(BinaryIO, gzip.open(path, "rb")) if path.suffix.lower() == ".gz" else path.open("rb")
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +263,7 @@ def _chunks(path: Path, limits: Limits, progress: Callable[[int], None] | None) 
     seen = 0
     try:
         with path.open("rb") as disk:
-            packed = path.suffix == ".gz"
+            packed = path.suffix.lower() == ".gz"
             stream = cast(BinaryIO, gzip.GzipFile(fileobj=disk)) if packed else disk
             while chunk := stream.read(_CHUNK):
                 seen += len(chunk)
