@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from importlib.metadata import version as installed_version
 from typing import Annotated
@@ -50,4 +51,15 @@ def main() -> None:
         app()
     except SentinelError as error:
         complain(error)
+        sys.exit(2)
+    except OSError as error:
+        if error.filename is None and error.errno != errno.ENOSPC:
+            raise  # not about a file that the user named: a defect, told with its stack
+        complain(
+            SentinelError(
+                f"a file cannot be read or written: {error.strerror or error}",
+                where=str(error.filename or "the disk"),
+                cure="Check that the path is right, that this user may use it, and that the disk has space.",
+            )
+        )
         sys.exit(2)

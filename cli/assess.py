@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.output import finish, say
+from cli.output import finish, say, tell, writable
 from cli.reading import PSEUDONYM_KEY, InputFormat, read_claims
 from cli.wiring import engine
 from domain import SCHEMA_VERSION
@@ -44,9 +44,30 @@ def assess(
 ) -> None:
     """Assess claims; the last line printed is JSON: read, accepted, set aside, decisions, alerts."""
     began = time.monotonic()
+    # What cannot be written is told now, not after an hour of judging.
+    writable(out)
+    if db is not None:
+        import store  # noqa: PLC0415
+
+        store.open(db).close()
     judge = engine(rules_dir=rules, parameters=parameters, pack=pack, model=model, inputs=inputs)
     read = read_claims(inputs, written, key=key, encoding=encoding)
-    finish(run(read, judge, out=out, inputs=inputs, db=db, began=began))
+    summary = run(read, judge, out=out, inputs=inputs, db=db, began=began)
+    _tell_what_is_missing(read, out)
+    finish(summary)
+
+
+def _tell_what_is_missing(read: Intake, out: Path) -> None:
+    """Say what of the input is not in the results: files, records, or everything."""
+    if read.left:
+        tell(f"{len(read.left)} files were not read: {', '.join(str(p) for p, _ in read.left)}")
+    if not read.read:
+        tell("the input holds no records")
+    if read.set_aside:
+        tell(
+            f"{read.set_aside:,} of {read.read:,} records were set aside; "
+            f"{out / deadletters.JSONL} says why, and {deadletters.RAW} keeps them"
+        )
 
 
 def run(

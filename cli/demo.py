@@ -27,6 +27,10 @@ def demo(
     serve: Annotated[bool, typer.Option(help="Start the service and keep it running.")] = True,
 ) -> None:
     """Generate a month with a fraud pattern, judge it, train a model, start the service."""
+    if serve:
+        import scoring_api  # noqa: PLC0415
+
+        scoring_api.check_address("127.0.0.1", port)  # now, not after a minute of work
     _empty(out)
     month, results, model = out / "month", out / "results", out / "model"
     key, db = out / "pseudonym.key", f"sqlite:///{(out / 'sentinel.db').absolute()}"
@@ -52,12 +56,14 @@ def demo(
     )
     if not serve:
         return
-    import scoring_api  # noqa: PLC0415
-
     wired = wire(db=db, model=model, key=key)
     try:
-        _step(f"Ready: open http://127.0.0.1:{port}  (Ctrl-C ends it)")
-        scoring_api.run(wired.app, "127.0.0.1", port)
+        scoring_api.run(
+            wired.app,
+            "127.0.0.1",
+            port,
+            started=lambda address: _step(f"Ready: open {address.rstrip('/')}  (Ctrl-C ends it)"),
+        )
     finally:
         wired.close()
 
@@ -65,6 +71,8 @@ def demo(
 def _empty(out: Path) -> None:
     """Remove what an earlier demo left; never a folder that a demo did not make."""
     mark = out / ".sentinel-demo"
+    if out.exists() and not out.is_dir():
+        raise typer.BadParameter(f"{out} is not a folder: name an empty folder with --out")
     if out.exists() and any(out.iterdir()) and not mark.exists():
         raise typer.BadParameter(f"{out} holds other files: name an empty folder with --out")
     shutil.rmtree(out, ignore_errors=True)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import polars as pl
 import typer
 
-from cli.output import finish, say, stderr
+from cli.output import finish, say, writable
+from cli.output import tell as _tell
 from cli.reading import PSEUDONYM_KEY, InputFormat, read_claims
 from domain.errors import SentinelError
 from domain.tables import Tables
@@ -80,6 +81,7 @@ def train(
     import rules  # noqa: PLC0415
 
     began = time.monotonic()
+    writable(model)
     tables = _read(inputs, written, key)
     made = train_model(
         tables,
@@ -129,6 +131,7 @@ def score(
     from graph_models import Artifact, read_providers  # noqa: PLC0415
 
     began = time.monotonic()
+    writable(out.parent)
     loaded = Artifact.load(model)
     tables = _read(inputs, written, key)
     scored = score_providers(
@@ -144,7 +147,6 @@ def score(
     if asked is not None:
         absent = sorted(set(read_providers(asked)) - set(scored.subject_ids))
         _tell(f"{asked}: {len(absent)} of its providers have no data and get no score")
-    out.parent.mkdir(parents=True, exist_ok=True)
     pl.DataFrame({"provider": scored.subject_ids, "score": scored.scores}).write_csv(out)
     finish(
         {
@@ -210,11 +212,6 @@ def score_providers(
     until = _until(tables, upto, table)
     known = cut(tables, until)
     return loaded.score(known, _verdicts(ruleset, known), upto=until, extra=table, device=device)
-
-
-def _tell(text: str) -> None:
-    """Say on standard error what a person must know, on a terminal or not."""
-    stderr.print(text, soft_wrap=True, markup=False)
 
 
 def _verdicts(ruleset: rules.RuleSet, known: Tables) -> pl.DataFrame:

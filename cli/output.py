@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Protocol
 
 from rich.console import Console
@@ -20,6 +22,32 @@ def say(text: str) -> None:
     """Print a progress line to standard error if it is a terminal."""
     if stderr.is_terminal:
         stderr.print(text)
+
+
+def tell(text: str) -> None:
+    """Say on standard error what a person must know, on a terminal or not."""
+    stderr.print(text, soft_wrap=True, markup=False)
+
+
+class OutputError(SentinelError):
+    """A result cannot be written where it was asked for."""
+
+
+def writable(folder: Path) -> Path:
+    """Make the folder and prove that files can be written there, before any work is done.
+
+    Returns it. OutputError if it is a file, cannot be made, or takes no files.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError as error:
+        raise OutputError(
+            f"nothing can be written there: {error.strerror or error}",
+            where=str(folder),
+            cure="Name a folder (not a file) in which this user may write, and that has space.",
+        ) from error
 
 
 def finish(result: Mapping[str, Any]) -> None:

@@ -70,6 +70,11 @@ def run(
     logs.logger().info("stopped")
 
 
+def check_address(host: str, port: int) -> None:
+    """Prove that ``run`` could listen there now; ServiceError if not."""
+    _listen(host, port).close()
+
+
 @contextmanager
 def _signals_end_here() -> Iterator[None]:
     """Let ``run`` return after a signal.
