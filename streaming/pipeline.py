@@ -135,7 +135,7 @@ def _decide(
     stays = pl.DataFrame(batch.stays)
     joined = (
         stays.join(summary, on="stay_id", how="left", maintain_order="left")
-        .join(at_stake(hits), on="stay_id", how="left", maintain_order="left")
+        .join(at_stake(hits, stays), on="stay_id", how="left", maintain_order="left")
         .join(_findings(hits), on="stay_id", how="left", maintain_order="left")
         .join(digests(batch), on="stay_id", how="left", maintain_order="left")
         .join(
@@ -170,8 +170,13 @@ def _decide(
     )
 
 
-def at_stake(hits: pl.DataFrame) -> pl.DataFrame:
-    """Worst severity and money a stay: lines of one check add up, one cause counts once."""
+def at_stake(hits: pl.DataFrame, stays: pl.DataFrame) -> pl.DataFrame:
+    """Worst severity and money a stay: lines of one check add up, one cause counts once.
+
+    Causes add up to no more than the claim (``total_amount_fen`` of ``stays``, else
+    ``fund_payment_fen``), since one payment can be lost only once; a cause that alone is
+    more, such as the cost of other claims, keeps its amount.
+    """
     worst = pl.col("severity").sort_by(
         pl.col("severity").replace_strict(
             {"info": 0, "low": 1, "medium": 2, "high": 3, "critical": 4}, return_dtype=pl.Int8
@@ -184,7 +189,19 @@ def at_stake(hits: pl.DataFrame) -> pl.DataFrame:
         .group_by("stay_id", "cause")
         .agg(pl.col("exposure_fen").max())
         .group_by("stay_id")
-        .agg(pl.col("exposure_fen").sum())
+        .agg(pl.col("exposure_fen").sum(), largest=pl.col("exposure_fen").max())
+        .join(
+            stays.select("stay_id", claim=pl.coalesce("total_amount_fen", "fund_payment_fen")),
+            on="stay_id",
+            how="left",
+        )
+        .select(
+            "stay_id",
+            pl.when(pl.col("claim").is_null())
+            .then("exposure_fen")
+            .otherwise(pl.min_horizontal("exposure_fen", pl.max_horizontal("largest", "claim")))
+            .alias("exposure_fen"),
+        )
     )
     return severity.join(money, on="stay_id")
 

@@ -116,8 +116,36 @@ def test_lines_of_one_check_add_up_and_one_cause_counts_once() -> None:
         hit("ADM-001", "medium", 70, cause="split"),
         hit("SLQ-004", "low", None, cause="dates"),
     ]
-    (row,) = at_stake(pl.DataFrame(hits, schema=HIT_SCHEMA)).to_dicts()
-    assert row == {"stay_id": "s1", "severity": "high", "exposure_fen": 1400 + 70}
+    assert at_stake(pl.DataFrame(hits, schema=HIT_SCHEMA), claim(None, 9000)).to_dicts() == [
+        {"stay_id": "s1", "severity": "high", "exposure_fen": 1400 + 70}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("total", "fund", "expected"),
+    [(500, 400, 500), (None, 400, 400), (None, None, 730), (200, 100, 330), (5000, 1, 730)],
+)
+def test_causes_add_up_to_no_more_than_the_claim_or_the_largest_of_them(
+    total: int | None, fund: int | None, expected: int
+) -> None:
+    hits = [
+        hit("IDB-001", "critical", 330, cause="overlap"),
+        hit("ADM-003", "medium", 300, cause="split_stay"),
+        hit("LOS-003", "medium", 100, cause="long_stay"),
+    ]
+    (row,) = at_stake(pl.DataFrame(hits, schema=HIT_SCHEMA), claim(total, fund)).to_dicts()
+    assert row["exposure_fen"] == expected
+
+
+def claim(total: int | None, fund: int | None) -> pl.DataFrame:
+    return pl.DataFrame(
+        {"stay_id": ["s1"], "total_amount_fen": [total], "fund_payment_fen": [fund]},
+        schema={
+            "stay_id": pl.String(),
+            "total_amount_fen": pl.Int64(),
+            "fund_payment_fen": pl.Int64(),
+        },
+    )
 
 
 @pytest.mark.parametrize(
