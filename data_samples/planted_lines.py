@@ -11,6 +11,7 @@ from data_samples.plans import FULL
 from data_samples.planting import Pattern, Planter, Scene, find_line, settle
 
 ALBUMIN, OXYGEN, NURSING_ONE, CHEST_CT = "S-0901026", "S-0106009", "S-0108002", "S-0103002"
+ICU_BED: Final = "S-0101004"
 
 
 def _above_standard(scene: Scene) -> Pattern:
@@ -54,11 +55,14 @@ def _bed_days(scene: Scene) -> Pattern:
     bad, good = scene.stay("diabetes"), scene.stay("diabetes", "B")
     bed = next(line for line in bad["charges"] if line["category"] == "01")
     scene.charge(bad, bed["item_code"], 4, day=3, minute=22 * 60 + 30)
+    two = scene.stay("diabetes", "C")
+    scene.charge(two, ICU_BED, 1, day=2, minute=22 * 60 + 30)
     return Pattern(
-        (bad, good),
-        (bad["stay_id"],),
-        "床位费多收4天。",
-        "Four bed days more than the stay has are charged.",
+        (bad, good, two),
+        (bad["stay_id"], two["stay_id"]),
+        "床位费多收4天；另一例同一天收取普通床位和监护床位两种床位费。",
+        "Four bed days more than the stay has are charged; another stay has a ward bed and an intensive care bed on "
+        "one day.",
     )
 
 

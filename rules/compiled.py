@@ -144,6 +144,8 @@ class _Maker:
         return made
 
     def exposure(self) -> Predicate | None:
+        if self.rule.exposure.strip().upper() == "NULL":  # the amount is not known
+            return Predicate(exp.Null(), (), ())
         predicate = self.expression(self.rule.exposure, "exposure")
         if predicate is None:
             return None

@@ -13,7 +13,7 @@ from domain.tables import Tables
 from rules.compiled import Compiled
 from rules.facts import Source, build
 from rules.facts.fact import UNITS
-from rules.facts.lookback import code_vectors
+from rules.facts.likeness import code_vectors
 from rules.facts.table import HAS_ROW, SUBJECT
 from rules.ruleset import RuleSet
 
@@ -84,7 +84,7 @@ def fingerprint(tables: Tables) -> pl.DataFrame:
     """``stay_id`` and ``code_fingerprint`` of every stay; null where it has no diagnosis.
 
     The fingerprint is 32 hex digits of the SHA-256 of the code vector (see
-    ``facts.lookback.code_vectors``). A store that keeps it can fetch, for a batch, the
+    ``facts.likeness.code_vectors``). A store that keeps it can fetch, for a batch, the
     earlier claims with equal codes that IDB-030 asks for.
     """
     source = Source(tables)

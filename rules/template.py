@@ -1,7 +1,7 @@
 """Sentences with facts and thresholds in them: ``距上次出院{days_since_prior_stay}天``.
 
 ``{name}`` shows a fact or parameter as it is, ``{name:yuan}`` an amount in fen as money
-of the claim's currency, ``{name:percent}`` a share times 100. A value that is not known
+of the claim's currency, ``{name:percent}`` a share times 100, ``{name:hours}`` minutes as hours, cut to a tenth. A value that is not known
 reads 未知 or unknown.
 """
 
@@ -16,7 +16,7 @@ import polars as pl
 from rules.facts.fact import Kind
 from rules.facts.table import CURRENCY
 
-FORMATS: Final = ("", "yuan", "percent")
+FORMATS: Final = ("", "yuan", "percent", "hours")
 """What may follow the colon."""
 
 _FIELD: Final = re.compile(r"\{([a-z][a-z0-9_]*)(?::([a-z]+))?\}")
@@ -56,6 +56,9 @@ def _show(value: pl.Expr, kind: Kind, form: str, language: str) -> pl.Expr:
         return _money(value, language)
     if form == "percent":
         return _plain((value.cast(pl.Decimal(38, 6)) * 100).cast(pl.String)) + "%"
+    if form == "hours":
+        tenths = value.cast(pl.Int64) * 10 // 60
+        return _plain((tenths // 10).cast(pl.String) + "." + (tenths % 10).cast(pl.String))
     match kind:
         case Kind.FLAG:
             yes, no = _FLAGS[language]

@@ -28,15 +28,29 @@ OF_STAY: Final = declare("stay", "charges", (
     ("charge_lines_total_fen", MONEY, "明细合计", "sum of the charge lines", "Sum of the lines' amounts.", _NONE),
     ("largest_line_difference_fen", MONEY, "单条明细最大差额", "largest difference of a line",
      "Largest difference between quantity times unit price and the amount of a line.", _NONE),
-    ("bed_days_charged", DECIMAL, "收费床日数", "bed days charged", "Quantity of lines in the bed category.", _NONE),
-    ("bed_charges_fen", MONEY, "床位费合计", "bed charges", "Sum of the lines in the bed category.", _NONE),
     ("lines_posted_at_once", INTEGER, "同一分钟记账条数", "lines posted in one minute",
      "Largest number of lines posted in the same minute.", "a line does not state when it was posted"),
     ("last_charge_date", DATE, "最后费用日期", "date of the last charge", "Latest date of service of a line.", _NONE),
 ))
+BEDS: Final = declare("stay", "charges, reference/items.csv", (
+    ("bed_days_charged", DECIMAL, "收费床日数", "bed days charged",
+     "Net quantity of lines in the bed category, without what the tariff knows to be no bed. A newborn's bed on the "
+     "mother's claim is counted apart; the larger count is given.", _NONE),
+    ("bed_charges_fen", MONEY, "床位费合计", "bed charges", "Sum of the lines so counted.", _NONE),
+    ("beds_on_a_day", INTEGER, "单日床位种类数", "kinds of bed on one day",
+     "Largest number of different bed items charged on one day, newborn beds and reversed lines left out.", _NONE),
+    ("several_beds_date", DATE, "多种床位费首日", "first day with several beds",
+     "The first day with more than one bed item.", "no day has more than one"),
+    ("extra_beds_fen", MONEY, "同日多收床位费", "charges for further beds of a day",
+     "On the days with more than one bed item, the sum without the dearest item.", _NONE),
+))
 NURSING: Final = declare("stay", "charges, reference/items.csv", (
     ("nursing_levels_on_a_day", INTEGER, "单日护理级别数", "nursing levels on one day",
      "Largest number of different nursing levels charged on one day, reversed lines left out.", _NONE),
+    ("several_levels_date", DATE, "多级护理首日", "first day with several levels",
+     "The first day with more than one nursing level.", "no day has more than one"),
+    ("extra_nursing_fen", MONEY, "同日多收护理费", "charges for further nursing levels of a day",
+     "On the days with more than one nursing level, the sum without the dearest level.", _NONE),
     ("nursing_items_all_classified", FLAG, "护理项目均可识别", "all nursing items are in the tariff",
      "The tariff knows every item of the nursing category on the claim.", _NONE),
 ))
@@ -49,7 +63,7 @@ ACTIVITY: Final = declare("stay", "charges, procedures", (
 ), measures={"full_days": "day", "days_without_activity": "day"})
 OWN: Final = declare("charge", "charges, reference/items.csv", (
     ("line_is_reversed", FLAG, "已冲销", "line is reversed",
-     "The line takes another back, or another takes it back.", None),
+     "The line takes another back, or others take back all of its quantity.", None),
     ("item_is_repeatable", FLAG, "允许重复的项目", "item may repeat",
      "The tariff says that equal lines at one time can be right.", "the tariff lacks the item"),
     ("identical_lines_before", INTEGER, "此前完全相同明细数", "earlier identical lines",
@@ -59,6 +73,8 @@ OWN: Final = declare("charge", "charges, reference/items.csv", (
      "The tariff says so, or the unit does where the tariff lacks the item.", "neither says"),
     ("item_quantity_on_day", DECIMAL, "该项目当日数量", "quantity of the item on the day",
      "Net quantity of the item on the line's day.", None),
+    ("item_amount_on_day_fen", MONEY, "该项目当日金额", "amount of the item on the day",
+     "Net amount of the item on the line's day.", None),
     ("first_line_of_item_on_day", FLAG, "该项目当日首条", "first line of the item on the day",
      "The line has the smallest id among the item's lines of the day.", None),
     ("days_before_admission", INTEGER, "早于入院天数", "days before admission",
@@ -101,55 +117,103 @@ def of_stay(source: Source) -> pl.LazyFrame:
             pl.len().alias("charge_line_count"),
             pl.col("amount_fen").sum().alias("charge_lines_total_fen"),
             (product - pl.col("amount_fen")).abs().max().alias("largest_line_difference_fen"),
-            pl.col("quantity")
-            .filter(pl.col("category") == BED_CATEGORY)
-            .sum()
-            .alias("bed_days_charged"),
-            pl.col("amount_fen")
-            .filter(pl.col("category") == BED_CATEGORY)
-            .sum()
-            .alias("bed_charges_fen"),
             pl.col("charge_date").max().alias("last_charge_date"),
         )
         .join(minute, on="stay_id", how="left")
     )
 
 
+def beds(source: Source) -> pl.LazyFrame:
+    """The facts ``BEDS``; a claim without charge lines is left out."""
+    rows = reference.with_items(_marked(source), "charge_date").filter(
+        (pl.col("category") == BED_CATEGORY)
+        # Regions put other fees of the room, such as heating, into the bed category.
+        & (pl.col("is_bed").fill_null(value=True) | pl.col("is_newborn_bed"))
+    )
+    newborn = pl.col("is_newborn_bed").fill_null(value=False)
+    counted = (
+        rows.group_by("stay_id", newborn.alias("newborn"))
+        .agg(
+            pl.col("quantity").sum().alias("bed_days_charged"),
+            pl.col("amount_fen").sum().alias("bed_charges_fen"),
+        )
+        .sort("stay_id", "bed_days_charged", "newborn", descending=[False, True, False])
+        .unique("stay_id", keep="first", maintain_order=True)
+        .drop("newborn")
+    )
+    several = _several(rows.filter(~newborn & ~pl.col("line_is_reversed")), "item_code").rename(
+        {"kinds": "beds_on_a_day", "first": "several_beds_date", "extra": "extra_beds_fen"}
+    )
+    return (
+        _lined(source)
+        .join(counted, on="stay_id", how="left")
+        .join(several, on="stay_id", how="left")
+        .with_columns(
+            pl.col(
+                "bed_days_charged", "bed_charges_fen", "beds_on_a_day", "extra_beds_fen"
+            ).fill_null(0)
+        )
+    )
+
+
 def nursing(source: Source) -> pl.LazyFrame:
     """The facts ``NURSING``; a claim without charge lines is left out."""
     levels = ("is_nursing_special", "is_nursing_1", "is_nursing_2", "is_nursing_3")
-    rows = reference.with_items(_live(source), "charge_date")
+    rows = reference.with_items(live(source), "charge_date")
     nurse = pl.col("category") == NURSING_CATEGORY
-    days = (
-        rows.filter(nurse)
-        .group_by("stay_id", "charge_date")
-        .agg(
-            pl.sum_horizontal(
-                pl.col(c).fill_null(value=False).any().cast(pl.Int64) for c in levels
-            ).alias("levels")
-        )
-        .group_by("stay_id")
-        .agg(pl.col("levels").max())
+    level = pl.coalesce(pl.when(pl.col(c)).then(pl.lit(c)) for c in levels)
+    several = _several(
+        rows.filter(nurse).with_columns(level=level).filter(pl.col("level").is_not_null()), "level"
+    ).rename(
+        {
+            "kinds": "nursing_levels_on_a_day",
+            "first": "several_levels_date",
+            "extra": "extra_nursing_fen",
+        }
     )
     stays = rows.group_by("stay_id").agg(
         (~nurse | pl.col("is_bed").is_not_null()).all().alias("nursing_items_all_classified")
     )
-    lone = source.table("charges").lazy().select("stay_id").unique()
     return (
-        lone.join(stays, on="stay_id", how="left")
-        .join(days, on="stay_id", how="left")
-        .select(
-            "stay_id",
-            pl.col("levels").fill_null(0).alias("nursing_levels_on_a_day"),
+        _lined(source)
+        .join(stays, on="stay_id", how="left")
+        .join(several, on="stay_id", how="left")
+        .with_columns(
+            pl.col("nursing_levels_on_a_day", "extra_nursing_fen").fill_null(0),
             pl.col("nursing_items_all_classified").fill_null(value=True),
         )
     )
 
 
+def _several(rows: pl.LazyFrame, kind: str) -> pl.LazyFrame:
+    """Kinds on one day at most, the first day with several, the sum without each day's dearest."""
+    several = pl.col("kinds") > 1
+    return (
+        rows.group_by("stay_id", "charge_date", kind)
+        .agg(pl.col("amount_fen").sum())
+        .group_by("stay_id", "charge_date")
+        .agg(
+            pl.len().cast(pl.Int64).alias("kinds"),
+            (pl.col("amount_fen").sum() - pl.col("amount_fen").max()).alias("extra"),
+        )
+        .group_by("stay_id")
+        .agg(
+            pl.col("kinds").max(),
+            pl.col("charge_date").filter(several).min().alias("first"),
+            pl.col("extra").sum(),
+        )
+    )
+
+
+def _lined(source: Source) -> pl.LazyFrame:
+    """The stays that have charge lines."""
+    return source.table("charges").lazy().select("stay_id").unique()
+
+
 def activity(source: Source) -> pl.LazyFrame:
     """The facts ``ACTIVITY``."""
     charged = (
-        reference.with_items(_live(source), "charge_date")
+        reference.with_items(live(source), "charge_date")
         .filter(pl.col("category").is_in(ACTIVE_CATEGORIES) | pl.col("is_clinical"))
         .select("stay_id", pl.col("charge_date").alias("day"))
     )
@@ -166,13 +230,7 @@ def activity(source: Source) -> pl.LazyFrame:
         .group_by("stay_id")
         .agg(pl.col("day").n_unique().alias("active"))
     )
-    lined = (
-        source.table("charges")
-        .lazy()
-        .select("stay_id")
-        .unique()
-        .with_columns(lined=pl.lit(value=True))
-    )
+    lined = _lined(source).with_columns(lined=pl.lit(value=True))
     days = (pl.col("discharge_date") - pl.col("admission_date")).dt.total_days()
     full = pl.max_horizontal(days - 1, pl.when(days.is_not_null()).then(0))
     return (
@@ -191,7 +249,7 @@ def activity(source: Source) -> pl.LazyFrame:
 def ventilation_minutes(source: Source) -> pl.LazyFrame:
     """Minutes of invasive ventilation charged (``ventilation_minutes_charged``) of stays that have any."""
     return (
-        reference.with_items(_live(source), "charge_date")
+        reference.with_items(live(source), "charge_date")
         .filter("is_ventilation")
         .group_by("stay_id")
         .agg((pl.col("quantity").sum() * 60).cast(pl.Int64).alias("ventilation_minutes_charged"))
@@ -221,6 +279,7 @@ def lines(source: Source) -> pl.LazyFrame:
             hourly.alias("item_is_hourly"),
             pl.col("is_repeatable").alias("item_is_repeatable"),
             pl.col("quantity").sum().over(item_day).alias("item_quantity_on_day"),
+            pl.col("amount_fen").sum().over(item_day).alias("item_amount_on_day_fen"),
             (pl.col("line_id") == pl.col("line_id").min().over(item_day)).alias(
                 "first_line_of_item_on_day"
             ),
@@ -238,18 +297,19 @@ def lines(source: Source) -> pl.LazyFrame:
 
 
 def _marked(source: Source) -> pl.LazyFrame:
+    """Lines with ``line_is_reversed``; a line that was taken back in part still stands."""
     rows = source.table("charges").lazy()
     taken_back = (
         rows.filter(pl.col("reverses_line_id").is_not_null())
-        .select("stay_id", pl.col("reverses_line_id").alias("line_id"))
-        .unique()
-        .with_columns(taken_back=pl.lit(value=True))
+        .group_by("stay_id", pl.col("reverses_line_id").alias("line_id"))
+        .agg(pl.col("quantity").sum().abs().alias("taken_back"))
     )
     return rows.join(taken_back, on=["stay_id", "line_id"], how="left").with_columns(
         line_is_reversed=pl.col("reverses_line_id").is_not_null()
-        | pl.col("taken_back").fill_null(value=False)
+        | (pl.col("taken_back") >= pl.col("quantity")).fill_null(value=False)
     )
 
 
-def _live(source: Source) -> pl.LazyFrame:
+def live(source: Source) -> pl.LazyFrame:
+    """The charge lines that stand: neither taken back nor taking another back."""
     return _marked(source).filter(~pl.col("line_is_reversed"))

@@ -28,6 +28,10 @@ _OF_STAY: Final = declare("stay", "diagnoses", (
      "The first code lies in the chapter of symptoms and signs.", _NONE),
     ("principal_is_treatment_cycle", FLAG, "主要诊断为周期性治疗", "principal diagnosis is a treatment cycle",
      "The first code is a session of chemotherapy, radiotherapy or dialysis.", _NONE),
+    ("principal_is_birth_related", FLAG, "主要诊断属产科或围产期", "principal diagnosis is obstetric or perinatal",
+     "The first code lies in the chapters of pregnancy and birth or of the perinatal period.", _NONE),
+    ("definite_secondary_codes", TEXT, "明确的其他诊断", "definite secondary diagnoses",
+     "The codes that make the next fact true, joined by a comma.", "there is none"),
     ("has_definite_secondary_diagnosis", FLAG, "存在明确的其他诊断", "has a definite secondary diagnosis",
      "A further code that is neither symptom, status nor external cause, and was not acquired in hospital.",
      "such a code exists but whether it was present on admission is not stated"),
@@ -68,9 +72,13 @@ def of_stay(source: Source) -> pl.LazyFrame:
         pl.col("external_cause").alias("principal_is_external_cause"),
         pl.col("symptom").alias("principal_is_symptom"),
         pl.col("treatment_cycle").alias("principal_is_treatment_cycle"),
+        pl.col("birth_related").alias("principal_is_birth_related"),
     )
+    sure = definite.fill_null(value=False)
+    named = pl.col("code").filter(sure).sort_by(pl.col("ordinal").filter(sure))
     counts = rows.group_by("stay_id").agg(
         pl.len().alias("diagnosis_count"),
+        pl.when(named.len() > 0).then(named.str.join(",")).alias("definite_secondary_codes"),
         definite.any(ignore_nulls=False).alias("has_definite_secondary_diagnosis"),
     )
     return counts.join(heads.unique("stay_id"), on="stay_id", how="left")
@@ -150,7 +158,13 @@ def _coded(source: Source) -> pl.LazyFrame:
         .unique()
         .with_columns(
             is_any(meaning, code).alias(meaning)
-            for meaning in ("external_cause", "symptom", "status", "treatment_cycle")
+            for meaning in (
+                "external_cause",
+                "symptom",
+                "status",
+                "treatment_cycle",
+                "birth_related",
+            )
         )
     )
     return rows.join(meanings, on=["diagnosis_system", "code"], how="left")

@@ -1,9 +1,10 @@
-"""Facts that look back at other claims of the patient, or at equal claims of others.
+"""Facts that look back at other claims of the patient.
 
 Claims stand in one fixed order: admission date, admission time (unknown first),
 ``stay_id``. A fact of a claim sees only claims before it in that order, so that no
 verdict depends on how claims are cut into batches, as long as the history holds the
-rest. The facts of ``OUTPATIENT`` are the exception that their ``as_of`` states.
+rest. A child under one year is another person than an older one of the same number
+(``source.PERSON``). The facts of ``OUTPATIENT`` are the exception that their ``as_of`` states.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from rules.facts.diagnosis import normal, normal_codes
+from rules.facts.charge import live
+from rules.facts.diagnosis import normal
 from rules.facts.fact import Kind, declare
-from rules.facts.source import Source
+from rules.facts.source import PERSON, Source
 
 FLAG, INTEGER, MONEY, TEXT, DATE = Kind.FLAG, Kind.INTEGER, Kind.MONEY, Kind.TEXT, Kind.DATE
 BEFORE: Final = "stays that began before it (admission date, admission time, stay_id)"
@@ -39,10 +41,15 @@ PRIOR: Final = declare("stay", "stays of the patient", (
     ("overlap_days_with_earlier", INTEGER, "与既往住院重叠天数", "days of overlap with any earlier stay",
      "Days by which the latest discharge of all earlier stays lies after this admission; 0 if it does not.",
      "there is no earlier stay, or one has no discharge and the others do not reach the admission"),
+    ("latest_earlier_stay_id", TEXT, "最晚出院的既往住院结算ID", "earlier stay with the latest discharge",
+     "Identifier of the earlier stay whose discharge is the latest of all.", "no earlier stay has a discharge"),
     ("prior_same_provider", FLAG, "与上次同院", "prior stay at the same hospital",
      "The prior stay was at the same hospital; false if there is none.", None),
     ("prior_stated_transfer", FLAG, "上次标明转院", "prior stay stated to end in a transfer",
      "The prior stay's way of discharge is a transfer (2, 3); false where it is not stated.", None),
+    ("transferred_from_prior", FLAG, "标明由上次住院转来", "stated to be transferred from the prior stay",
+     "The prior stay was at another hospital, and its way of discharge (2, 3) or this stay's way of admission (3) "
+     "states a transfer; false where neither says so.", None),
     ("prior_stated_plan", FLAG, "上次标明再住院计划", "prior stay stated to plan a readmission",
      "The prior stay states a planned readmission within 31 days; false where it is not stated.", None),
     ("stays_in_365_days", INTEGER, "365天内住院次数", "stays in 365 days",
@@ -58,10 +65,13 @@ DISEASE: Final = declare("stay", "diagnoses of the patient's stays", (
 ), as_of=BEFORE)
 REPEAT: Final = declare("stay", "stays of the patient", (
     ("same_admission_claims_before", INTEGER, "同日同院入院的既往结算数", "earlier claims of the same admission",
-     "Earlier claims of the same patient, hospital, claim type and admission date.", None),
+     "Earlier claims of the same patient, hospital, claim type and admission date for which the fund paid.",
+     "such a claim exists, but whether the fund paid for one is not stated"),
     ("same_admission_claim_id", TEXT, "同次入院的另一结算ID", "the other claim of the admission",
      "The first of them.", "there is none"),
-), as_of=BEFORE)
+    ("same_admission_minutes_apart", INTEGER, "两次结算入院时间之差", "minutes between the two times of admission",
+     "This admission minus that of the other claim.", "there is none, or a time is not stated"),
+), measures={"same_admission_minutes_apart": "minute"}, as_of=BEFORE)
 IDENTITY: Final = declare("stay", "stays of the patient", (
     ("sex_differs_from_earlier", FLAG, "性别与既往不符", "sex differs from earlier claims",
      "The sex differs from that of the last earlier claim that states one; false if none does.",
@@ -74,7 +84,13 @@ IDENTITY: Final = declare("stay", "stays of the patient", (
     ("known_death_date", DATE, "已知死亡日期", "known date of death",
      "The earliest date of death that this or an earlier claim states.", "no death is known, or not its date"),
     ("days_from_death_to_service", INTEGER, "死亡至最后服务天数", "days from death to the last service",
-     "Latest of admission, discharge and charge dates minus the known date of death.", "no date of death is known"),
+     "Latest of admission, discharge and charge dates (reversed lines left out) minus the known date of death.",
+     "no date of death is known"),
+    ("charges_after_death_fen", MONEY, "死亡后费用", "charges after the death",
+     "Sum of the lines dated after the known date of death, reversed lines left out.",
+     "no date of death is known or the claim has no charge lines"),
+    ("earlier_claim_id", TEXT, "上次结算ID", "last earlier claim",
+     "The last earlier claim that states sex or birth date.", "there is none"),
 ), measures={"days_from_death_to_service": "day"}, as_of=BEFORE)
 OUTPATIENT: Final = declare("stay", "outpatient claims of the patient at the same hospital", (
     ("outpatient_claims_during_stay", INTEGER, "住院期间本院门诊结算数", "outpatient claims during the stay",
@@ -82,8 +98,12 @@ OUTPATIENT: Final = declare("stay", "outpatient claims of the patient at the sam
      "the claim is an outpatient visit or the patient is still in hospital"),
     ("outpatient_paid_during_stay_fen", MONEY, "住院期间本院门诊基金支付", "fund payment of outpatient claims during the stay",
      "What the fund paid for them.", "there is none, or a payment is not stated"),
+    ("outpatient_claim_during_stay_id", TEXT, "住院期间本院门诊结算ID", "outpatient claim during the stay",
+     "The first of them.", "there is none"),
     ("days_since_same_provider_visit", INTEGER, "距本院门诊天数", "days since a visit to the same hospital",
      "Admission date minus the date of the last outpatient claim on or before it.",
+     "there is no such claim"),
+    ("same_provider_visit_id", TEXT, "该次门诊结算ID", "that visit", "The first claim of that date.",
      "there is no such claim"),
     ("same_provider_visit_paid_fen", MONEY, "该次门诊基金支付", "fund payment of that visit",
      "What the fund paid for the claims of that date.", "there is none, or a payment is not stated"),
@@ -91,20 +111,13 @@ OUTPATIENT: Final = declare("stay", "outpatient claims of the patient at the sam
      "There is an outpatient claim of the patient at the hospital on or before the day of admission.", None),
 ), measures={"days_since_same_provider_visit": "day"}, as_of={
     "outpatient_claims_during_stay": "outpatient claims dated before the stay's discharge",
+    "outpatient_claim_during_stay_id": "outpatient claims dated before the stay's discharge",
+    "same_provider_visit_id": "outpatient claims dated on or before the day of admission",
     "outpatient_paid_during_stay_fen": "outpatient claims dated before the stay's discharge",
     "days_since_same_provider_visit": "outpatient claims dated on or before the day of admission",
     "same_provider_visit_paid_fen": "outpatient claims dated on or before the day of admission",
     "has_same_provider_visit": "outpatient claims dated on or before the day of admission",
 })
-VECTOR: Final = declare("stay", "codes of all claims of the same type", (
-    ("code_count", INTEGER, "编码条数", "number of codes", "Diagnoses and procedures on the claim.",
-     "the claim has no diagnosis"),
-    ("identical_code_vectors_before", INTEGER, "此前编码完全一致的结算数", "earlier claims with identical codes",
-     "Earlier claims of the same type whose admission diagnosis, diagnoses, procedures (in order) and billed group are all equal.",
-     "the claim has no diagnosis"),
-    ("identical_code_vector_stay_id", TEXT, "编码一致的结算ID", "an earlier claim with identical codes",
-     "The first of them.", "there is none"),
-), as_of=BEFORE)
 # fmt: on
 
 
@@ -115,18 +128,28 @@ def prior(source: Source) -> pl.LazyFrame:
 
 def _prior(source: Source) -> pl.DataFrame:
     stays = _inpatient(source)
-    same = pl.col("patient_id") == pl.col("patient_id").shift(1)
+    same = pl.all_horizontal(pl.col(c) == pl.col(c).shift(1) for c in PERSON)
     has = same.fill_null(value=False)
 
     def before(column: str) -> pl.Expr:
         return pl.when(has).then(pl.col(column).shift(1))
 
-    latest = pl.col("discharge_date").cum_max().over("patient_id").forward_fill().over("patient_id")
-    open_before = pl.col("discharge_date").is_null().cum_max().over("patient_id")
+    latest = pl.col("discharge_date").cum_max().over(PERSON).forward_fill().over(PERSON)
+    latest_id = (
+        pl.when(pl.col("discharge_date") == pl.col("latest"))
+        .then("stay_id")
+        .forward_fill()
+        .over(PERSON)
+    )
+    open_before = pl.col("discharge_date").is_null().cum_max().over(PERSON)
+    moved_on = before("discharge_way").is_in(["2", "3"]).fill_null(value=False)
+    moved_in = (pl.col("admission_way") == "3").fill_null(value=False)
+    elsewhere = (before("provider_id") != pl.col("provider_id")).fill_null(value=False)
     since = (pl.col("admission_date") - before("discharge_date")).dt.total_days()
     since_latest = (pl.col("admission_date") - before("latest")).dt.total_days()
     return (
         stays.with_columns(latest=latest, open=open_before, stays_in_365_days=_recent(stays))
+        .with_columns(latest_id=latest_id)
         .select(
             "stay_id",
             "in_batch",
@@ -138,10 +161,9 @@ def _prior(source: Source) -> pl.DataFrame:
             (before("provider_id") == pl.col("provider_id"))
             .fill_null(value=False)
             .alias("prior_same_provider"),
-            before("discharge_way")
-            .is_in(["2", "3"])
-            .fill_null(value=False)
-            .alias("prior_stated_transfer"),
+            moved_on.alias("prior_stated_transfer"),
+            (elsewhere & (moved_on | moved_in)).alias("transferred_from_prior"),
+            before("latest_id").alias("latest_earlier_stay_id"),
             before("planned_readmission").fill_null(value=False).alias("prior_stated_plan"),
             pl.when((since_latest < 0) | ~before("open"))
             .then(_overlap(since_latest))
@@ -180,25 +202,47 @@ def disease(source: Source) -> pl.LazyFrame:
 
 def repeat(source: Source) -> pl.LazyFrame:
     """The facts ``REPEAT`` of every claim of the batch."""
-    keys = ["patient_id", "provider_id", "claim_type", "admission_date"]
-    place = pl.int_range(pl.len()).over(keys)
-    return (
-        _of_patients(source)
-        .lazy()
+    keys = [*PERSON, "provider_id", "claim_type", "admission_date"]
+    # Most claims stand alone with their key; only the others are looked at.
+    claims = _of_patients(source).filter(pl.struct(keys).is_duplicated())
+    paid = (pl.col("fund_payment_fen") > 0).fill_null(value=False)
+    silent = pl.col("fund_payment_fen").is_null()
+
+    def before(which: pl.Expr) -> pl.Expr:
+        return which.cast(pl.Int64).cum_sum().over(keys) - which.cast(pl.Int64)
+
+    def first(column: str) -> pl.Expr:
+        return pl.col(column).filter(paid).first().over(keys)
+
+    found = (
+        claims.lazy()
         .sort(*ORDER, nulls_last=False)
-        .with_columns(
-            place.alias("same_admission_claims_before"),
-            pl.when(place > 0)
-            .then(pl.col("stay_id").first().over(keys))
-            .alias("same_admission_claim_id"),
+        .with_columns(seen=before(paid), unsure=before(silent))
+        .select(
+            "stay_id",
+            pl.when((pl.col("seen") > 0) | (pl.col("unsure") == 0))
+            .then("seen")
+            .otherwise(-1)
+            .alias("seen"),
+            pl.when(pl.col("seen") > 0).then(first("stay_id")).alias("same_admission_claim_id"),
+            pl.when(pl.col("seen") > 0)
+            .then((pl.col("admission_time") - first("admission_time")).dt.total_minutes())
+            .alias("same_admission_minutes_apart"),
         )
-        .filter("in_batch")
+    )
+    count = pl.col("seen").fill_null(0)
+    return (
+        source.table("stays")
+        .lazy()
+        .select("stay_id")
+        .join(found, on="stay_id", how="left")
+        .with_columns(pl.when(count >= 0).then(count).alias("same_admission_claims_before"))
     )
 
 
 def identity(source: Source) -> pl.LazyFrame:
     """The facts ``IDENTITY`` of every claim of the batch."""
-    claims = _of_patients(source).sort("patient_id", *ORDER, nulls_last=False)
+    claims = _of_patients(source).sort(*PERSON, *ORDER, nulls_last=False)
     sex = pl.when(pl.col("sex").is_in(["1", "2"])).then(pl.col("sex"))
     died = pl.min_horizontal(
         "death_date",
@@ -208,23 +252,42 @@ def identity(source: Source) -> pl.LazyFrame:
     )
 
     def earlier(column: str) -> pl.Expr:
-        return pl.col(column).forward_fill().shift(1).over("patient_id")
+        return pl.col(column).forward_fill().shift(1).over(PERSON)
 
     def differs(column: str) -> pl.Expr:
         known = pl.col(column).is_not_null()
         return pl.when(known).then((earlier(column) != pl.col(column)).fill_null(value=False))
 
-    charged = source.table("charges").lazy().group_by("stay_id").agg(pl.col("charge_date").max())
-    return (
+    # A line that was posted after the death to take another back is no service.
+    charged = live(source).group_by("stay_id").agg(pl.col("charge_date").max())
+    stated = pl.col("sex").is_not_null() | pl.col("birth_date").is_not_null()
+    known = (
         claims.lazy()
         .with_columns(sex=sex, died=died)
+        .with_columns(named=pl.when(stated).then("stay_id"))
         .with_columns(
             differs("sex").alias("sex_differs_from_earlier"),
             differs("birth_date").alias("birth_date_differs_from_earlier"),
-            pl.col("died").cum_min().forward_fill().over("patient_id").alias("known_death_date"),
+            earlier("named").alias("earlier_claim_id"),
+            pl.col("died").cum_min().forward_fill().over(PERSON).alias("known_death_date"),
         )
         .filter("in_batch")
-        .join(charged, on="stay_id", how="left")
+    )
+    late = (
+        live(source)
+        .join(known.select("stay_id", "known_death_date"), on="stay_id", how="inner")
+        .filter(pl.col("known_death_date").is_not_null())
+        .group_by("stay_id")
+        .agg(
+            pl.col("amount_fen")
+            .filter(pl.col("charge_date") > pl.col("known_death_date"))
+            .sum()
+            .alias("charges_after_death_fen")
+        )
+    )
+    return (
+        known.join(charged, on="stay_id", how="left")
+        .join(late, on="stay_id", how="left")
         .with_columns(
             pl.col("known_death_date").is_not_null().alias("death_is_known"),
             (
@@ -239,14 +302,17 @@ def identity(source: Source) -> pl.LazyFrame:
 
 def outpatient(source: Source) -> pl.LazyFrame:
     """The facts ``OUTPATIENT`` of the batch's inpatient stays."""
-    keys = ["patient_id", "provider_id"]
-    claims = _of_patients(source)
+    keys = [*PERSON, "provider_id"]
+    claims = _of_patients(source).sort(*ORDER, nulls_last=False)
     stays = claims.filter("in_batch", claim_type="inpatient").lazy()
     visits = (
         claims.filter(claim_type="outpatient")
         .lazy()
         .select(
-            *keys, pl.col("admission_date").alias("visit"), pl.col("fund_payment_fen").alias("paid")
+            *keys,
+            pl.col("stay_id").alias("visit_id"),
+            pl.col("admission_date").alias("visit"),
+            pl.col("fund_payment_fen").alias("paid"),
         )
     )
     during = (pl.col("visit") > pl.col("admission_date")) & (
@@ -256,12 +322,14 @@ def outpatient(source: Source) -> pl.LazyFrame:
     last = pl.col("visit") == pl.col("visit").filter(before).max()
     seen = (
         stays.select("stay_id", *keys, "admission_date", "discharge_date")
-        .join(visits, on=keys, how="inner")
+        .join(visits, on=keys, how="inner", maintain_order="left_right")
         .group_by("stay_id")
         .agg(
             during.sum().alias("outpatient_claims_during_stay"),
             _total(during).alias("outpatient_paid_during_stay_fen"),
+            pl.col("visit_id").filter(during).first().alias("outpatient_claim_during_stay_id"),
             pl.col("visit").filter(before).max().alias("last_visit"),
+            pl.col("visit_id").filter(last).first().alias("same_provider_visit_id"),
             _total(last).alias("same_provider_visit_paid_fen"),
         )
     )
@@ -276,62 +344,6 @@ def outpatient(source: Source) -> pl.LazyFrame:
     )
 
 
-def vector(source: Source) -> pl.LazyFrame:
-    """The facts ``VECTOR`` of every claim of the batch that has a diagnosis."""
-    vectors = code_vectors(
-        source.all_rows("stays"), source.all_rows("diagnoses"), source.all_rows("procedures")
-    )
-    claims = (
-        source.claims.lazy().join(vectors, on="stay_id", how="inner").sort(*ORDER, nulls_last=False)
-    )
-    keys = ["claim_type", "vector"]
-    place = pl.int_range(pl.len()).over(keys)
-    return claims.with_columns(
-        place.alias("identical_code_vectors_before"),
-        pl.when(place > 0)
-        .then(pl.col("stay_id").first().over(keys))
-        .alias("identical_code_vector_stay_id"),
-    ).filter("in_batch")
-
-
-def code_vectors(
-    stays: pl.DataFrame, diagnoses: pl.DataFrame, procedures: pl.DataFrame
-) -> pl.LazyFrame:
-    """``stay_id``, ``vector`` (text) and ``code_count`` of the stays that have a diagnosis.
-
-    The vector is: diagnosis system, procedure system, admission diagnosis, billed
-    group, diagnoses and procedures in the order of the list.
-    """
-
-    def listed(rows: pl.DataFrame, name: str) -> pl.LazyFrame:
-        return (
-            rows.select("stay_id", "ordinal", normal_codes(rows).alias(name))
-            .lazy()
-            .sort("ordinal")
-            .group_by("stay_id")
-            .agg(pl.col(name).str.join(","), pl.len().cast(pl.Int64).alias(f"{name}_count"))
-        )
-
-    return (
-        stays.lazy()
-        .join(listed(diagnoses, "dx"), on="stay_id", how="inner")
-        .join(listed(procedures, "px"), on="stay_id", how="left")
-        .select(
-            "stay_id",
-            pl.concat_str(
-                "diagnosis_system",
-                "procedure_system",
-                normal("admission_diagnosis_code").fill_null(""),
-                pl.col("billed_group_code").fill_null(""),
-                "dx",
-                pl.col("px").fill_null(""),
-                separator="|",
-            ).alias("vector"),
-            (pl.col("dx_count") + pl.col("px_count").fill_null(0)).alias("code_count"),
-        )
-    )
-
-
 def _of_patients(source: Source) -> pl.DataFrame:
     mine = source.claims.filter("in_batch").select("patient_id").unique()
     if source.past_ids is None:
@@ -341,19 +353,18 @@ def _of_patients(source: Source) -> pl.DataFrame:
 
 def _inpatient(source: Source) -> pl.DataFrame:
     return (
-        _of_patients(source)
-        .filter(claim_type="inpatient")
-        .sort("patient_id", *ORDER, nulls_last=False)
+        _of_patients(source).filter(claim_type="inpatient").sort(*PERSON, *ORDER, nulls_last=False)
     )
 
 
 def _recent(stays: pl.DataFrame) -> pl.Series:
     """Stays of the patient that began in the year up to each stay, for sorted stays."""
     day = stays["admission_date"].to_physical().cast(pl.Int64).to_numpy()
-    patient = stays["patient_id"].rank("dense").cast(pl.Int64).to_numpy()
+    changes = pl.any_horizontal(pl.col(c) != pl.col(c).shift(1) for c in PERSON)
+    patient = stays.select(changes.fill_null(value=True).cast(pl.Int64).cum_sum()).to_series()
     # One sorted key of patient and day turns the look-back into a search.
     span = np.int64(10_000_000)
-    key = patient * span + day
+    key = patient.to_numpy() * span + day
     first = np.searchsorted(key, key - (YEAR_DAYS - 1), side="left")
     return pl.Series("stays_in_365_days", np.arange(len(key)) - first + 1, dtype=pl.Int64)
 

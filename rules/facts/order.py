@@ -21,6 +21,8 @@ OF_STAY: Final = declare("stay", "orders, reference/items.csv", (
     ("antibacterials_at_once", INTEGER, "同时使用抗菌药物种数", "antibacterials at one time",
      "Largest number of different antibacterials ordered at one moment, as far as the tariff knows them.",
      "the claim has no orders"),
+    ("antibacterial_names", Kind.TEXT, "同时使用的抗菌药物", "antibacterials of that time",
+     "Their names, joined by 、, at the first moment with the largest number.", "none was ordered"),
     ("drug_items_all_classified", FLAG, "药品均可识别", "all drugs are in the tariff",
      "The tariff knows every drug ordered.", "the claim has no orders"),
 ))
@@ -54,7 +56,12 @@ def of_stay(source: Source) -> pl.LazyFrame:
     )
     drugs = rows.filter((pl.col("order_type") == "drug") & pl.col("order_is_live"))
     anti = drugs.filter("is_antibacterial").select(
-        "stay_id", "item_code", "start_time", "end", "long_term"
+        "stay_id",
+        "item_code",
+        pl.coalesce("item_name", "item_code").alias("item_name"),
+        "start_time",
+        "end",
+        "long_term",
     )
     # The number at one moment is largest at some start, so starts are the moments to look at.
     moments = anti.select("stay_id", pl.col("start_time").alias("moment")).unique()
@@ -69,9 +76,12 @@ def of_stay(source: Source) -> pl.LazyFrame:
             )
         )
         .group_by("stay_id", "moment")
-        .agg(pl.col("item_code").n_unique().alias("items"))
-        .group_by("stay_id")
-        .agg(pl.col("items").max())
+        .agg(
+            pl.col("item_code").n_unique().alias("items"),
+            pl.col("item_name").unique().sort().str.join("、").alias("antibacterial_names"),
+        )
+        .sort("stay_id", "items", "moment", descending=[False, True, False])
+        .unique("stay_id", keep="first", maintain_order=True)
     )
     known = drugs.group_by("stay_id").agg(
         pl.col("is_antibacterial").is_not_null().all().alias("known")
@@ -87,6 +97,7 @@ def of_stay(source: Source) -> pl.LazyFrame:
             "stay_id",
             "order_count",
             pl.col("items").fill_null(0).alias("antibacterials_at_once"),
+            "antibacterial_names",
             pl.col("known").fill_null(value=True).alias("drug_items_all_classified"),
         )
     )

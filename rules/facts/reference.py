@@ -12,8 +12,8 @@ FOLDER: Final = Path(__file__).resolve().parent.parent / "reference"
 """The tables that ship with the rules; an installation may point elsewhere."""
 
 ITEM_FLAGS: Final = (
-    "antibacterial", "bed", "clinical", "hourly", "nursing_1", "nursing_2", "nursing_3",
-    "nursing_special", "repeatable", "ventilation",
+    "antibacterial", "bed", "clinical", "hourly", "newborn_bed", "nursing_1", "nursing_2",
+    "nursing_3", "nursing_special", "repeatable", "ventilation",
 )  # fmt: skip
 """The flags that ``items.csv`` may carry."""
 

@@ -60,11 +60,16 @@ class Source:
     @cached_property
     def claims(self) -> pl.DataFrame:
         """Heads of batch and history, one row a stay, with ``in_batch``; patients of the batch only."""
-        mine = self.table("stays").select(_HEAD).with_columns(in_batch=pl.lit(value=True))
+        mine = (
+            self.table("stays")
+            .select(_HEAD)
+            .with_columns(infant=_infant(), in_batch=pl.lit(value=True))
+        )
         past = self._past
         if past is None:
             return mine
-        return pl.concat([mine, past.select(_HEAD).with_columns(in_batch=pl.lit(value=False))])
+        theirs = past.select(_HEAD).with_columns(infant=_infant(), in_batch=pl.lit(value=False))
+        return pl.concat([mine, theirs])
 
     @cached_property
     def _past(self) -> pl.DataFrame | None:
@@ -104,5 +109,20 @@ def frame(table: pa.Table) -> pl.DataFrame:
 _HEAD = [
     "stay_id", "patient_id", "provider_id", "claim_type", "admission_date", "admission_time",
     "discharge_date", "discharge_way", "planned_readmission", "sex", "birth_date",
-    "death_date", "fund_payment_fen",
+    "death_date", "fund_payment_fen", "admission_way", "age_days", "newborn_admission_type",
 ]  # fmt: skip
+
+PERSON = ("patient_id", "infant")
+"""Who a claim is about. Newborns are settled under the mother's number in many regions, so
+a child under one year is another person than an older one of the same number; otherwise
+mother and child would overlap, be readmitted and change sex."""
+
+
+def _infant() -> pl.Expr:
+    """Whether the claim is of a child under one year, as far as it says so."""
+    before_birthday = pl.col("admission_date") < pl.col("birth_date").dt.offset_by("1y")
+    return (
+        before_birthday.fill_null(value=False) & (pl.col("birth_date") <= pl.col("admission_date"))
+        | pl.col("age_days").is_not_null()
+        | pl.col("newborn_admission_type").is_not_null()
+    ).fill_null(value=False)

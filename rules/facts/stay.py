@@ -23,6 +23,9 @@ DERIVED: Final = declare("stay", "stays", (
      "Discharge date minus admission date; 0 for a stay within one day.", "the patient is still in hospital"),
     ("stay_minutes", INTEGER, "住院时长", "minutes of stay",
      "Discharge minus admission to the minute if both times are known, else whole days.", "the patient is still in hospital"),
+    ("fund_payment_per_day_fen", MONEY, "日均基金支付", "fund payment a day",
+     "What the fund paid divided by the days of stay (at least one), cut to whole fen.",
+     "the patient is still in hospital or the payment is not stated"),
     ("age_at_admission_years", INTEGER, "入院年龄(按出生日期)", "age at admission by birth date",
      "Whole years from birth to admission; negative if born later.", "the birth date is not stated"),
     ("days_from_admission_to_filing", INTEGER, "入院至申报天数", "days from admission to filing",
@@ -36,9 +39,12 @@ DERIVED: Final = declare("stay", "stays", (
     ("stated_death_in_stay", FLAG, "标明住院期间死亡", "stated to have died in the stay",
      "The way of discharge is death, or the death date lies in the stay; false where nothing says so.", None),
     ("empty_required_fields", INTEGER, "缺失必填项数", "empty required fields",
-     "Number of fields of reference/required_fields.csv for the claim type that are empty or blank.", None),
+     "Number of fields of reference/required_fields.csv for the claim type that are empty or blank; while the patient is "
+     "in hospital (no discharge is stated at all), those of the discharge and the total are not asked for.", None),
     ("empty_required_field_names", TEXT, "缺失必填项", "names of the empty required fields",
      "Their names, joined by a comma; empty text if none.", None),
+    ("empty_required_field_labels", TEXT, "缺失必填项名称", "Chinese names of the empty required fields",
+     "Their Chinese names, joined by 、; empty text if none.", None),
 ), measures={
     "stay_days": "day", "stay_minutes": "minute", "age_at_admission_years": "year",
     "days_from_admission_to_filing": "day", "minutes_from_death_to_discharge": "minute",
@@ -80,6 +86,8 @@ def head(source: Source) -> pl.LazyFrame:
                 (pl.col("discharge_time") - pl.col("admission_time")).dt.total_minutes(),
                 days * 1440,
             ),
+            fund_payment_per_day_fen=pl.col("fund_payment_fen")
+            // pl.max_horizontal(days, pl.when(days.is_not_null()).then(1)),
             age_at_admission_years=_years("birth_date", "admission_date"),
             days_from_admission_to_filing=(
                 pl.col("filed_time").dt.date() - pl.col("admission_date")
@@ -102,6 +110,11 @@ def head(source: Source) -> pl.LazyFrame:
                 separator=",",
                 ignore_nulls=True,
             ),
+            empty_required_field_labels=pl.concat_str(
+                [pl.when(missing).then(pl.lit(_LABELS[name])) for name, missing in _missing()],
+                separator="、",
+                ignore_nulls=True,
+            ),
         )
     )
 
@@ -122,6 +135,15 @@ def _years(born: str, then: str) -> pl.Expr:
     return pl.col(then).dt.year() - pl.col(born).dt.year() - (~birthday_passed).cast(pl.Int32)
 
 
+_KNOWN_AT_DISCHARGE: Final = frozenset(
+    {
+        "discharge_date", "discharge_time", "discharge_department", "discharge_way",
+        "length_of_stay_days", "total_amount_fen",
+    }
+)  # fmt: skip
+_LABELS: Final = {f.name: f.zh for f in STAYS.columns} | {"principal_diagnosis_code": "主要诊断"}
+
+
 def _missing() -> list[tuple[str, pl.Expr]]:
     """(field, whether it should be filled and is not) of every required field."""
     kinds = {f.name: f.kind for f in STAYS.columns} | {"principal_diagnosis_code": FieldKind.CODE}
@@ -133,5 +155,9 @@ def _missing() -> list[tuple[str, pl.Expr]]:
         empty = pl.col(name).is_null()
         if kinds[name] in (FieldKind.TEXT, FieldKind.CODE):
             empty |= (pl.col(name).str.strip_chars() == "").fill_null(value=True)
+        if name in _KNOWN_AT_DISCHARGE:
+            empty &= pl.any_horizontal(
+                pl.col("discharge_date", "discharge_time", "discharge_way").is_not_null()
+            )
         named.append((name, empty & pl.col("claim_type").is_in(claim_types)))
     return named

@@ -8,7 +8,7 @@ from typing import Final
 
 import polars as pl
 
-from rules.facts import charge, diagnosis, lookback, order, procedure, stay
+from rules.facts import charge, diagnosis, likeness, lookback, order, procedure, stay
 from rules.facts.fact import Fact, facts_of
 from rules.facts.source import Source
 
@@ -39,6 +39,7 @@ BUILDERS: Final = (
     Builder("stay", diagnosis.OF_STAY, diagnosis.of_stay),
     Builder("stay", procedure.OF_STAY, procedure.of_stay),
     Builder("stay", charge.OF_STAY, charge.of_stay),
+    Builder("stay", charge.BEDS, charge.beds),
     Builder("stay", charge.NURSING, charge.nursing),
     Builder("stay", charge.ACTIVITY, charge.activity),
     Builder("stay", order.OF_STAY, order.of_stay),
@@ -47,7 +48,7 @@ BUILDERS: Final = (
     Builder("stay", lookback.REPEAT, lookback.repeat),
     Builder("stay", lookback.IDENTITY, lookback.identity),
     Builder("stay", lookback.OUTPATIENT, lookback.outpatient),
-    Builder("stay", lookback.VECTOR, lookback.vector),
+    Builder("stay", likeness.VECTOR, likeness.vector),
     Builder("diagnosis", diagnosis.LINES, diagnosis.lines),
     Builder("procedure", procedure.LINES, procedure.lines),
     Builder("charge", charge.LINES, charge.lines),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -96,12 +97,33 @@ def test_required_fields_that_are_empty_or_blank_are_named() -> None:
         "total_amount_fen": 100,
     }  # fmt: skip
     batch = tables(
-        [stay("full", **full), stay("blank", **full | {"discharge_department": "  ", "sex": None})],
-        diagnoses=[diagnosis("full", 1, "I10"), diagnosis("blank", 1, "I10")],
+        [
+            stay("full", **full),
+            stay("blank", **full | {"discharge_department": "  ", "sex": None}),
+            stay(
+                "here",
+                days=None,
+                **full
+                | dict.fromkeys(
+                    (
+                        "discharge_time",
+                        "discharge_department",
+                        "discharge_way",
+                        "length_of_stay_days",
+                        "total_amount_fen",
+                    )
+                ),
+            ),
+        ],
+        diagnoses=[diagnosis(s, 1, "I10") for s in ("full", "blank", "here")],
     )
-    assert facts(batch, "empty_required_fields", "empty_required_field_names") == {
-        "full": (0, ""), "blank": (2, "sex,discharge_department"),
-    }  # fmt: skip
+    names = ("empty_required_fields", "empty_required_field_names", "empty_required_field_labels")
+    assert facts(batch, *names) == {
+        "full": (0, "", ""),
+        "blank": (2, "sex,discharge_department", "性别、出院科别"),
+        # Still in hospital: nothing of the discharge can be there yet.
+        "here": (0, "", ""),
+    }
 
 
 # codes
@@ -304,6 +326,69 @@ def test_nursing_levels_of_one_day() -> None:
     }  # fmt: skip
 
 
+def test_days_with_several_nursing_levels_cost_all_but_the_dearest() -> None:
+    nursing = {"category": "07"}
+    later = nursing | {"charge_date": day("2024-03-04")}
+    batch = tables(
+        [stay("two")],
+        charges=[
+            charge("two", "1", "S-0108003", unit_price=12, **later),
+            charge("two", "2", "S-0108002", unit_price=24, **later),
+            charge("two", "3", "S-0108003", unit_price=12, **nursing),
+        ],
+    )
+    assert facts(batch, "several_levels_date", "extra_nursing_fen") == {
+        "two": (day("2024-03-04"), 1200)
+    }
+
+
+def test_beds_of_one_day() -> None:
+    def bed(stay_id: str, line: str, item: str, price: int, on: int = 2) -> dict[str, Any]:
+        when = day(f"2024-03-0{on}")
+        return charge(stay_id, line, item, category="01", unit_price=price, charge_date=when)
+
+    batch = tables(
+        [stay(n) for n in ("moved", "mother", "heated", "foreign", "back", "none")],
+        charges=[
+            bed("moved", "1", "S-0101001", 40), bed("moved", "2", "S-0101004", 140, on=3),
+            bed("moved", "3", "S-0101001", 40, on=3),
+            # The newborn lies in the mother's room, on her claim.
+            bed("mother", "1", "S-0101002", 60), bed("mother", "2", "S-0101006", 30),
+            # The tariff knows the item and that it is no bed.
+            bed("heated", "1", "S-0101002", 60), bed("heated", "2", "S-0102001", 25),
+            bed("foreign", "1", "S-0101002", 60), bed("foreign", "2", "ELSEWHERE", 50),
+            bed("back", "1", "S-0101002", 60), bed("back", "2", "S-0101001", 40),
+            bed("back", "3", "S-0101001", 40) | {"quantity": Decimal(-1), "amount_fen": -4000, "reverses_line_id": "2"},
+            charge("none", "1"),
+        ],
+    )  # fmt: skip
+    names = ("bed_days_charged", "bed_charges_fen", "beds_on_a_day", "extra_beds_fen", "several_beds_date")  # fmt: skip
+    assert facts(batch, *names) == {
+        "moved": (3, 22_000, 2, 4000, day("2024-03-03")),
+        "mother": (1, 6000, 1, 0, None),
+        "heated": (1, 6000, 1, 0, None),
+        "foreign": (2, 11_000, 2, 5000, day("2024-03-02")),
+        "back": (1, 6000, 1, 0, None),
+        "none": (0, 0, 0, 0, None),
+    }
+
+
+def test_a_line_that_was_taken_back_in_part_still_stands() -> None:
+    batch = tables(
+        [stay("a")],
+        charges=[
+            charge("a", "1", quantity=10),
+            charge("a", "2", quantity=-3, reverses_line_id="1"),
+            charge("a", "3", quantity=2),
+            charge("a", "4", quantity=-1, reverses_line_id="3"),
+            charge("a", "5", quantity=-1, reverses_line_id="3"),
+        ],
+    )
+    assert facts(batch, "line_is_reversed", unit="charge") == {
+        "1": False, "2": True, "3": True, "4": True, "5": True,
+    }  # fmt: skip
+
+
 def test_days_without_activity_leave_out_the_first_and_last_day() -> None:
     bed = {"item": "S-0101001", "category": "01"}
     batch = tables(
@@ -482,6 +567,77 @@ def test_claims_of_one_admission() -> None:
     assert facts(batch, "same_admission_claims_before", "same_admission_claim_id") == {
         "a": (0, None), "b": (1, "a"), "c": (0, None), "d": (0, None), "v": (0, None),
     }  # fmt: skip
+
+
+def test_a_claim_that_the_fund_did_not_pay_is_not_the_first_of_two_payments() -> None:
+    batch = tables(
+        [
+            stay("a", fund_payment_fen=0),
+            stay("b", admission_time=at("2024-03-01T01:00:00")),
+            stay("c", admission_time=at("2024-03-01T02:30:00")),
+            stay("d", patient_id="p_2", fund_payment_fen=None),
+            stay("e", patient_id="p_2"),
+        ]
+    )
+    names = ("same_admission_claims_before", "same_admission_claim_id", "same_admission_minutes_apart")  # fmt: skip
+    assert facts(batch, *names) == {
+        "a": (0, None, None), "b": (0, None, None), "c": (1, "b", 90),
+        "d": (0, None, None), "e": (None, None, None),
+    }  # fmt: skip
+
+
+def test_a_newborn_under_the_mothers_number_is_another_person() -> None:
+    mother = {"sex": "2", "birth_date": day("1994-05-05")}
+    batch = tables(
+        [
+            stay("birth", "2024-03-01", 5, **mother),
+            stay("baby", "2024-03-03", 9, sex="1", birth_date=day("2024-03-01")),
+            stay("baby2", "2024-03-20", 2, sex="1", birth_date=day("2024-03-01")),
+            stay("again", "2024-04-02", 2, **mother),
+            stay("wrong", "2024-05-01", 2, sex="2", birth_date=day("2025-01-01")),
+        ]
+    )
+    names = ("prior_stay_id", "overlap_days_with_prior", "sex_differs_from_earlier", "stays_in_365_days")  # fmt: skip
+    assert facts(batch, *names) == {
+        "birth": (None, None, False, 1),
+        "baby": (None, None, False, 1),
+        "baby2": ("baby", 0, False, 2),
+        "again": ("birth", 0, False, 2),
+        # Born after the admission: no infant, a wrong date.
+        "wrong": ("again", 0, False, 3),
+    }
+
+
+def test_a_transfer_is_stated_by_either_stay_and_only_between_hospitals() -> None:
+    def pair(patient: str, first: dict[str, Any], second: dict[str, Any]) -> list[dict[str, Any]]:
+        return [
+            stay(f"{patient}1", patient_id=patient, **first),
+            stay(f"{patient}2", "2024-03-06", patient_id=patient, **second),
+        ]
+
+    other = {"provider_id": "H2"}
+    batch = tables(
+        [
+            *pair("sent", {"discharge_way": "2"}, other),
+            *pair("taken", {}, other | {"admission_way": "3"}),
+            *pair("silent", {"discharge_way": "1"}, other | {"admission_way": "1"}),
+            *pair("same", {"discharge_way": "2"}, {"admission_way": "3"}),
+        ]
+    )
+    found = facts(batch, "transferred_from_prior")
+    assert {k for k, v in found.items() if v} == {"sent2", "taken2"}
+
+
+def test_a_refund_after_the_death_is_no_service() -> None:
+    batch = tables(
+        [stay("a", "2024-03-01", 4, death_date=day("2024-03-03"))],
+        charges=[
+            charge("a", "1", quantity=2, unit_price=7, charge_date=day("2024-03-04")),
+            charge("a", "2", charge_date=day("2024-03-03")),
+            charge("a", "3", quantity=-1, reverses_line_id="2", charge_date=day("2024-03-20")),
+        ],
+    )
+    assert facts(batch, "days_from_death_to_service", "charges_after_death_fen") == {"a": (2, 1400)}
 
 
 def test_identity_is_compared_with_the_last_claim_that_states_it() -> None:

@@ -29,7 +29,7 @@ def names(check: Compiled) -> set[str]:
         ("LOS-003", "claim_type = 'inpatient' AND stay_days >= :long_days -> claim_type = 'inpatient'"),
         ("LOS-003", "claim_type = 'inpatient' AND stay_days >= :long_days -> stay_days >= :long_days"),
         ("LOS-003", "claim_type = 'inpatient' AND stay_days >= :long_days -> claim_type = 'inpatient' OR stay_days >= :long_days"),
-        ("ADM-001", "NOT prior_stated_transfer -> prior_stated_transfer"),
+        ("ADM-001", "NOT transferred_from_prior -> transferred_from_prior"),
         ("ADM-001", "has_prior_stay -> NOT has_prior_stay"),
         ("SLQ-008", "NOT death_date IS NULL -> death_date IS NULL"),
     ],

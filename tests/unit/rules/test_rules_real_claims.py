@@ -48,7 +48,7 @@ def judged(inpatient: Tables) -> rules.Judged:
         ("ADM-001", 102),
         ("ADM-003", 1_415),
         ("IDB-030", 43),
-        ("SLQ-027", 36),
+        ("SLQ-027", 33),
         ("IDB-003", 0),
         ("IDB-005", 0),
         ("DXC-003", 4),
