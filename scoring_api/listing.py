@@ -50,6 +50,10 @@ class AlertQuery(BaseModel):
     text: Annotated[
         Text | None, Field(description="Looked for in titles, stay, hospital and check ids.")
     ] = None
+    superseded: Annotated[
+        bool,
+        Field(description="List also alerts of claims that were judged again since."),
+    ] = False
     sort: Annotated[AlertSort, Field(description="Order; highest or latest first.")] = (
         AlertSort.PRIORITY
     )
@@ -76,4 +80,5 @@ class AlertQuery(BaseModel):
             admitted_from=self.admitted_from,
             admitted_to=self.admitted_to,
             text=self.text,
+            superseded=self.superseded,
         )

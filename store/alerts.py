@@ -56,7 +56,8 @@ class AlertFilter:
     ``min_exposure_fen`` is in the hundredth of each alert's own currency: give
     ``currency`` too where a store holds several. Dates are inclusive and compare the
     admission date. ``text`` is looked for in titles, stay, provider and rule ids,
-    without regard to case.
+    without regard to case. Of a stay's decisions only the last counts (highest version,
+    then latest decided); ``superseded`` lists the alerts of the earlier ones too.
     """
 
     severities: frozenset[Severity] = frozenset()
@@ -73,6 +74,7 @@ class AlertFilter:
     admitted_from: date | None = None
     admitted_to: date | None = None
     text: str | None = None
+    superseded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +248,8 @@ def _one(connection: sa.Connection, query: sa.Select[Any]) -> Row | None:
 
 def _filter(query: sa.Select[Any], wanted: AlertFilter) -> sa.Select[Any]:
     conditions: list[sa.ColumnElement[bool]] = []
+    if not wanted.superseded:
+        conditions.append(~_later_decision())
     if wanted.severities:
         conditions.append(ALERTS.c.severity.in_(sorted(wanted.severities)))
     if wanted.min_severity is not None:
@@ -287,6 +291,16 @@ def _filter(query: sa.Select[Any], wanted: AlertFilter) -> sa.Select[Any]:
             sa.or_(*(column.icontains(wanted.text, autoescape=True) for column in searched))
         )
     return query.where(*conditions)
+
+
+def _later_decision() -> sa.ColumnElement[bool]:
+    """Whether the stay was judged again: a corrected claim, other checks, more history."""
+    later = DECISIONS.alias("later")
+    return sa.exists().where(
+        later.c.stay_id == DECISIONS.c.stay_id,
+        sa.tuple_(later.c.claim_version, later.c.decided_at, later.c.decision_id)
+        > sa.tuple_(DECISIONS.c.claim_version, DECISIONS.c.decided_at, DECISIONS.c.decision_id),
+    )
 
 
 def _pack(key: Any) -> int | float | str:

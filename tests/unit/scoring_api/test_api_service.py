@@ -232,6 +232,9 @@ def test_the_service_does_what_its_description_says(
     @settings(max_examples=8, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(case=operation.as_strategy(generation_mode=mode))
     def check(case: Any) -> None:
+        # A cursor comes from a page before; none can be made up that fits.
+        if fits and case.query:
+            case.query.pop("cursor", None)
         case.call_and_validate()
 
     check()

@@ -140,3 +140,23 @@ def test_an_unknown_alert_is_none(filled: store.Store) -> None:
 
 def test_counts_by_severity_add_up(filled: store.Store) -> None:
     assert sum(filled.counts_by_severity().values()) == filled.counts()["alerts"]
+
+
+def test_a_stay_judged_again_shows_its_last_decision_only(opened: store.Store) -> None:
+    samples.write(opened, 12)
+    before = {row["stay_id"]: row for row in walk(opened, AlertSort.PRIORITY)}
+    # The same stays with one charge line less: other content, so other decisions.
+    corrected = samples.claims(6, lines=2)
+    results = samples.assess(corrected)
+    opened.write(
+        claims=corrected, results=results, fingerprints={}, ruleset=samples.RULESET,
+        model=samples.MODEL,
+    )  # fmt: skip
+    rows = walk(opened, AlertSort.PRIORITY)
+    assert len(rows) == len({row["stay_id"] for row in rows}) == len(before)
+    again = set(corrected.stays["stay_id"].to_pylist())
+    for row in rows:
+        assert (row["alert_id"] != before[row["stay_id"]]["alert_id"]) is (row["stay_id"] in again)
+    everything = walk(opened, AlertSort.PRIORITY, AlertFilter(superseded=True))
+    assert len(everything) == len(before) + results.alerts.num_rows
+    assert opened.count_alerts() == len(rows)
