@@ -42,7 +42,10 @@ def assess(
     key: Annotated[Path, typer.Option(help="Key file of the pseudonyms.")] = PSEUDONYM_KEY,
     encoding: Annotated[str, typer.Option(help="utf-8 or gb18030.")] = "utf-8",
 ) -> None:
-    """Assess claims; the last line printed is JSON: read, accepted, set aside, decisions, alerts."""
+    """Assess claims; the last line printed is JSON: read, accepted, set aside, decisions, alerts.
+
+    Ends with status 1 if not one record could be accepted.
+    """
     began = time.monotonic()
     # What cannot be written is told now, not after an hour of judging.
     writable(out)
@@ -55,6 +58,8 @@ def assess(
     summary = run(read, judge, out=out, inputs=inputs, db=db, began=began)
     _tell_what_is_missing(read, out)
     finish(summary)
+    if read.read and not read.accepted:
+        raise typer.Exit(1)
 
 
 def _tell_what_is_missing(read: Intake, out: Path) -> None:

@@ -20,7 +20,9 @@ from data_samples.planting import SEED
 
 def demo(
     port: Annotated[int, typer.Option(help="Port of the service on 127.0.0.1.")] = 8080,
-    stays: Annotated[int, typer.Option(min=200, help="Inpatient stays to generate.")] = 2000,
+    stays: Annotated[
+        int, typer.Option(min=600, help="Inpatient stays to generate; fewer teach a model nothing.")
+    ] = 2000,
     out: Annotated[
         Path, typer.Option(help="Folder for everything that the demo makes; emptied first.")
     ] = Path("demo-out"),

@@ -125,3 +125,14 @@ def test_the_demo_says_that_its_port_is_taken_before_it_empties_its_folder(
     assert "--port" in run.stderr
     assert (out / "sentinel.db").exists()
     assert "Ready" not in run.stdout
+
+
+def test_a_run_that_accepts_nothing_ends_with_status_1_and_still_counts(
+    root: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.jsonl"
+    broken.write_text('{"stay_id": \n')
+    run = assess(root, tmp_path, broken, "--out", tmp_path / "out")
+    assert run.returncode == 1
+    summary = json.loads(run.stdout.splitlines()[-1])
+    assert (summary["read"], summary["accepted"], summary["set_aside"]) == (1, 0, 1)
