@@ -54,7 +54,7 @@ def format_number(value: Any, unit: str | None, currency: str, words: Mapping[st
         return words["yes" if value else "no"]
     if isinstance(value, str):
         return value
-    if unit == "share":
+    if unit in ("share", "probability"):
         return f"{value * 100:.1f}%"
     counted, _, per = (unit or "").partition("/")
     if counted == "currency":

@@ -327,6 +327,7 @@ def test_the_waterfall_adds_up_and_stays_in_its_drawing(base: float, shaps: list
     ("value", "unit", "shown"),
     [
         (0.314, "share", "31.4%"),
+        (2.43e-7, "probability", "0.0%"),
         (18234.5, "currency", "¥18,234.50"),
         (12.5, "currency/day", "¥12.50 per day"),
         (812.0, "claim", "812 claims"),
