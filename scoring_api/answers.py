@@ -214,6 +214,15 @@ class Money(Answer):
     fund_payment_fen: int | None
 
 
+class Superseding(Answer):
+    """The last decision on a claim that was judged again."""
+
+    decision_id: str
+    decided_at: datetime
+    alert_id: str | None
+    """Its alert; null if nothing was found any more."""
+
+
 class AlertDetail(Alert):
     """One alert with everything that explains it."""
 
@@ -231,6 +240,8 @@ class AlertDetail(Alert):
     model_sha256: str | None
     pack_sha256: str | None
     decided_at: datetime
+    superseded_by: Superseding | None
+    """The claim's last decision, if it is not this one: corrected, other checks, more history."""
 
 
 class RuleList(Answer):

@@ -87,6 +87,7 @@ def tell_record(record: AlertRecord, checks: Checks) -> Row:
             for i, verdict in record.verdicts
         ],
         "claim": record.claim,
+        "superseded_by": record.superseded_by,
     }
 
 

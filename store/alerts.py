@@ -100,7 +100,8 @@ class AlertRecord:
     ``hits`` are worst first, with ``thresholds`` and ``facts`` as objects. ``score``
     holds ``contributions`` as a list; None where no model scored. ``claim`` is the
     head of the claim as stored. ``verdicts`` gives every check's verdict in the order
-    of the rule set.
+    of the rule set. ``superseded_by`` names the claim's last decision, and its alert if
+    it raised one, where that is not this decision.
     """
 
     alert: Row
@@ -110,9 +111,13 @@ class AlertRecord:
     reasons: Sequence[Row]
     claim: Row
     verdicts: Sequence[tuple[str, Verdict]]
+    superseded_by: Row | None = None
 
 
 _LETTERS: Final = {verdict.letter: verdict for verdict in Verdict}
+
+_AGE: Final = (DECISIONS.c.claim_version, DECISIONS.c.decided_at, DECISIONS.c.decision_id)
+"""The order of a claim's decisions: the last one counts."""
 
 _NO_SCORE: Final = -1.0
 """Sorts alerts without a score after all others; a score is never below 0."""
@@ -226,7 +231,20 @@ def read(connection: sa.Connection, alert_id: str) -> AlertRecord | None:
             (rule_id, _LETTERS[letter])
             for rule_id, letter in zip(ids, decision["verdicts"], strict=True)
         ],
+        superseded_by=_superseding(connection, decision),
     )
+
+
+def _superseding(connection: sa.Connection, decision: Row) -> Row | None:
+    last = _one(
+        connection,
+        sa.select(DECISIONS.c.decision_id, DECISIONS.c.decided_at, ALERTS.c.alert_id)
+        .outerjoin(ALERTS, ALERTS.c.decision_id == DECISIONS.c.decision_id)
+        .where(DECISIONS.c.stay_id == decision["stay_id"])
+        .order_by(*(column.desc() for column in _AGE))
+        .limit(1),
+    )
+    return None if last is None or last["decision_id"] == decision["decision_id"] else last
 
 
 def _score(connection: sa.Connection, score_id: str | None) -> tuple[Row | None, list[Row]]:
@@ -298,8 +316,7 @@ def _later_decision() -> sa.ColumnElement[bool]:
     later = DECISIONS.alias("later")
     return sa.exists().where(
         later.c.stay_id == DECISIONS.c.stay_id,
-        sa.tuple_(later.c.claim_version, later.c.decided_at, later.c.decision_id)
-        > sa.tuple_(DECISIONS.c.claim_version, DECISIONS.c.decided_at, DECISIONS.c.decision_id),
+        sa.tuple_(*(later.c[column.name] for column in _AGE)) > sa.tuple_(*_AGE),
     )
 
 

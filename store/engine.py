@@ -136,6 +136,12 @@ def migrate(engine: sa.Engine) -> None:
                 where=where,
                 cure="It was written by a newer version: update the program, or open another database.",
             )
+        if found is None and (tables := sa.inspect(connection).get_table_names()):
+            raise StoreError(
+                f"the database holds tables that are not ours, such as {tables[0]}",
+                where=where,
+                cure="It belongs to another program: name a new database.",
+            )
         config = configuration()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

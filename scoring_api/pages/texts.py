@@ -72,6 +72,12 @@ _BOTH: Final[dict[str, tuple[str, str]]] = {
     "stay": ("结算ID", "Claim"),
     "priority": ("优先级", "Priority"),
     # one alert
+    "superseded": (
+        "该结算单此后已重新判定，以下为先前的判定。",
+        "This claim was judged again since; below is an earlier decision.",
+    ),
+    "superseded_open": ("查看最新判定", "Open the last one"),
+    "superseded_clean": ("最新判定未产生告警。", "The last one raised no alert."),
     "back": ("全部告警", "All alerts"),
     "patient": ("患者（假名）", "Patient (pseudonym)"),
     "physician": ("主诊医师", "Attending physician"),

@@ -166,6 +166,25 @@ def test_an_alert_tells_a_person_everything(filled: TestClient, lang: str) -> No
     assert patient[:10] in page.text
 
 
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_an_alert_judged_again_since_points_to_the_last_one(
+    client: TestClient, opened: store.Store, lang: str
+) -> None:
+    samples.write(opened, 3)
+    (old, *_) = opened.alerts().rows
+    corrected = samples.claims(6, lines=2)
+    opened.write(
+        claims=corrected, results=samples.assess(corrected), fingerprints={},
+        ruleset=samples.RULESET, model=samples.MODEL,
+    )  # fmt: skip
+    (new,) = (row for row in opened.alerts().rows if row["stay_id"] == old["stay_id"])
+    page = open_page(client, f"/alerts/{old['alert_id']}?lang={lang}")
+    assert TEXTS[lang]["superseded"] in page.text
+    assert any(new["alert_id"] in (a.get("href") or "") for t, a in page.tags if t == "a")
+    latest = open_page(client, f"/alerts/{new['alert_id']}?lang={lang}")
+    assert TEXTS[lang]["superseded"] not in latest.text
+
+
 def test_an_alert_without_a_score_says_why(filled: TestClient) -> None:
     row = first_alert(filled, f"provider={samples.PROVIDERS[3]}")
     assert (

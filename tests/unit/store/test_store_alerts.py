@@ -160,3 +160,23 @@ def test_a_stay_judged_again_shows_its_last_decision_only(opened: store.Store) -
     everything = walk(opened, AlertSort.PRIORITY, AlertFilter(superseded=True))
     assert len(everything) == len(before) + results.alerts.num_rows
     assert opened.count_alerts() == len(rows)
+
+
+def test_an_earlier_alert_names_the_last_decision(opened: store.Store) -> None:
+    samples.write(opened, 12)
+    before = {row["stay_id"]: row["alert_id"] for row in walk(opened, AlertSort.PRIORITY)}
+    corrected = samples.claims(6, lines=2)
+    opened.write(
+        claims=corrected, results=samples.assess(corrected), fingerprints={},
+        ruleset=samples.RULESET, model=samples.MODEL,
+    )  # fmt: skip
+    after = {row["stay_id"]: row["alert_id"] for row in walk(opened, AlertSort.PRIORITY)}
+    for stay, alert_id in before.items():
+        record = opened.alert(alert_id)
+        assert record is not None
+        if after[stay] == alert_id:
+            assert record.superseded_by is None
+        else:
+            assert record.superseded_by is not None
+            assert record.superseded_by["alert_id"] == after[stay]
+    assert any(after[stay] != alert_id for stay, alert_id in before.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -137,3 +138,14 @@ def test_a_naive_instant_is_refused() -> None:
 
     with pytest.raises(ValueError, match="needs a zone"):
         Instant().process_bind_param(datetime(2024, 1, 1), sa.create_engine("sqlite://").dialect)  # noqa: DTZ001
+
+
+def test_a_database_of_another_program_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "other.db"
+    with sqlite3.connect(path) as other:
+        other.execute("CREATE TABLE decisions (mine TEXT)")
+    with pytest.raises(store.StoreError, match="not ours") as refused:
+        store.open(f"sqlite:///{path}")
+    assert "another program" in refused.value.cure
+    with sqlite3.connect(path) as other:
+        assert other.execute("SELECT name FROM sqlite_master").fetchall() == [("decisions",)]
