@@ -11,8 +11,9 @@ from typing import Annotated, Any
 
 import typer
 
+from cli import options
 from cli.output import finish, say, tell, writable
-from cli.reading import PSEUDONYM_KEY, InputFormat, read_claims
+from cli.reading import PSEUDONYM_KEY, read_claims
 from cli.wiring import engine
 from domain import SCHEMA_VERSION
 from streaming import outputs
@@ -22,24 +23,17 @@ from streaming.pipeline import assess as judge_batch
 
 
 def assess(
-    inputs: Annotated[
-        list[Path], typer.Argument(metavar="INPUT...", help="Files, or folders of files.")
-    ],
+    inputs: options.Inputs,
     out: Annotated[Path, typer.Option(help="Folder for decisions, alerts and dead letters.")],
-    written: Annotated[
-        InputFormat | None,
-        typer.Option("--format", help="How the input is written; told by the endings if left out."),
-    ] = None,
-    model: Annotated[Path | None, typer.Option(help="Folder of a trained model.")] = None,
+    written: options.Written = None,
+    model: options.Model = None,
     db: Annotated[
         str | None, typer.Option(help="Database to keep the results in: sqlite:///file.db")
     ] = None,
-    rules: Annotated[Path | None, typer.Option(help="Folder of checks, instead of ours.")] = None,
-    parameters: Annotated[
-        Path | None, typer.Option(help="Folder of regional parameters to add.")
-    ] = None,
-    pack: Annotated[Path | None, typer.Option(help="Folder of weights and rates.")] = None,
-    key: Annotated[Path, typer.Option(help="Key file of the pseudonyms.")] = PSEUDONYM_KEY,
+    rules: options.Rules = None,
+    parameters: options.Parameters = None,
+    pack: options.Pack = None,
+    key: options.Key = PSEUDONYM_KEY,
     encoding: Annotated[str, typer.Option(help="utf-8 or gb18030.")] = "utf-8",
 ) -> None:
     """Assess claims; the last line printed is JSON: read, accepted, set aside, decisions, alerts.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import polars as pl
 import typer
 
+from cli import options
 from cli.output import finish, say, writable
 from cli.output import tell as _tell
 from cli.reading import PSEUDONYM_KEY, InputFormat, read_claims
@@ -27,13 +28,6 @@ EXTRA_FILE = "provider_features.csv"
 UNLABELLED_FILE = "unlabelled_providers.csv"
 """Providers that a folder asks to have scored."""
 
-Inputs = Annotated[
-    list[Path], typer.Argument(metavar="INPUT...", help="Files of claims, or folders of them.")
-]
-Written = Annotated[
-    InputFormat | None,
-    typer.Option("--format", help="How the input is written; told by the endings if left out."),
-]
 Upto = Annotated[
     datetime | None,
     typer.Option(
@@ -47,7 +41,6 @@ Extra = Annotated[
         help=f"CSV with a Provider column and numbers; {EXTRA_FILE} of a folder if left out."
     ),
 ]
-Key = Annotated[Path, typer.Option(help="Key file of the pseudonyms.")]
 
 
 class Device(StrEnum):
@@ -65,17 +58,17 @@ class Level(StrEnum):
 
 
 def train(
-    inputs: Inputs,
+    inputs: options.Inputs,
     labels: Annotated[
         Path, typer.Option(help="CSV: Provider,PotentialFraud (Yes/No) or provider_id,label (1/0).")
     ],
     model: Annotated[Path, typer.Option(help="Folder for the model.")],
-    written: Written = None,
+    written: options.Written = None,
     extra: Extra = None,
     upto: Upto = None,
     seed: Annotated[int, typer.Option(help="Seed; equal seeds give equal models.")] = 20240501,
     device: Annotated[Device, typer.Option(help="Where the graph network runs.")] = Device.AUTO,
-    key: Key = PSEUDONYM_KEY,
+    key: options.Key = PSEUDONYM_KEY,
 ) -> None:
     """Train a fraud model; the last line printed is JSON with its out-of-fold quality."""
     import rules  # noqa: PLC0415
@@ -116,15 +109,15 @@ def train(
 
 
 def score(
-    inputs: Inputs,
+    inputs: options.Inputs,
     model: Annotated[Path, typer.Option(help="Folder of a trained model.")],
     out: Annotated[Path, typer.Option(help="CSV to write: provider,score.")],
     level: Annotated[Level, typer.Option(help="What is scored.")] = Level.PROVIDER,
-    written: Written = None,
+    written: options.Written = None,
     extra: Extra = None,
     upto: Upto = None,
     device: Annotated[Device, typer.Option(help="Where the graph network runs.")] = Device.AUTO,
-    key: Key = PSEUDONYM_KEY,
+    key: options.Key = PSEUDONYM_KEY,
 ) -> None:
     """Score every provider of the claims and of the extra table; the last line printed is JSON."""
     import rules  # noqa: PLC0415

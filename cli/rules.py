@@ -13,8 +13,9 @@ import typer
 
 import drg
 import rules
+from cli import options
 from cli.output import finish
-from cli.reading import PSEUDONYM_KEY, InputFormat, read_claims
+from cli.reading import PSEUDONYM_KEY, read_claims
 from domain.errors import SentinelError
 from domain.results import Verdict
 from rules import draft, lint, loader
@@ -24,7 +25,6 @@ app = typer.Typer(help="Write, list, check and try the checks.", no_args_is_help
 
 Unit = StrEnum("Unit", {unit: unit for unit in UNITS})  # type: ignore[misc]
 Folder = Annotated[Path, typer.Option(help="Folder of checks, instead of ours.")]
-Overlay = Annotated[Path | None, typer.Option(help="Folder of regional parameters to add.")]
 
 
 @app.command()
@@ -43,7 +43,7 @@ def list_rules(
     family: Annotated[str | None, typer.Option(help="Only this family, such as ADM.")] = None,
     status: Annotated[rules.Status | None, typer.Option(help="Only this status.")] = None,
     folder: Folder = loader.CATALOG,
-    parameters: Overlay = None,
+    parameters: options.Parameters = None,
 ) -> None:
     """List the checks: id, status, severity, unit, name."""
     for rule in rules.load(folder, parameters=parameters).rules:
@@ -66,7 +66,7 @@ def check(
         list[Path] | None,
         typer.Argument(metavar="[PATH]...", help="Files or folders; ours if none."),
     ] = None,
-    parameters: Overlay = None,
+    parameters: options.Parameters = None,
 ) -> None:
     """Lint the files, run their cases and kill their mutants; exit 1 if anything is wrong."""
     given = paths or [loader.CATALOG]
@@ -82,13 +82,11 @@ def check(
 @app.command()
 def run(
     rule_id: Annotated[str, typer.Argument(metavar="RULE", help="The check to try.")],
-    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Files or folders.")],
-    written: Annotated[
-        InputFormat | None, typer.Option("--format", help="How the input is written.")
-    ] = None,
+    inputs: options.Inputs,
+    written: options.Written = None,
     folder: Folder = loader.CATALOG,
-    parameters: Overlay = None,
-    key: Annotated[Path, typer.Option(help="Key file of the pseudonyms.")] = PSEUDONYM_KEY,
+    parameters: options.Parameters = None,
+    key: options.Key = PSEUDONYM_KEY,
     limit: Annotated[int, typer.Option(min=0, help="Hits to print; the count is of all.")] = 100,
 ) -> None:
     """Judge files with one check, whatever its status: hits as JSON lines, then the counts."""

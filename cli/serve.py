@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from cli import options
 from cli.reading import PSEUDONYM_KEY
 from cli.wiring import wire
 
@@ -20,14 +20,12 @@ def serve(
     host: Annotated[
         str, typer.Option(help="Address to listen on; there is no sign-in yet, so keep it local.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8000,
-    model: Annotated[Path | None, typer.Option(help="Folder of a trained model.")] = None,
-    rules: Annotated[Path | None, typer.Option(help="Folder of checks, instead of ours.")] = None,
-    parameters: Annotated[
-        Path | None, typer.Option(help="Folder of regional parameters to add.")
-    ] = None,
-    pack: Annotated[Path | None, typer.Option(help="Folder of weights and rates.")] = None,
-    key: Annotated[Path, typer.Option(help="Key file of the pseudonyms.")] = PSEUDONYM_KEY,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8080,
+    model: options.Model = None,
+    rules: options.Rules = None,
+    parameters: options.Parameters = None,
+    pack: options.Pack = None,
+    key: options.Key = PSEUDONYM_KEY,
 ) -> None:
     """Serve the API and the page; print the address once it takes requests. Ctrl-C stops it."""
     import scoring_api  # noqa: PLC0415

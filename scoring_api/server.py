@@ -37,7 +37,7 @@ class _Server(uvicorn.Server):
 def run(
     app: FastAPI,
     host: str = "127.0.0.1",
-    port: int = 8000,
+    port: int = 8080,
     *,
     started: Callable[[str], None] | None = None,
 ) -> None:

@@ -1,0 +1,23 @@
+"""Options that several subcommands share, said the same way everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.reading import InputFormat
+
+Inputs = Annotated[
+    list[Path], typer.Argument(metavar="INPUT...", help="Files of claims, or folders of them.")
+]
+Key = Annotated[Path, typer.Option(help="Key file of the pseudonyms.")]
+Model = Annotated[Path | None, typer.Option(help="Folder of a trained model.")]
+Pack = Annotated[Path | None, typer.Option(help="Folder of weights and rates, instead of ours.")]
+Parameters = Annotated[Path | None, typer.Option(help="Folder of regional parameters to add.")]
+Written = Annotated[
+    InputFormat | None,
+    typer.Option("--format", help="How the input is written; told by the endings if left out."),
+]
+Rules = Annotated[Path | None, typer.Option(help="Folder of checks, instead of ours.")]
