@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -80,19 +81,23 @@ def run(
 ) -> dict[str, Any]:
     """Judge what was read, leave everything in ``out`` (and in the database), and count it.
 
-    Look-back sees the whole input and, with ``db``, nothing else yet: give a stay's
-    history in the same input.
+    Checks look back into the whole input and, with ``db``, into the claims stored there.
     """
     began = time.monotonic() if began is None else began
     deadletters.write(read.refusals, out)
-    say(f"Judging {read.accepted:,} claims with {len(judge.ruleset.ids)} checks")
-    results = judge_batch(read.tables, judge, refresh=True)
-    if db is not None:
-        import store  # noqa: PLC0415 (a run without a database need not load SQLAlchemy)
-        from streaming.service import keep  # noqa: PLC0415
+    with ExitStack() as closing:
+        opened = history = None
+        if db is not None:
+            import store  # noqa: PLC0415 (a run without a database need not load SQLAlchemy)
+            from streaming.service import keep, look_back  # noqa: PLC0415
 
-        say(f"Writing to {db}")
-        with store.open(db) as opened:
+            opened = closing.enter_context(store.open(db))
+            history = look_back(opened, read.tables)
+            say(f"Looking back at {len(history):,} stored claims")
+        say(f"Judging {read.accepted:,} claims with {len(judge.ruleset.ids)} checks")
+        results = judge_batch(read.tables, judge, history=history, refresh=True)
+        if opened is not None:
+            say(f"Writing to {db}")
             keep(opened, read.tables, results, judge)
     seconds = time.monotonic() - began
     summary = {

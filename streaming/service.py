@@ -35,15 +35,18 @@ class Desk:
         batch, refused = intake.decode(records, key=self.key)
         if not len(batch):
             return Assessment(batch, nothing(), tuple(refused))
-        prints = fingerprints(batch)
-        history = self.store.history(
-            batch.stays["patient_id"].unique().to_pylist(),
-            sorted(set(prints.values())),
-            excluding=batch.stays["stay_id"].to_pylist(),
-        )
-        results = assess(batch, self.engine, history=history)
+        results = assess(batch, self.engine, history=look_back(self.store, batch))
         keep(self.store, batch, results, self.engine)
         return Assessment(batch, results, tuple(refused))
+
+
+def look_back(store: Store, batch: Tables) -> Tables:
+    """The stored claims that the checks of a batch may look at: its patients' and its code vectors'."""
+    return store.history(
+        batch.stays["patient_id"].unique().to_pylist(),
+        sorted(set(fingerprints(batch).values())),
+        excluding=batch.stays["stay_id"].to_pylist(),
+    )
 
 
 def keep(store: Store, claims: Tables, results: Results, engine: Engine) -> Written:
