@@ -28,6 +28,13 @@ def assess(
     out: Annotated[Path, typer.Option(help="Folder for decisions, alerts and dead letters.")],
     written: options.Written = None,
     model: options.Model = None,
+    refresh: Annotated[
+        bool,
+        typer.Option(
+            help="Score providers anew from these claims, instead of the scores stored with the "
+            "model; give at least as long a time as it was trained on."
+        ),
+    ] = False,
     db: Annotated[
         str | None, typer.Option(help="Database to keep the results in: sqlite:///file.db")
     ] = None,
@@ -48,9 +55,15 @@ def assess(
         import store  # noqa: PLC0415
 
         store.open(db).close()
-    judge = engine(rules_dir=rules, parameters=parameters, pack=pack, model=model, inputs=inputs)
+    judge = engine(
+        rules_dir=rules,
+        parameters=parameters,
+        pack=pack,
+        model=model,
+        inputs=inputs if refresh else (),
+    )
     read = read_claims(inputs, written, key=key, encoding=encoding)
-    summary = run(read, judge, out=out, inputs=inputs, db=db, began=began)
+    summary = run(read, judge, out=out, inputs=inputs, db=db, refresh=refresh, began=began)
     _tell_what_is_missing(read, out)
     finish(summary)
     if read.read and not read.accepted:
@@ -77,6 +90,7 @@ def run(
     out: Path,
     inputs: Sequence[Path],
     db: str | None = None,
+    refresh: bool = False,
     began: float | None = None,
 ) -> dict[str, Any]:
     """Judge what was read, leave everything in ``out`` (and in the database), and count it.
@@ -95,7 +109,7 @@ def run(
             history = look_back(opened, read.tables)
             say(f"Looking back at {len(history):,} stored claims")
         say(f"Judging {read.accepted:,} claims with {len(judge.ruleset.ids)} checks")
-        results = judge_batch(read.tables, judge, history=history, refresh=True)
+        results = judge_batch(read.tables, judge, history=history, refresh=refresh)
         if opened is not None:
             say(f"Writing to {db}")
             keep(opened, read.tables, results, judge)

@@ -148,6 +148,26 @@ def test_the_same_input_assessed_again_gives_the_same_decisions(
         assert first == (tmp_path / "again" / f"{table}.parquet").read_bytes(), table
 
 
+def test_a_few_claims_take_the_stored_scores_and_a_refresh_makes_new_ones(
+    demo: Demo, root: Path, tmp_path: Path
+) -> None:
+    few = tmp_path / "few.jsonl"
+    few.write_bytes(b"".join((demo.out / "month" / "stays.jsonl").open("rb").readlines()[:20]))
+    asked = ("--model", demo.out / "model", "--key", demo.out / "pseudonym.key")
+    sentinel("assess", few, "--out", tmp_path / "stored", *asked, cwd=root)
+    sentinel("assess", few, "--out", tmp_path / "anew", "--refresh", *asked, cwd=root)
+    known = pl.read_parquet(demo.out / "model" / "entities.parquet").select("provider_id", "score")
+    stored, anew = (
+        pl.read_parquet(tmp_path / name / "scores.parquet")
+        .select("subject_id", "score")
+        .join(known, left_on="subject_id", right_on="provider_id", validate="1:1")
+        for name in ("stored", "anew")
+    )
+    assert stored.height == anew.height > 0
+    assert (stored["score"] - stored["score_right"]).abs().max() < 1e-9
+    assert (anew["score"] - anew["score_right"]).abs().max() > 1e-3
+
+
 def test_the_service_lists_and_opens_what_the_demo_found(service: httpx.Client, demo: Demo) -> None:
     assert service.get("/readyz").json()["status"] == "ready"
     page = service.get("/v1/alerts", params={"limit": 5, "min_severity": "high"}).json()
