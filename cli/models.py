@@ -135,6 +135,12 @@ def score(
         upto=upto.date() if upto else None,
         device=device.value,
     )
+    if not len(scored):
+        raise SentinelError(
+            f"no provider has a claim that was complete before {scored.upto}",
+            where="--upto" if upto else ", ".join(map(str, inputs)),
+            cure="Name a later day with --upto, or give claims that are discharged and settled.",
+        )
     asked = beside(inputs, UNLABELLED_FILE)
     absent: list[str] = []
     if asked is not None:

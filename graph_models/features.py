@@ -40,8 +40,8 @@ def tabulate(
     if len(currencies) > 1:
         raise SentinelError(
             f"the claims are in several currencies {currencies}",
-            where="graph_models.tabulate",
-            cure="Train and score one currency at a time; amounts of two currencies do not compare.",
+            where="field currency of the claims given to the model",
+            cure="Give the claims of one currency at a time; amounts of two currencies do not compare.",
         )
     claims = claim_rows(known)
     by = claims.group_by("provider_id", maintain_order=True)

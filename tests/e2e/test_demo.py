@@ -168,6 +168,20 @@ def test_a_few_claims_take_the_stored_scores_and_a_refresh_makes_new_ones(
     assert (anew["score"] - anew["score_right"]).abs().max() > 1e-3
 
 
+def test_scoring_before_all_claims_is_an_error_and_not_an_empty_file(
+    demo: Demo, root: Path, tmp_path: Path
+) -> None:
+    run = sentinel(
+        "score", demo.out / "month", "--model", demo.out / "model", "--upto", "1999-01-01",
+        "--out", tmp_path / "scores.csv", "--key", demo.out / "pseudonym.key",
+        cwd=root, check=False,
+    )  # fmt: skip
+    assert run.returncode == 2
+    assert "complete before 1999-01-01" in run.stderr
+    assert "--upto" in run.stderr
+    assert not (tmp_path / "scores.csv").exists()
+
+
 def test_the_service_lists_and_opens_what_the_demo_found(service: httpx.Client, demo: Demo) -> None:
     assert service.get("/readyz").json()["status"] == "ready"
     page = service.get("/v1/alerts", params={"limit": 5, "min_severity": "high"}).json()
