@@ -243,9 +243,9 @@ def test_broken_records_are_set_aside_and_counted(root: Path, tmp_path: Path) ->
     ],
 )
 def test_an_error_says_what_to_do_and_ends_with_status_2(
-    arguments: tuple[str, ...], told: str, root: Path, tmp_path: Path
+    arguments: tuple[str, ...], told: str, tmp_path: Path
 ) -> None:
-    run = sentinel(*arguments, "--key", tmp_path / "key", cwd=root, check=False)
+    run = sentinel(*arguments, "--key", tmp_path / "key", cwd=tmp_path, check=False)
     assert run.returncode == 2
     assert "do:" in run.stderr
     assert told in " ".join(run.stderr.split())
