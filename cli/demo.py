@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -51,7 +52,8 @@ def demo(
     _note(artifact.headline)
 
     _step(f"Judging {read.accepted:,} claims with {len(judge.ruleset.ids)} checks and the model")
-    summary = assessing.run(read, engine(model=model), out=results, inputs=[month], db=db)
+    judge = replace(judge, artifact=artifact)
+    summary = assessing.run(read, judge, out=results, inputs=[month], db=db)
     _note(
         f"{summary['decisions']:,} decisions, {summary['alerts']:,} alerts, "
         f"{summary['set_aside']:,} records set aside; files in {results}"

@@ -6,6 +6,7 @@ Spark partition. What it needs of the past comes in as tables.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,7 @@ from domain.results import (
 )
 from domain.schema import Table
 from domain.tables import Tables, conform
-from streaming.alerts import raise_alerts
+from streaming.alerts import RANKS, raise_alerts
 from streaming.digest import digests
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def assess(
         decisions.select("stay_id", "decision_id"), on="stay_id", how="inner", maintain_order="left"
     )
     names = {rule.id: (rule.name.zh, rule.name.en) for rule in engine.ruleset.rules}
-    threshold = engine.artifact.threshold if engine.artifact else 1.1
+    threshold = engine.artifact.threshold if engine.artifact else math.inf
     return Results(
         decisions=_table(decisions, DECISIONS),
         hits=_table(hits, HITS),
@@ -178,9 +179,7 @@ def at_stake(hits: pl.DataFrame, stays: pl.DataFrame) -> pl.DataFrame:
     more, such as the cost of other claims, keeps its amount.
     """
     worst = pl.col("severity").sort_by(
-        pl.col("severity").replace_strict(
-            {"info": 0, "low": 1, "medium": 2, "high": 3, "critical": 4}, return_dtype=pl.Int8
-        )
+        pl.col("severity").replace_strict(RANKS, return_dtype=pl.Int8)
     )
     severity = hits.group_by("stay_id").agg(worst.last())
     money = (

@@ -3,9 +3,7 @@ from datetime import date
 import polars as pl
 import pytest
 
-import graph_models as gm
 from domain.tables import Tables
-from graph_models.fake import make_claims
 
 STAY = {
     "claim_version": 1, "claim_type": "inpatient", "time_zone": "Asia/Shanghai", "currency": "CNY",
@@ -32,16 +30,3 @@ def make_stays(*rows, diagnoses=()):
 def stays():
     """Builds tables of a few stays, each given by what differs from an ordinary one."""
     return make_stays
-
-
-@pytest.fixture(scope="session")
-def town():
-    """Tables, labels and the day after the last claim of a small made-up town."""
-    tables, labels = make_claims(60, seed=3)
-    return tables, labels, gm.day_after_last(tables)
-
-
-@pytest.fixture(scope="session")
-def model(town):
-    tables, labels, upto = town
-    return gm.train(tables, None, labels, upto=upto, seed=5, folds=3, device="cpu")
