@@ -1,0 +1,318 @@
+"""The tables of a scheme pack: which files, which columns, what each cell may hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+MANIFEST = "scheme.toml"
+"""The file that names the scheme; the tables lie beside it."""
+
+OPERATING = "@operating"
+"""The list of all procedures whose ``operating`` is true in ``procedures.csv``; no rows of its own."""
+
+
+class Cell(StrEnum):
+    """What a cell holds; everything is written as text in CSV."""
+
+    TEXT = "text"
+    CODE = "code"
+    RANK = "rank"
+    """A whole number from 1."""
+    FLAG = "flag"
+    """``true`` or ``false``."""
+    DATE = "date"
+    """``YYYY-MM-DD``."""
+    DECIMAL = "decimal"
+    """An exact decimal number of at least 0, with a dot and no exponent."""
+    CHOICE = "choice"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: ``required`` cells may not be empty; ``choices`` limits a choice.
+
+    ``places`` is the most decimal places of a decimal and ``below`` its limit.
+    """
+
+    name: str
+    cell: Cell
+    meaning: str
+    required: bool = True
+    choices: tuple[str, ...] = ()
+    places: int = 4
+    below: int = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One table of a pack: its file, its key, and the columns in their order.
+
+    ``engines`` says for which engines it is read, ``needed`` for which of them it must be
+    there. ``references`` names, for a column, the sheet and column where its values must
+    stand.
+    """
+
+    name: str
+    meaning: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    engines: tuple[str, ...] = ("chs",)
+    needed: tuple[str, ...] = ()
+    references: tuple[tuple[str, str, str], ...] = ()
+
+    @property
+    def file(self) -> str:
+        """The name of the file."""
+        return f"{self.name}.csv"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The header."""
+        return tuple(column.name for column in self.columns)
+
+
+TESTS = {
+    "principal_diagnosis": ("in", "not_in"),
+    "any_diagnosis": ("in", "not_in"),
+    "other_diagnosis": ("in", "not_in"),
+    "main_procedure": ("in", "not_in"),
+    "any_procedure": ("in", "not_in"),
+    "other_procedure": ("in", "not_in"),
+    "complication": ("is",),
+    "body_sites": (">=",),
+    "age_years": ("<", "<=", ">", ">=", "=="),
+    "age_days": ("<", "<=", ">", ">=", "=="),
+    "birth_weight_g": ("<", "<=", ">", ">=", "=="),
+    "stay_days": ("<", "<=", ">", ">=", "=="),
+    "icu_hours": ("<", "<=", ">", ">=", "=="),
+    "sex": ("is",),
+    "discharge_way": ("is",),
+    "department": ("is",),
+}
+"""The tests that a condition may make, each with its operators.
+
+A test of codes takes the name of a list (several joined by ``|`` mean any of them);
+``not_in`` is the negation of ``in``, so it holds where there is no such code at all.
+``other_`` tests look at all codes but the first. ``complication`` takes ``mcc``, ``cc``
+or ``mcc_or_cc``: a secondary diagnosis of that level that the principal diagnosis does
+not exclude. ``body_sites`` counts the sites of ``sites.csv`` that the diagnoses name.
+``is`` takes the values of the field joined by ``|``. A number or code that is not known
+fails every test but ``not_in``; a birth weight of 0 is not known.
+"""
+
+_REGION = Column("region_code", Cell.CODE, "Division in which it holds, or the first digits of it.")
+_INSURANCE = Column("insurance_type", Cell.CODE, "Insurance type; empty for all.", required=False)
+_FROM = Column("effective_from", Cell.DATE, "First day of discharge for which it holds.")
+_TO = Column("effective_to", Cell.DATE, "Last day; empty while it runs on.", required=False)
+_SOURCE = Column("source", Cell.TEXT, "Where the figure comes from.")
+_NAMES = (
+    Column("name_zh", Cell.TEXT, "Chinese name."),
+    Column("name_en", Cell.TEXT, "English name.", required=False),
+)
+
+SHEETS: tuple[Sheet, ...] = (
+    Sheet(
+        "mdcs",
+        "Major diagnostic categories in the order in which they are tried.",
+        ("mdc",),
+        (
+            Column("mdc", Cell.CODE, "Category, one letter."),
+            Column("rank", Cell.RANK, "Order in which the categories are tried."),
+            Column(
+                "ambiguity", Cell.CHOICE,
+                "Which procedure, when it operates but no ADRG so far took the stay, makes the "
+                "stay ambiguous (QY).",
+                choices=("none", "main_procedure", "any_procedure"),
+            ),
+            Column(
+                "ambiguity_after", Cell.RANK,
+                "Rank of the ADRG after which that is tested; empty: before the first.",
+                required=False,
+            ),
+            *_NAMES,
+        ),
+        needed=("chs",),
+    ),
+    Sheet(
+        "adrgs",
+        "Adjacent groups in the order in which their category tries them.",
+        ("adrg",),
+        (
+            Column("adrg", Cell.CODE, "Adjacent group, three characters."),
+            Column("mdc", Cell.CODE, "Category that tries it."),
+            Column("rank", Cell.RANK, "Order inside the category."),
+            Column(
+                "kind", Cell.CHOICE, "What the stay is about.",
+                choices=("surgical", "procedure", "medical"),
+            ),
+            Column(
+                "when_unsplit", Cell.CHOICE,
+                "When none of its groups takes the stay: stop with the ADRG as the group, or "
+                "try the next ADRG.",
+                choices=("stop", "next"),
+            ),
+            *_NAMES,
+        ),
+        needed=("chs",),
+        references=(("mdc", "mdcs", "mdc"),),
+    ),
+    Sheet(
+        "groups",
+        "Groups in the order in which their ADRG tries them.",
+        ("group_code",),
+        (
+            Column("group_code", Cell.CODE, "Group (DRG)."),
+            Column("adrg", Cell.CODE, "Adjacent group that it splits."),
+            Column("rank", Cell.RANK, "Order inside the ADRG."),
+            *_NAMES,
+        ),
+        needed=("chs",),
+        references=(("adrg", "adrgs", "adrg"),),
+    ),
+    Sheet(
+        "conditions",
+        "What takes a stay into a category, an ADRG or a group. The rows of one alternative "
+        "must all hold; one alternative is enough; without rows everything is taken.",
+        ("owner", "code", "alternative", "test", "op", "value"),
+        (
+            Column("owner", Cell.CHOICE, "What it decides.", choices=("mdc", "adrg", "group")),
+            Column("code", Cell.CODE, "The category, ADRG or group."),
+            Column("alternative", Cell.RANK, "Number of the alternative."),
+            Column("test", Cell.CHOICE, "What is tested.", choices=tuple(TESTS)),
+            Column("op", Cell.TEXT, "How."),
+            Column("value", Cell.TEXT, "Against what: a list, a level, a number or values."),
+        ),
+        needed=("chs",),
+    ),
+    Sheet(
+        "diagnosis_lists",
+        "Lists of diagnoses that conditions name.",
+        ("list", "code"),
+        (
+            Column("list", Cell.TEXT, "Name of the list."),
+            Column("code", Cell.CODE, "Diagnosis."),
+        ),
+        needed=("chs",),
+        references=(("code", "diagnoses", "code"),),
+    ),
+    Sheet(
+        "procedure_lists",
+        "Lists of procedures that conditions name.",
+        ("list", "code"),
+        (
+            Column("list", Cell.TEXT, "Name of the list."),
+            Column("code", Cell.CODE, "Procedure."),
+        ),
+        needed=("chs",),
+        references=(("code", "procedures", "code"),),
+    ),
+    Sheet(
+        "sites",
+        "Body sites of injuries, for the category of multiple trauma.",
+        ("mdc", "site", "code"),
+        (
+            Column("mdc", Cell.CODE, "Category that counts sites."),
+            Column("site", Cell.TEXT, "Site."),
+            Column("code", Cell.CODE, "Diagnosis."),
+        ),
+        references=(("mdc", "mdcs", "mdc"), ("code", "diagnoses", "code")),
+    ),
+    Sheet(
+        "diagnoses",
+        "Valid diagnosis codes.",
+        ("code",),
+        (Column("code", Cell.CODE, "Diagnosis."), *_NAMES),
+        needed=("chs",),
+    ),
+    Sheet(
+        "procedures",
+        "Valid procedure codes.",
+        ("code",),
+        (
+            Column("code", Cell.CODE, "Procedure."),
+            Column("operating", Cell.FLAG, "Whether it counts as an operation or procedure for grouping."),
+            *_NAMES,
+        ),
+        needed=("chs",),
+    ),
+    Sheet(
+        "complications",
+        "Secondary diagnoses that raise the severity.",
+        ("code", "level"),
+        (
+            Column("code", Cell.CODE, "Diagnosis."),
+            Column(
+                "level", Cell.CHOICE, "Major complication or comorbidity, or an ordinary one.",
+                choices=("mcc", "cc"),
+            ),
+            Column(
+                "exclusion_table", Cell.CODE,
+                "Table of the principal diagnoses with which it does not count; empty: none.",
+                required=False,
+            ),
+        ),
+        needed=("chs",),
+        references=(("code", "diagnoses", "code"),),
+    ),
+    Sheet(
+        "exclusions",
+        "Principal diagnoses of the exclusion tables.",
+        ("exclusion_table", "code"),
+        (
+            Column("exclusion_table", Cell.CODE, "Table."),
+            Column("code", Cell.CODE, "Principal diagnosis."),
+        ),
+        references=(("code", "diagnoses", "code"),),
+    ),
+    Sheet(
+        "crosswalks",
+        "Codes of other editions and the code that stands for them here.",
+        ("kind", "code"),
+        (
+            Column("kind", Cell.CHOICE, "What is translated.", choices=("diagnosis", "procedure")),
+            Column("code", Cell.CODE, "Code as written on the claim."),
+            Column(
+                "target", Cell.CODE, "Code of this scheme; empty: the code is left out.",
+                required=False,
+            ),
+        ),
+    ),
+    Sheet(
+        "weights",
+        "Weights of groups.",
+        ("group_code", "region_code", "effective_from"),
+        (
+            Column("group_code", Cell.CODE, "Group."),
+            Column("region_code", Cell.CODE, "Division, or empty for everywhere.", required=False),
+            Column("weight", Cell.DECIMAL, "Relative weight.", below=1000),
+            Column("mean_stay_days", Cell.DECIMAL, "Mean length of stay.", required=False, places=2),
+            Column("mean_cost_yuan", Cell.DECIMAL, "Mean cost of a stay.", required=False, places=2, below=100_000_000),
+            _FROM, _TO, _SOURCE,
+        ),
+    ),
+    Sheet(
+        "base_rates",
+        "Money for a weight of 1.",
+        ("region_code", "insurance_type", "effective_from"),
+        (
+            _REGION, _INSURANCE,
+            Column("base_rate_yuan", Cell.DECIMAL, "Yuan for a weight of 1.", places=2),
+            _FROM, _TO, _SOURCE,
+        ),
+    ),
+    Sheet(
+        "level_coefficients",
+        "Factors by the hospital's level, or for one hospital.",
+        ("region_code", "level", "provider_id", "group_code", "effective_from"),
+        (
+            _REGION,
+            Column("level", Cell.CODE, "Level of the hospital; empty for all.", required=False),
+            Column("provider_id", Cell.CODE, "One hospital; empty for all of the level.", required=False),
+            Column("group_code", Cell.CODE, "One group or ADRG; empty for all.", required=False),
+            Column("coefficient", Cell.DECIMAL, "Factor.", below=100),
+            _FROM, _TO, _SOURCE,
+        ),
+    ),
+)  # fmt: skip
+"""Every table of a pack. Payment terms and the tables of the US engine are added below."""
