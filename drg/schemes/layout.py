@@ -106,6 +106,9 @@ _INSURANCE = Column("insurance_type", Cell.CODE, "Insurance type; empty for all.
 _FROM = Column("effective_from", Cell.DATE, "First day of discharge for which it holds.")
 _TO = Column("effective_to", Cell.DATE, "Last day; empty while it runs on.", required=False)
 _SOURCE = Column("source", Cell.TEXT, "Where the figure comes from.")
+_LEVEL = Column("level", Cell.CODE, "Level of the hospital; empty for all.", required=False)
+_PROVIDER = Column("provider_id", Cell.CODE, "One hospital; empty for all.", required=False)
+_GROUP = Column("group_code", Cell.CODE, "One group or ADRG; empty for all.", required=False)
 _NAMES = (
     Column("name_zh", Cell.TEXT, "Chinese name."),
     Column("name_en", Cell.TEXT, "English name.", required=False),
@@ -297,7 +300,7 @@ SHEETS: tuple[Sheet, ...] = (
         ("region_code", "insurance_type", "effective_from"),
         (
             _REGION, _INSURANCE,
-            Column("base_rate_yuan", Cell.DECIMAL, "Yuan for a weight of 1.", places=2),
+            Column("base_rate_yuan", Cell.DECIMAL, "Yuan for a weight of 1."),
             _FROM, _TO, _SOURCE,
         ),
     ),
@@ -310,7 +313,130 @@ SHEETS: tuple[Sheet, ...] = (
             Column("level", Cell.CODE, "Level of the hospital; empty for all.", required=False),
             Column("provider_id", Cell.CODE, "One hospital; empty for all of the level.", required=False),
             Column("group_code", Cell.CODE, "One group or ADRG; empty for all.", required=False),
-            Column("coefficient", Cell.DECIMAL, "Factor.", below=100),
+            Column("coefficient", Cell.DECIMAL, "Factor.", places=6, below=100),
+            _FROM, _TO, _SOURCE,
+        ),
+    ),
+    Sheet(
+        "hospital_levels",
+        "Levels of hospitals in the words of the region, where it knows more than the national "
+        "levels 1, 2, 3 and 9 that a claim can state.",
+        ("provider_id", "effective_from"),
+        (
+            Column("provider_id", Cell.CODE, "Hospital."),
+            Column("level", Cell.CODE, "Level as the other tables write it, such as 3A."),
+            _FROM, _TO, _SOURCE,
+        ),
+    ),
+    Sheet(
+        "hospital_rates",
+        "Base rates that hold only for one level or one hospital; they go before base_rates.",
+        ("region_code", "insurance_type", "level", "provider_id", "effective_from"),
+        (
+            _REGION, _INSURANCE, _LEVEL, _PROVIDER,
+            Column("base_rate_yuan", Cell.DECIMAL, "Yuan for a weight of 1."),
+            _FROM, _TO, _SOURCE,
+        ),
+    ),
+    Sheet(
+        "outliers",
+        "Lines above or below which a stay is not paid by the standard, and what it is paid.",
+        ("region_code", "insurance_type", "kind", "level", "group_code", "weight_up_to",
+         "effective_from"),
+        (
+            _REGION, _INSURANCE,
+            Column(
+                "kind", Cell.CHOICE, "A cost above the line, or below it.",
+                choices=("high", "low"),
+            ),
+            _LEVEL, _GROUP,
+            Column(
+                "weight_up_to", Cell.DECIMAL,
+                "Highest weight of the band; the narrowest band that holds the weight counts; "
+                "empty: no limit.",
+                required=False, below=1000,
+            ),
+            Column(
+                "line_basis", Cell.CHOICE,
+                "What the line is measured by: the payment standard, the mean cost of the group, "
+                "or an amount in yuan.",
+                choices=("standard", "mean_cost", "yuan"),
+            ),
+            Column(
+                "multiple", Cell.DECIMAL, "The line as a multiple of the standard or mean cost.",
+                required=False, below=1000,
+            ),
+            Column(
+                "line_yuan", Cell.DECIMAL, "The line as an amount.",
+                required=False, places=2, below=100_000_000,
+            ),
+            Column(
+                "pays", Cell.CHOICE,
+                "What is paid: factor x cost; the standard and factor x the cost above the line; "
+                "or factor x the standard.",
+                choices=("cost", "excess", "standard"),
+            ),
+            Column("factor", Cell.DECIMAL, "The factor of what is paid.", below=100),
+            Column(
+                "cap_multiple", Cell.DECIMAL,
+                "Most that is paid, as a multiple of the standard; empty: no limit.",
+                required=False, below=1000,
+            ),
+            _FROM, _TO, _SOURCE,
+        ),
+    ),
+    Sheet(
+        "day_rates",
+        "Stays paid by the day instead of by the group, in bands of days: each day is paid the "
+        "rate of its band.",
+        ("region_code", "insurance_type", "level", "provider_id", "group_code", "from_day",
+         "effective_from"),
+        (
+            _REGION, _INSURANCE, _LEVEL, _PROVIDER, _GROUP,
+            Column("from_day", Cell.RANK, "First day of the stay in this band; one band starts on day 1."),
+            Column("day_rate_yuan", Cell.DECIMAL, "Yuan a day.", places=2),
+            Column(
+                "min_days", Cell.RANK,
+                "Shortest stay that is paid by the day, the same in all bands; empty: every stay.",
+                required=False,
+            ),
+            Column(
+                "cap_yuan", Cell.DECIMAL, "Most that a stay is paid; empty: no limit.",
+                required=False, places=2, below=100_000_000,
+            ),
+            Column("cap_at_cost", Cell.FLAG, "Whether no more than the cost is paid."),
+            _FROM, _TO, _SOURCE,
+        ),
+    ),
+    Sheet(
+        "excluded_items",
+        "Charges that are paid beside the group and left out of the cost that is compared.",
+        ("region_code", "insurance_type", "by", "value", "effective_from"),
+        (
+            _REGION, _INSURANCE,
+            Column("by", Cell.CHOICE, "What names them.", choices=("item", "category")),
+            Column("value", Cell.CODE, "Item code, or category of charges; an item goes before its category."),
+            Column("share", Cell.DECIMAL, "Share of the amount that is paid, from 0 to 1.", below=2),
+            _FROM, _TO, _SOURCE,
+        ),
+    ),
+    Sheet(
+        "special_cases",
+        "What lets a hospital ask for a review of a stay (特例单议); it never changes the payment.",
+        ("region_code", "insurance_type", "group_code", "trigger", "item_code", "effective_from"),
+        (
+            _REGION, _INSURANCE, _GROUP,
+            Column(
+                "trigger", Cell.CHOICE,
+                "What is measured: days of the stay, the same as a multiple of the group's mean, "
+                "cost in yuan, cost as a multiple of the standard, days in intensive care, the same "
+                "as a share of the stay, moves to another department, or yuan charged for an item.",
+                choices=("stay_days", "stay_multiple", "cost_yuan", "cost_multiple", "icu_days",
+                         "icu_share", "transfers", "item"),
+            ),
+            Column("op", Cell.CHOICE, "How it is compared.", choices=(">", ">=")),
+            Column("threshold", Cell.DECIMAL, "With what.", below=100_000_000),
+            Column("item_code", Cell.CODE, "The item, where an item is measured.", required=False),
             _FROM, _TO, _SOURCE,
         ),
     ),
