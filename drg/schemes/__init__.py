@@ -1,7 +1,7 @@
 """Scheme packs: how stays are grouped in a region and what the groups pay, as data."""
 
-from drg.schemes.reading import check, load
+from drg.schemes.reading import check, load, review
 from drg.schemes.scheme import Manifest, Scheme, SchemeError
 from drg.schemes.writing import write
 
-__all__ = ["Manifest", "Scheme", "SchemeError", "check", "load", "write"]
+__all__ = ["Manifest", "Scheme", "SchemeError", "check", "load", "review", "write"]

@@ -21,11 +21,15 @@ Row = Mapping[str, Any]
 
 
 class Problems:
-    """What is wrong with one folder, in the order in which it was found."""
+    """What is wrong with one folder, in the order in which it was found.
 
-    def __init__(self, folder: Path, limit: int = LIMIT) -> None:
+    ``warnings`` collects, in the same way, what is allowed but looks like a slip.
+    """
+
+    def __init__(self, folder: Path, limit: int = LIMIT, *, warns: bool = True) -> None:
         self._folder = folder
         self._limit = limit
+        self.warnings: Problems | None = Problems(folder, limit, warns=False) if warns else None
         self._found: list[SchemeError] = []
         self._counts: Counter[tuple[str, str]] = Counter()
         self._cures: dict[tuple[str, str], str] = {}
@@ -49,6 +53,11 @@ class Problems:
         for row in rows.sort(ROW).head(self._limit).iter_rows(named=True):
             self.add(kind, file, row[ROW], what(row), cure)
         self._counts[kind, file] += max(0, rows.height - self._limit)
+
+    def warn(self, kind: str, file: str, row: int | None, what: str, cure: str) -> None:
+        """Note something that is allowed but looks like a slip."""
+        if self.warnings is not None:
+            self.warnings.add(kind, file, row, what, cure)
 
     def errors(self) -> list[SchemeError]:
         """Return the problems one by one, then how many more there are of each kind."""

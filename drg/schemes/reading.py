@@ -54,6 +54,12 @@ def check(folder: Path) -> list[SchemeError]:
     return _examine(folder)[1].errors()
 
 
+def review(folder: Path) -> tuple[list[SchemeError], list[SchemeError]]:
+    """What ``check`` finds, and warnings: what is allowed but looks like a slip."""
+    problems = _examine(folder)[1]
+    return problems.errors(), problems.warnings.errors() if problems.warnings else []
+
+
 def _examine(folder: Path) -> tuple[Scheme | None, Problems]:
     problems = Problems(folder)
     if not folder.is_dir():

@@ -208,7 +208,8 @@ def _read_column(
             return days
         case Cell.DECIMAL:
             places = column.places
-            plain = text.str.contains(rf"^(0|[1-9][0-9]{{0,12}})(\.[0-9]{{1,{places}}})?$")
+            digits = len(str(column.below)) - 1
+            plain = text.str.contains(rf"^(0|[1-9][0-9]{{0,{digits}}})(\.[0-9]{{1,{places}}})?$")
             cure = f"Write a number from 0 below {column.below} with a dot and at most {places} places."
             refuse("number", ~plain, "{name} {value!r} is no such number", cure)
             numbers = text.set(~plain.fill_null(True), None).cast(pl.Decimal(_DIGITS, places))
