@@ -490,8 +490,7 @@ SHEETS: tuple[Sheet, ...] = (
     ),
     Sheet(
         "ms_hospitals",
-        "What the US payment knows about a hospital; an empty factor that is added counts as none "
-        "stated for this hospital, so write 0 where it is known to be none.",
+        "What the US payment knows about a hospital.",
         ("provider_id", "effective_from"),
         (
             Column("provider_id", Cell.CODE, "Hospital; empty: every hospital without a row.", required=False),
