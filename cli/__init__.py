@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from cli import assess, demo, fields, models, project, rules, samples, serve
+from cli import assess, demo, fields, models, project, rules, samples, scheme, serve
 from cli.output import complain
 from domain.errors import SentinelError
 
@@ -28,6 +28,7 @@ app.command()(demo.demo)
 app.command()(fields.fields)
 app.add_typer(rules.app, name="rules")
 app.add_typer(samples.app, name="samples")
+app.add_typer(scheme.app, name="scheme")
 app.add_typer(project.app, name="project")
 
 

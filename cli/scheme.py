@@ -102,10 +102,10 @@ def compare(
 
 def _show_pack(scheme: schemes.Scheme) -> None:
     manifest = scheme.manifest
-    last = manifest.effective_to or ""
+    until = f" to {manifest.effective_to}" if manifest.effective_to else ""
     regions = ", ".join(manifest.region_codes) or "anywhere"
     _line(f"{manifest.code} {manifest.version}: {_names(manifest.name_zh, manifest.name_en)}")
-    _line(f"  engine {manifest.engine}, from {manifest.effective_from} to {last}, in {regions}")
+    _line(f"  engine {manifest.engine}, from {manifest.effective_from}{until}, in {regions}")
     if manifest.subset:
         _line("  a subset: what it does not know is no fault of the claim")
     for name, value in (("source", manifest.source), ("licence", manifest.licence)):
@@ -145,10 +145,10 @@ def _show_group(scheme: schemes.Scheme, code: str, language: Language, indent: s
     _show_conditions(scheme, "group", code, language, f"{indent}  ")
     weights = scheme.tables["weights"].filter(pl.col("group_code") == code)
     for one in weights.sort("region_code", "effective_from").iter_rows(named=True):
-        days = f"{one['effective_from']} to {one['effective_to'] or ''}".rstrip()
+        until = f" to {one['effective_to']}" if one["effective_to"] else ""
         place = one["region_code"] or "everywhere"
         mean = "" if one["mean_stay_days"] is None else f", mean stay {one['mean_stay_days']} days"
-        _line(f"{indent}  weight {one['weight']} ({place}, from {days}){mean}; {one['source']}")
+        _line(f"{indent}  weight {one['weight']} ({place}, from {one['effective_from']}{until}){mean}; {one['source']}")
 
 
 def _show_conditions(
