@@ -148,7 +148,9 @@ def _show_group(scheme: schemes.Scheme, code: str, language: Language, indent: s
         until = f" to {one['effective_to']}" if one["effective_to"] else ""
         place = one["region_code"] or "everywhere"
         mean = "" if one["mean_stay_days"] is None else f", mean stay {one['mean_stay_days']} days"
-        _line(f"{indent}  weight {one['weight']} ({place}, from {one['effective_from']}{until}){mean}; {one['source']}")
+        _line(
+            f"{indent}  weight {one['weight']} ({place}, from {one['effective_from']}{until}){mean}; {one['source']}"
+        )
 
 
 def _show_conditions(
