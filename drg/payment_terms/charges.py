@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import polars as pl
+import pyarrow as pa
 
 from domain.tables import Tables
 from drg.payment_terms.matching import REGION, covers, match_one
@@ -14,10 +15,10 @@ LARGEST_FEN: Final = 10**15
 """Ten trillion yuan: above it an amount is an error, and products could leave 64 bits."""
 
 
-def lines_of(facts: pl.DataFrame, tables: Tables, named: pl.Expr) -> pl.DataFrame:
+def lines_of(facts: pl.DataFrame, charges: pa.Table, named: pl.Expr) -> pl.DataFrame:
     """The charge lines of the stays that ``named`` picks: place of the stay, item, amount."""
     wanted = (
-        pl.DataFrame(tables.charges.select(["stay_id", "item_code", "category", "amount_fen"]))
+        pl.DataFrame(charges.select(["stay_id", "item_code", "category", "amount_fen"]))
         .filter(named)
         .join(facts.select("place", "stay_id"), on="stay_id")
     )
@@ -32,12 +33,17 @@ def add_excluded(facts: pl.DataFrame, tables: Tables, terms: Terms) -> pl.DataFr
 
     All three are null where the region pays items beside the group but the claim has no
     charge lines (``lines_needed``), or an amount is above ``LARGEST_FEN`` (``too_large``).
+    ``itemised`` says whether the claim has charge lines, where any term asks for items.
     """
     excluded = terms.excluded
     needed = covers(REGION, excluded)
+    items = terms.special_cases["item_code"]
+    # Most regions name no items; then the charge lines need not be read.
+    charges = tables.charges if excluded.height or items.count() else tables.charges.slice(0, 0)
+    itemised = pl.DataFrame(charges.select(["stay_id"])).unique().with_columns(itemised=True)
     lines = lines_of(
         facts,
-        tables,
+        charges,
         pl.col("item_code").is_in(excluded["item_code"].drop_nulls().unique().implode())
         | pl.col("category").is_in(excluded["category"].drop_nulls().unique().implode()),
     ).with_row_index("line")
@@ -55,13 +61,13 @@ def add_excluded(facts: pl.DataFrame, tables: Tables, terms: Terms) -> pl.DataFr
             pl.col("amount_fen").abs().max().alias("largest"),
         )
     )
-    itemised = pl.DataFrame(tables.charges.select(["stay_id"])).unique().with_columns(itemised=True)
     zero = pl.lit(0, pl.Int128)
     too_large = pl.max_horizontal(pl.col("total_fen"), pl.col("largest")) > LARGEST_FEN
     return (
         facts.join(sums, on="place", how="left", maintain_order="left")
         .join(itemised, on="stay_id", how="left", maintain_order="left")
         .with_columns(
+            itemised=pl.col("itemised").fill_null(False),
             lines_needed=needed & pl.col("itemised").is_null(),
             too_large=too_large.fill_null(False),
         )

@@ -50,7 +50,8 @@ def match(
     payload = [name for name in terms.columns if name not in {REGION, *scope}]
     found: list[pl.DataFrame] = []
     left = stays
-    for pattern in _patterns(terms, adrg=adrg):
+    patterns = _patterns(terms, adrg=adrg)
+    for pattern in patterns:
         if left.is_empty():
             break
         hits = _join(left, pattern).filter(
@@ -62,7 +63,8 @@ def match(
         if hits.is_empty():
             continue
         found.append(hits.select("place", *payload))
-        left = left.join(hits.select("place"), on="place", how="anti")
+        if pattern is not patterns[-1]:
+            left = left.join(hits.select("place"), on="place", how="anti")
     if found:
         return pl.concat(found)
     return pl.DataFrame(
@@ -74,12 +76,10 @@ def match_one(
     stays: pl.DataFrame, terms: pl.DataFrame, *, holds: pl.Expr | None = None, adrg: bool = True
 ) -> pl.DataFrame:
     """As ``match``, but one row a stay: should periods overlap, the one that began last."""
-    return (
-        match(stays, terms, holds=holds, adrg=adrg)
-        .sort("effective_from")
-        .unique("place", keep="last", maintain_order=True)
-        .drop(_PERIOD)
-    )
+    found = match(stays, terms, holds=holds, adrg=adrg)
+    if found["place"].n_unique() < found.height:
+        found = found.sort("effective_from").unique("place", keep="last", maintain_order=True)
+    return found.drop(_PERIOD)
 
 
 def covers(regions: str, terms: pl.DataFrame) -> pl.Expr:

@@ -112,7 +112,7 @@ def _gather(stays: pl.DataFrame, tables: Tables) -> pl.DataFrame:
 
 
 def _decide_standard(facts: pl.DataFrame) -> pl.DataFrame:
-    """Add ``absent``, ``standard_fen`` and ``settled`` (a stay that has ended, in yuan)."""
+    """Add ``absent``, ``standard_fen`` and ``settled``: the stay has ended and the fund pays it so."""
     absent = (
         pl.when(~pl.col("inpatient"))
         .then(pl.lit("not_inpatient"))
@@ -131,7 +131,7 @@ def _decide_standard(facts: pl.DataFrame) -> pl.DataFrame:
     )
     return facts.with_columns(absent=absent).with_columns(
         standard_fen=pl.when(pl.col("absent").is_null()).then("formula_fen"),
-        settled=pl.col("inpatient") & (pl.col("currency") == "CNY") & ~pl.col("in_hospital"),
+        settled=pl.col("by_group") & ~pl.col("in_hospital"),
     )
 
 
@@ -238,20 +238,17 @@ def _settle(facts: pl.DataFrame) -> pl.DataFrame:
 
 def _answer() -> list[pl.Expr]:
     """The columns of ``PAID`` from the facts."""
-    sources = (
-        pl.concat_list(
-            "weight_source",
-            "rate_source",
-            "coefficient_source",
-            pl.coalesce(
-                pl.when(pl.col("payment_case") == "high_outlier").then("high_source"),
-                pl.when(pl.col("payment_case") == "low_outlier").then("low_source"),
-                pl.when("by_day").then("day_source"),
-            ),
-        )
-        .list.drop_nulls()
-        .list.unique(maintain_order=True)
+    outlier_source = pl.coalesce(
+        pl.when(pl.col("payment_case") == "high_outlier").then("high_source"),
+        pl.when(pl.col("payment_case") == "low_outlier").then("low_source"),
+        pl.when("by_day").then("day_source"),
     )
+    named = [pl.col("weight_source"), pl.col("rate_source"), pl.col("coefficient_source")]
+    once: list[pl.Expr] = []
+    for source in (*named, outlier_source):
+        said = pl.any_horizontal(source == earlier for earlier in once) if once else pl.lit(False)
+        once.append(pl.when(~said.fill_null(False)).then(source))
+    sources = pl.concat_str(once, separator="|", ignore_nulls=True)
     made = {
         "group_weight": _decimal("weight", 4),
         "base_rate_fen": _decimal("rate", 2),
@@ -261,7 +258,7 @@ def _answer() -> list[pl.Expr]:
         "mean_stay_days": pl.col("mean_days") / 100,
         "outlier_factor": _decimal("outlier_factor", 4),
         "paid_days": pl.when(pl.col("payment_case") == "day_rate").then("days"),
-        "sources": pl.when(sources.list.len() > 0).then(sources.list.join("|")),
+        "sources": pl.when(sources != "").then(sources),
     }
     return [made.get(name, pl.col(name)).cast(dtype).alias(name) for name, dtype in PAID.items()]
 

@@ -14,6 +14,7 @@ from drg.payment_terms.standard import WHERE_GROUP, wide
 from drg.payment_terms.terms import Terms
 
 _DAY_MINUTES: Final = 1440
+_NOTHING: Final = pl.lit(0, pl.Int128)
 
 _MEASURES: Final[dict[str, tuple[pl.Expr, pl.Expr]]] = {
     "stay_days": (wide("days") * 10_000, wide("threshold")),
@@ -36,79 +37,76 @@ def add_reviews(facts: pl.DataFrame, tables: Tables, terms: Terms) -> pl.DataFra
 
     Of each trigger (of each item for ``item``) the most specific row counts.
     """
-    settled = facts.filter("settled")
-    judged = [
-        _judge(settled, tables, rows, trigger)
-        for (trigger,), rows in terms.special_cases.partition_by("trigger", as_dict=True).items()
-    ]
-    verdicts = pl.concat(
-        [
-            pl.DataFrame(schema={"place": pl.UInt32, "trigger": pl.String, "met": pl.Boolean}),
-            *judged,
-        ]
-    )
-    order = {trigger: number for number, trigger in enumerate(TRIGGERS)}
-    joined = (
-        verdicts.with_columns(order=pl.col("trigger").replace_strict(order, return_dtype=pl.Int32))
-        .sort("place", "order")
-        .group_by("place", maintain_order=True)
-        .agg(
-            pl.col("trigger")
-            .filter("met")
-            .unique(maintain_order=True)
-            .str.join("|")
-            .alias("review_reasons"),
-            pl.col("trigger")
-            .filter(pl.col("met").is_null())
-            .unique(maintain_order=True)
-            .str.join("|")
-            .alias("review_unknown"),
-        )
-    )
-    return facts.join(joined, on="place", how="left", maintain_order="left").with_columns(
-        pl.when("settled").then(pl.col("review_reasons", "review_unknown").fill_null(""))
+    rows_of = terms.special_cases.drop("source").partition_by("trigger", as_dict=True)
+    met: list[pl.Expr] = []
+    unknown: list[pl.Expr] = []
+    for trigger in TRIGGERS:
+        rows = rows_of.get((trigger,))
+        if rows is None:
+            continue
+        if trigger == "item":
+            facts = _judge_items(facts, tables, rows)
+        else:
+            facts = _judge(facts, rows, trigger)
+        met.append(pl.when(f"met_{trigger}").then(pl.lit(trigger)))
+        unknown.append(pl.when(f"unknown_{trigger}").then(pl.lit(trigger)))
+    return facts.with_columns(
+        pl.when("settled").then(_joined(met)).alias("review_reasons"),
+        pl.when("settled").then(_joined(unknown)).alias("review_unknown"),
     )
 
 
-def _judge(settled: pl.DataFrame, tables: Tables, rows: pl.DataFrame, trigger: str) -> pl.DataFrame:
-    keys = settled.select(WHERE_GROUP)
-    rows = rows.drop("trigger", "source")
-    if trigger == "item":
-        items = rows["item_code"].unique()
-        charged = (
-            lines_of(settled, tables, pl.col("item_code").is_in(items.implode()))
-            .group_by("place", "item_code")
-            .agg(item_fen=pl.col("amount_fen").sum())
-        )
-        itemised = pl.DataFrame(tables.charges.select(["stay_id"])).unique()
-        found = pl.concat(
-            [
-                match_one(
-                    keys, rows.filter(pl.col("item_code") == item).drop("item_code")
-                ).with_columns(item_code=pl.lit(item))
-                for item in items
-            ]
-        ).join(settled.select("place", "stay_id"), on="place")
-        measured = (
-            found.join(charged, on=["place", "item_code"], how="left")
-            .join(itemised.with_columns(itemised=True), on="stay_id", how="left")
-            .with_columns(
-                # With charge lines but none of the item, nothing was charged for it.
-                item_fen=pl.when("itemised").then(
-                    pl.col("item_fen").fill_null(pl.lit(0, pl.Int128))
-                )
+def _joined(names: list[pl.Expr]) -> pl.Expr:
+    return pl.concat_str(names, separator="|", ignore_nulls=True) if names else pl.lit("")
+
+
+def _holds(trigger: str) -> pl.Expr:
+    left, right = _MEASURES[trigger]
+    return pl.when(pl.col("op") == ">").then(left > right).otherwise(left >= right)
+
+
+def _judge(facts: pl.DataFrame, rows: pl.DataFrame, trigger: str) -> pl.DataFrame:
+    """Add ``met_`` and ``unknown_`` of a trigger that measures the stay."""
+    keys = facts.filter("settled").select(WHERE_GROUP)
+    found = match_one(keys, rows.drop("item_code", "trigger"))
+    return (
+        facts.join(found, on="place", how="left", maintain_order="left")
+        .with_columns(_holds(trigger).alias(f"met_{trigger}"))
+        .with_columns(
+            (pl.col("op").is_not_null() & pl.col(f"met_{trigger}").is_null()).alias(
+                f"unknown_{trigger}"
             )
         )
-    else:
-        measured = match_one(keys, rows.drop("item_code")).join(
-            settled.select(
-                "place", "days", "mean_days", "cost_fen", "standard_fen", "icu_minutes", "transfers"
-            ),
-            on="place",
-        )
-    left, right = _MEASURES[trigger]
-    return measured.select(
-        "place",
-        pl.lit(trigger).alias("trigger"),
-        pl.when(pl.col("op") == ">").then(left > right).otherwise(left >= right).alias("met"),
+        .drop("op", "threshold")
     )
+
+
+def _judge_items(facts: pl.DataFrame, tables: Tables, rows: pl.DataFrame) -> pl.DataFrame:
+    """Add the same for the items: met if one of them is, unknown where there are no charges."""
+    settled = facts.filter("settled")
+    keys = settled.select(WHERE_GROUP)
+    items = rows["item_code"].unique()
+    charged = (
+        lines_of(settled, tables.charges, pl.col("item_code").is_in(items.implode()))
+        .group_by("place", "item_code")
+        .agg(item_fen=pl.col("amount_fen").sum())
+    )
+    found = pl.concat(
+        match_one(
+            keys, rows.filter(pl.col("item_code") == item).drop("item_code", "trigger")
+        ).with_columns(item_code=pl.lit(item))
+        for item in items
+    )
+    judged = (
+        found.join(settled.select("place", "itemised"), on="place")
+        .join(charged, on=["place", "item_code"], how="left")
+        # With charge lines but none of the item, nothing was charged for it.
+        .with_columns(item_fen=pl.when("itemised").then(pl.col("item_fen").fill_null(_NOTHING)))
+        .with_columns(holds=_holds("item"))
+        .group_by("place")
+        .agg(
+            pl.col("holds").any().alias("met_item"),
+            pl.col("holds").is_null().any().alias("unknown_item"),
+        )
+    )
+    return facts.join(judged, on="place", how="left", maintain_order="left")

@@ -70,7 +70,7 @@ def _case(row: Row, zh: bool) -> str:
     cost = yuan(row["cost_fen"])
     if zh:
         side = "高于高倍率线" if high else "低于低倍率线"
-        return f"费用 {cost} 元{side} {yuan(line)} 元，支付 {formula} = {paid} 元{capped}。"
+        return f"费用 {cost} 元{side} {yuan(line)} 元，支付额：{formula} = {paid} 元{capped}。"
     side = "above the high line of" if high else "below the low line of"
     return f"The cost of {cost} yuan is {side} {yuan(line)} yuan: {formula} = {paid} yuan{capped}."
 
