@@ -43,7 +43,7 @@ def stay_row(asked: Asked, answer: Answer, scheme_code: str) -> Row:
         str(status),
         reason,
         _digits(answer["final_mdc"], 2) if status is Status.GROUPED else None,
-        _digits(answer["final_base_drg"], 3),
+        _digits(answer["final_base_drg"], 3) if status is Status.GROUPED else None,
         _digits(group, 3),
         None,
         LEVELS[answer["final_severity"]],

@@ -88,7 +88,7 @@ def clean(code: str) -> str:
     return _NOT_PART.sub("", code).upper()
 
 
-def discharge_status(way: str | None, discharged: bool) -> int:
+def discharge_status(way: str | None, *, discharged: bool) -> int:
     """The discharge status of a US claim; 0 if there is none for the way."""
     if not discharged:
         return STILL_PATIENT
@@ -140,7 +140,7 @@ def _ask(
         "age": age,
         "sex": SEX.get(row["sex"] or "", 2),
         "discharge_status": discharge_status(
-            row["discharge_way"], row["discharge_date"] is not None
+            row["discharge_way"], discharged=row["discharge_date"] is not None
         ),
         "pdx": _diagnosis(diagnoses[0]),
         "sdx": [_diagnosis(d) for d in diagnoses[1:]],
