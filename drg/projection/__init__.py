@@ -3,13 +3,13 @@
 from drg.projection.costs import ProjectionError
 from drg.projection.curves import Curves
 from drg.projection.estimate import fit
-from drg.projection.outlook import ABSENT, PROJECTIONS, project
+from drg.projection.outlook import ABSENT, PROJECTED, project
 from drg.projection.replay import BACKTEST, REPLAYED, backtest, measure, replay
 
 __all__ = [
     "ABSENT",
     "BACKTEST",
-    "PROJECTIONS",
+    "PROJECTED",
     "REPLAYED",
     "Curves",
     "ProjectionError",

@@ -21,8 +21,19 @@ FORMAT: Final = 1
 MANIFEST: Final = "manifest.json"
 FILES: Final = ("cells.parquet", "days.parquet")
 
-LEVELS: Final = ("group", "adrg", "mdc", "all")
-"""Cells from the narrowest to the widest; a stay takes the first that has enough cases."""
+LEVELS: Final = (
+    ("group", "group_code", False),
+    ("adrg", "adrg", True),
+    ("mdc", "mdc", True),
+    ("all", None, True),
+    ("adrg", "adrg", False),
+    ("mdc", "mdc", False),
+    ("all", None, False),
+)
+"""Kinds of cells in the order in which they are tried: level, the column that names the
+cell, and whether costs are taken as shares of each stay's payment standard. A wide cell
+mixes cheap and dear groups; the standard puts them on one scale. The last three serve
+stays that have no standard."""
 
 _TAIL: Final = (0, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4)
 SHARES: Final = np.array([*_TAIL, 0.5, *(1 - share for share in reversed(_TAIL))])
@@ -34,25 +45,27 @@ CELLS: Final = pl.Schema(
     {
         "cell": pl.String(),
         "level": pl.String(),
+        "per_standard": pl.Boolean(),
         "cases": pl.Int64(),
-        "total_p10_fen": pl.Int64(),
-        "total_median_fen": pl.Int64(),
-        "total_p90_fen": pl.Int64(),
+        "total_p10": pl.Float64(),
+        "total_median": pl.Float64(),
+        "total_p90": pl.Float64(),
         "nights_p10": pl.Float64(),
         "nights_median": pl.Float64(),
         "nights_p90": pl.Float64(),
         "discharge_share": pl.Float64(),
     }
 )
-"""One row a cell: its cases, their totals and nights; ``discharge_share`` is the mean share
-of the total that is charged on the day of discharge."""
+"""One row a cell: its cases, their totals (in fen, or as shares of the standard where
+``per_standard``) and nights; ``discharge_share`` is the mean share of the total that is
+charged on the day of discharge."""
 
 DAYS: Final = pl.Schema(
     {
         "cell": pl.String(),
         "day": pl.Int32(),
         "cases": pl.Int64(),
-        "expected_cost_fen": pl.Int64(),
+        "expected_cost": pl.Float64(),
         "nights": pl.Float64(),
         "share": pl.Float64(),
         "log_cost": pl.Array(pl.Float64(), len(NODES)),
@@ -61,8 +74,8 @@ DAYS: Final = pl.Schema(
 )
 """One row a cell and day of stay, of the cases that were still in hospital at the end of that day.
 
-``expected_cost_fen`` and ``nights`` are medians of the cost to date and of the whole
-length of stay; ``share`` is the mean share of the total charged on that day. At the
+``expected_cost`` and ``nights`` are medians of the cost to date (in the cell's unit) and
+of the whole length of stay; ``share`` is the mean share of the total charged on that day. At the
 costs to date exp(``log_cost``), ``log_ratio`` holds the quantiles (``SHARES``) of
 log(final total / cost to date), node by node.
 """
@@ -161,6 +174,14 @@ class Curves:
                     cure="Copy the curves again from where they were fitted, or fit again.",
                 )
         return made
+
+
+def name_cell(level: str, key: pl.Expr | None, *, per_standard: bool) -> pl.Expr:
+    """The name of a cell: ``group:ES25``, ``mdc:E/standard``, ``all``; null without a key."""
+    end = "/standard" if per_standard else ""
+    if key is None:
+        return pl.lit(level + end)
+    return pl.format(f"{level}:{{}}{end}", key)
 
 
 def _spell(table: pl.DataFrame) -> bytes:

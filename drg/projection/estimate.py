@@ -12,7 +12,7 @@ import polars as pl
 from domain import SCHEMA_VERSION
 from domain.tables import Tables
 from drg.projection.costs import Floats, Ints, Paths, ProjectionError, add_up, frame
-from drg.projection.curves import CELLS, DAYS, LEVELS, NODES, SHARES, Curves
+from drg.projection.curves import CELLS, DAYS, LEVELS, NODES, SHARES, Curves, name_cell
 
 FEWEST: Final = 30
 """Cases under which a cell gives way to the next wider one: 10 % and 90 % of 30 are the third
@@ -33,7 +33,7 @@ def fit(
     """Cost curves from settled inpatient stays with their charge lines.
 
     ``groups``: stay_id, group_code, adrg, mdc (null where a stay has none; it then
-    counts in the wider cells only). With ``upto`` only stays discharged before that day
+    counts in the wider cells only) and, if known, payment_standard_fen. With ``upto`` only stays discharged before that day
     count. Left out, and counted in the manifest: stays that are not discharged, that
     have no charge lines, whose total is not positive, and whose lines miss the stated
     total by more than 1 %. ProjectionError if fewer than ``fewest`` stays remain or if
@@ -62,11 +62,14 @@ def fit(
         )
     cells: list[dict[str, Any]] = []
     days: list[dict[str, Any]] = []
-    for level in LEVELS:
-        for cell, rows in _cells(cases, level):
-            if len(rows) >= fewest:
-                cells.append(_describe(cell, level, rows, cases, paths))
-                days.extend(_follow(cell, rows, paths, fewest))
+    for level, key, per_standard in LEVELS:
+        for cell, rows in _cells(cases, level, key, per_standard=per_standard):
+            if len(rows) < fewest:
+                continue
+            unit = cases["standard"].to_numpy()[rows] if per_standard else np.ones(len(rows))
+            about_cell = {"cell": cell, "level": level, "per_standard": per_standard}
+            cells.append(about_cell | _describe(rows, unit, cases, paths))
+            days.extend({"cell": cell} | day for day in _follow(rows, unit, paths, fewest))
     about = {
         "currency": currencies[0],
         "schema_version": SCHEMA_VERSION,
@@ -136,7 +139,11 @@ def _settle(
     inpatient = int((stays["claim_type"] == "inpatient").sum())
     cases = settle(stays).sort("stay_id")
     left_out = {"not_discharged": inpatient - cases.height}
-    cases = cases.join(groups.select("stay_id", *KEYS), on="stay_id", how="left")
+    standard = (
+        pl.col("payment_standard_fen") if "payment_standard_fen" in groups.columns else pl.lit(None)
+    ).cast(pl.Float64)
+    known = groups.select("stay_id", *KEYS, standard=pl.when(standard > 0).then(standard))
+    cases = cases.join(known, on="stay_id", how="left", maintain_order="left")
     paths = add_up(settled, cases, late=True)
     good, counts = usable(cases, paths)
     kept = cases.filter(good)
@@ -145,68 +152,58 @@ def _settle(
     return kept, paths if good.all() else add_up(settled, kept, late=True), left_out | counts
 
 
-def _cells(cases: pl.DataFrame, level: str) -> Iterator[tuple[str, Ints]]:
-    """Name and row numbers of each cell of a level."""
-    if level == "all":
-        yield "all", np.arange(cases.height)
-        return
-    key = KEYS[LEVELS.index(level)]
-    found = (
-        cases.with_row_index("row")
-        .drop_nulls(key)
-        .group_by(key)
-        .agg(pl.col("row").sort())
-        .sort(key)
-    )
-    for name, rows in zip(found[key], found["row"], strict=True):
-        yield f"{level}:{name}", rows.to_numpy().astype(np.int64)
+def _cells(
+    cases: pl.DataFrame, level: str, key: str | None, *, per_standard: bool
+) -> Iterator[tuple[str, Ints]]:
+    """Name and row numbers of each cell of a kind."""
+    name = name_cell(level, None if key is None else pl.col(key), per_standard=per_standard)
+    rows = cases.with_row_index("row")
+    if per_standard:
+        rows = rows.drop_nulls("standard")
+    found = rows.select("row", cell=name).drop_nulls("cell")
+    for (cell,), part in found.group_by("cell", maintain_order=True):
+        yield str(cell), part["row"].to_numpy().astype(np.int64)
 
 
-def _describe(
-    cell: str, level: str, rows: Ints, cases: pl.DataFrame, paths: Paths
-) -> dict[str, Any]:
+def _describe(rows: Ints, unit: Floats, cases: pl.DataFrame, paths: Paths) -> dict[str, Any]:
     total = paths.last[rows]
     nights = cases["nights"].to_numpy()[rows]
     at = paths.start[rows] + paths.days[rows] - 1
-    before = np.where(paths.days[rows] > 1, paths.cost[np.maximum(at - 1, 0)], 0)
-    low, median, high = np.rint(np.quantile(total, [0.1, 0.5, 0.9])).astype(np.int64)
+    before = np.where(nights > 0, paths.cost[np.maximum(at - 1, 0)], 0)
+    share = ((total - before) / total)[nights > 0]
+    low, median, high = np.quantile(total / unit, [0.1, 0.5, 0.9])
     short, middle, long = np.quantile(nights, [0.1, 0.5, 0.9])
-    stayed = nights > 0
-    share = ((total - before) / total)[stayed]
     return {
-        "cell": cell,
-        "level": level,
         "cases": len(rows),
-        "total_p10_fen": int(low),
-        "total_median_fen": int(median),
-        "total_p90_fen": int(high),
+        "total_p10": float(low),
+        "total_median": float(median),
+        "total_p90": float(high),
         "nights_p10": float(short),
         "nights_median": float(middle),
         "nights_p90": float(long),
-        "discharge_share": float(np.clip(share, 0, 1).mean()) if stayed.any() else 0.0,
+        "discharge_share": float(np.clip(share, 0, 1).mean()) if len(share) else 0.0,
     }
 
 
-def _follow(cell: str, rows: Ints, paths: Paths, fewest: int) -> Iterator[dict[str, Any]]:
+def _follow(rows: Ints, unit: Floats, paths: Paths, fewest: int) -> Iterator[dict[str, Any]]:
     """The cell day by day, as long as enough of its cases were in hospital at the day's end."""
     start, days, total = paths.start[rows], paths.days[rows], paths.last[rows]
     for day in range(1, LONGEST + 1):
         inside = days > day  # the last of the days is that of discharge
         if inside.sum() < fewest:
             return
-        start, days, total = start[inside], days[inside], total[inside]
+        start, days, total, unit = start[inside], days[inside], total[inside], unit[inside]
         cost = paths.cost[start + day - 1]
         today = cost - paths.cost[start + day - 2] if day > 1 else cost
         charged = cost > 0
         if charged.sum() < fewest:
             continue
-        log_cost = np.log(cost[charged])
-        nodes, ratios = quantiles(log_cost, np.log(total[charged]) - log_cost)
+        whole = np.log(total[charged] / cost[charged])
+        nodes, ratios = quantiles(np.log(cost[charged] / unit[charged]), whole)
         yield {
-            "cell": cell,
             "day": day,
             "cases": len(cost),
-            "expected_cost_fen": round(float(np.median(cost))),
+            "expected_cost": float(np.median(cost / unit)),
             "nights": float(np.median(days - 1)),
             "share": float(np.clip(today / total, 0, 1).mean()),
             "log_cost": nodes,

@@ -10,7 +10,7 @@ import polars as pl
 
 from domain.tables import Tables
 from drg.projection.costs import Floats, Ints, Paths, ProjectionError, add_up, frame
-from drg.projection.curves import LEVELS, NODES, SHARES, Curves
+from drg.projection.curves import LEVELS, NODES, SHARES, Curves, name_cell
 from drg.projection.estimate import HEAD, KEYS
 
 LEVEL: Final = 0.8
@@ -27,7 +27,7 @@ ABSENT: Final[dict[str, tuple[str, str]]] = {
 }
 """Why a stay has no projection, in Chinese and English."""
 
-PROJECTIONS: Final = pl.Schema(
+PROJECTED: Final = pl.Schema(
     {
         "stay_id": pl.String(),
         "as_of": pl.Date(),
@@ -64,13 +64,16 @@ longer than nearly all of them.
 
 def project(
     open_stays: Tables,
-    as_of: date,
+    as_of: date | pl.DataFrame,
     curves: Curves,
     priced: pl.DataFrame,
     *,
     level: float = LEVEL,
 ) -> pl.DataFrame:
-    """Project every stay as seen at the end of the day ``as_of``: one ``PROJECTIONS`` row each.
+    """Project every stay as seen at the end of the day ``as_of``: one ``PROJECTED`` row each.
+
+    A frame (stay_id, as_of) gives each stay a day of its own; stays not in it are left
+    out.
 
     ``priced``: stay_id, group_code, adrg, mdc, payment_standard_fen and, if known,
     high_line_fen; whatever is null there is null in the answer, and a stay without a
@@ -79,15 +82,19 @@ def project(
     is the share of stays whose total should lie between low and high.
     ProjectionError unless it is above 0 and at most 0.98.
     """
-    stays = frame(open_stays, "stays", HEAD).with_columns(
-        day=(pl.lit(as_of) - pl.col("admission_date")).dt.total_days() + 1
-    )
+    stays = frame(open_stays, "stays", HEAD)
+    if isinstance(as_of, date):
+        stays = stays.with_columns(as_of=pl.lit(as_of))
+    else:
+        asked = as_of.select("stay_id", "as_of")
+        stays = stays.join(asked, on="stay_id", maintain_order="left")
+    stays = stays.with_columns(day=(pl.col("as_of") - pl.col("admission_date")).dt.total_days() + 1)
     absent = (
         pl.when(pl.col("claim_type") != "inpatient")
         .then(pl.lit("not_inpatient"))
         .when(pl.col("day") < 1)
         .then(pl.lit("not_admitted"))
-        .when(pl.col("discharge_date") <= as_of)
+        .when(pl.col("discharge_date") <= pl.col("as_of"))
         .then(pl.lit("discharged"))
         .when(pl.col("currency") != curves.currency)
         .then(pl.lit("other_currency"))
@@ -97,21 +104,19 @@ def project(
     paths = add_up(open_stays, seen, late=False)
     at = np.arange(len(paths.days))
     observed = seen.select("stay_id", "admission_date", "day").with_columns(
-        cost=pl.Series(paths.last) if len(at) else pl.Series([], dtype=pl.Int64),
-        lines=pl.Series(paths.lines),
+        cost=pl.Series(paths.last, dtype=pl.Int64), lines=pl.Series(paths.lines, dtype=pl.Int64)
     )
-    answer = assess(observed, at, paths, curves, priced, level=level).drop("absent")
+    answer = assess(observed, at, paths, curves, priced, level=level).drop("absent", "as_of")
     return (
-        stays.select("stay_id", pl.col("absent").alias("why"))
+        stays.select("stay_id", "as_of", pl.col("absent").alias("why"))
         .join(answer, on="stay_id", how="left", maintain_order="left")
         .with_columns(
-            as_of=pl.lit(as_of),
             absent=pl.coalesce(
                 "why", pl.when(pl.col("cost_to_date_fen").is_null()).then(pl.lit("no_charges"))
             ),
         )
-        .select(list(PROJECTIONS))
-        .cast(PROJECTIONS)
+        .select(list(PROJECTED))
+        .cast(PROJECTED)
     )
 
 
@@ -128,7 +133,7 @@ def assess(
 
     ``observed``: stay_id, admission_date, day, cost (to date), lines (so far); ``stay``
     is the stay of each in ``paths``, which is read up to ``day`` only. Returns
-    ``PROJECTIONS`` rows in the same order.
+    ``PROJECTED`` rows in the same order.
     """
     if not 0 < level <= HIGHEST:
         raise ProjectionError(
@@ -149,9 +154,12 @@ def assess(
     charged = rows["lines"].to_numpy() > 0
 
     place = _find(rows, curves)
-    used = curves.days[place]
+    used = curves.days[place].join(
+        curves.cells.select("cell", "per_standard"), on="cell", maintain_order="left"
+    )
     cell_day = used["day"].to_numpy()
-    totals = _spread(cost.astype(np.float64), used)
+    unit = np.where(used["per_standard"].to_numpy(), rows["payment_standard_fen"].to_numpy(), 1.0)
+    totals = _spread(cost / unit, used) * unit[:, None]
     low, median, high = (_share(totals, p) for p in ((1 - level) / 2, 0.5, (1 + level) / 2))
     nights = np.rint(used["nights"].to_numpy() - cell_day + day).astype(np.int64)
     cases = used["cases"].to_numpy()
@@ -193,7 +201,7 @@ def assess(
             cell=used["cell"],
             cell_cases=used["cases"],
             cell_day=used["day"],
-            expected=used["expected_cost_fen"],
+            expected=pl.Series(np.rint(used["expected_cost"].to_numpy() * unit)).cast(pl.Int64),
             leaves=pl.Series(nights + 1),
         )
         .with_columns(
@@ -213,8 +221,8 @@ def assess(
                 pl.col("projected_total_fen") / pl.col("payment_standard_fen")
             ),
         )
-        .select(list(PROJECTIONS))
-        .cast(PROJECTIONS)
+        .select(list(PROJECTED))
+        .cast(PROJECTED)
     )
 
 
@@ -224,36 +232,34 @@ def _find(rows: pl.DataFrame, curves: Curves) -> Ints:
     Longer than any cell: the last day of all stays together.
     """
     index = curves.days.select("cell", pl.col("day").cast(pl.Int64)).with_row_index("place")
-    keys = dict(zip(LEVELS, (*KEYS, None), strict=True))
-    named = rows.select(
-        pl.col("day").cast(pl.Int64),
-        *(
-            (pl.lit("all") if key is None else pl.format(f"{level}:{{}}", key)).alias(level)
-            for level, key in keys.items()
-        ),
-    )
-    for level in LEVELS:
-        named = named.join(
-            index.rename({"place": f"place_{level}"}),
-            left_on=[level, "day"],
-            right_on=["cell", "day"],
-            how="left",
-            maintain_order="left",
+    priced = pl.col("payment_standard_fen") > 0
+    places = []
+    for level, key, per_standard in LEVELS:
+        name = name_cell(level, None if key is None else pl.col(key), per_standard=per_standard)
+        named = rows.select(
+            pl.col("day").cast(pl.Int64),
+            cell=pl.when(priced).then(name) if per_standard else name,
         )
-    everything = index.filter(pl.col("cell") == "all")
-    # Before the first day that is known (nobody charged on day 1) the first one stands in.
-    days = everything["day"].to_numpy()
-    nearest = np.clip(np.searchsorted(days, named["day"].to_numpy(), "right") - 1, 0, None)
-    places = named.select(
-        pl.coalesce([f"place_{level}" for level in LEVELS]).fill_null(
-            pl.Series(everything["place"].to_numpy()[nearest], dtype=pl.UInt32)
+        found = named.join(index, on=["cell", "day"], how="left", maintain_order="left")
+        places.append(found["place"])
+    # A stay longer than all of a cell's, or earlier than any was charged: the nearest day.
+    for per_standard in (True, False):
+        name = name_cell("all", None, per_standard=per_standard)
+        whole = index.filter(pl.col("cell") == name)
+        if not whole.height:
+            continue
+        nearest = np.searchsorted(whole["day"].to_numpy(), rows["day"].to_numpy(), "right") - 1
+        chosen = whole["place"].gather(np.clip(nearest, 0, None))
+        known = rows["payment_standard_fen"] > 0
+        places.append(
+            pl.select(pl.when(known).then(chosen)).to_series() if per_standard else chosen
         )
-    ).to_series()
-    return places.to_numpy().astype(np.int64)
+    found_first = pl.select(pl.coalesce(*places)).to_series()
+    return found_first.to_numpy().astype(np.int64)
 
 
 def _spread(cost: Floats, used: pl.DataFrame) -> Floats:
-    """Quantiles of the final total of each observation, (observations, shares), in fen."""
+    """Quantiles of the final total of each observation, (observations, shares), in its unit."""
     nodes = used["log_cost"].to_numpy()
     ratios = used["log_ratio"].to_numpy().reshape(-1, len(NODES), len(SHARES))
     lowest = np.exp(nodes[:, 0])

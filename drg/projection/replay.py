@@ -11,9 +11,9 @@ from domain.tables import Tables
 from drg.projection.costs import ProjectionError, add_up, frame
 from drg.projection.curves import Curves
 from drg.projection.estimate import FEWEST, HEAD, fit, settle, usable
-from drg.projection.outlook import LEVEL, PROJECTIONS, assess
+from drg.projection.outlook import LEVEL, PROJECTED, assess
 
-REPLAYED = pl.Schema({**PROJECTIONS, "total_fen": pl.Int64(), "nights": pl.Int64()})
+REPLAYED = pl.Schema({**PROJECTED, "total_fen": pl.Int64(), "nights": pl.Int64()})
 """A projection with what the stay came to: its total and its nights."""
 
 BACKTEST = pl.Schema(
