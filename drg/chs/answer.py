@@ -100,7 +100,9 @@ def _tell_stays(batch: Batch, paths: Paths, scheme: Scheme) -> pl.DataFrame:
     return pl.DataFrame(
         {
             "stay_id": batch.stay_ids,
-            "scheme_code": pl.repeat(scheme.manifest.code, count, dtype=pl.String, eager=True),
+            "scheme_code": pl.Series([scheme.manifest.code], dtype=pl.String).new_from_index(
+                0, count
+            ),
             "status": _STATUS_NAMES.gather(status),
             "reason": pick(_REASON_NAMES, reason),
             "mdc": pick(made.mdcs, wide(paths.mdc)),
