@@ -12,6 +12,8 @@ from drg.schemes.problems import ROW, Problems
 
 _HIDDEN = r"[\x00-\x1f\x7f\u{a0}\u{200b}-\u{200f}\u{2028}\u{2029}\u{feff}]"
 _DIGITS = 18
+_QUOTED = r'"(?:[^"]|"")*"'
+_PLAIN = rf'(?:{_QUOTED}|[^",]*)'
 
 
 def data_type(column: Column) -> pl.DataType:
@@ -73,7 +75,11 @@ def read_sheet(path: Path, sheet: Sheet, problems: Problems) -> pl.DataFrame | N
         return None
     if len(lines) == 1:
         return pl.DataFrame(schema={**schema(sheet), ROW: pl.UInt32()})
-    texts = pl.read_csv(text.encode(), infer_schema=False).with_row_index(ROW, offset=2)
+    texts = (
+        pl.read_csv(text.encode(), infer_schema=False)
+        .with_columns(pl.all().replace("", None))  # a cell of "" is as empty as one without marks
+        .with_row_index(ROW, offset=2)
+    )
     typed = texts.select(
         *(_read_column(texts, column, sheet, problems) for column in sheet.columns), ROW
     )
@@ -116,30 +122,28 @@ def _check_lines(lines: list[str], sheet: Sheet, problems: Problems) -> None:
     width = len(sheet.columns)
     frame = pl.DataFrame({"line": lines}).with_row_index(ROW, offset=2)
     quoted = pl.col("line").str.contains('"', literal=True)
-    wrong = frame.filter(
-        ~quoted & (pl.col("line").str.count_matches(",", literal=True) != width - 1)
+    broken = quoted & ~pl.col("line").str.contains(rf"^{_PLAIN}(,{_PLAIN})*$")
+    problems.add_rows(
+        "quotes",
+        sheet.file,
+        frame.filter(broken),
+        lambda _: "the quotation marks do not match",
+        'Put the whole cell in "...", on one line, with "" for a mark inside it.',
     )
+    # Outside of quotation marks every comma parts two cells.
+    commas = pl.col("line").str.replace_all(_QUOTED, "").str.count_matches(",", literal=True)
     problems.add_rows(
         "cells",
         sheet.file,
-        wrong,
+        frame.with_columns(_cells=commas + 1).filter(~broken & (pl.col("_cells") != width)),
         lambda row: (
-            f"the line has {row['line'].count(',') + 1} cells and not {width}"
+            f"the line has {row['_cells']} cells and not {width}"
             if row["line"]
             else "the line is empty"
         ),
-        f"Give every line {width} cells: {','.join(sheet.names)}.",
+        f"Give every line {width} cells: {','.join(sheet.names)}. "
+        'A cell with a comma stands in "...".',
     )
-    for row, line in frame.filter(quoted).iter_rows():
-        cure = 'Put a cell with a comma or quotation mark in "...", with "" for a mark inside it.'
-        try:
-            count = len(next(csv.reader([line], strict=True)))
-        except csv.Error:
-            problems.add("quotes", sheet.file, row, "quotation marks do not match", cure)
-            continue
-        if count != width:
-            what = f"the line has {count} cells and not {width}"
-            problems.add("cells", sheet.file, row, what, cure)
 
 
 def _read_column(
@@ -150,11 +154,13 @@ def _read_column(
     given = text.is_not_null()
 
     def refuse(kind: str, wrong: pl.Series, what: str, cure: str) -> bool:
+        if not wrong.any():
+            return False
         bad = texts.filter(wrong.fill_null(False)).select(ROW, name)
         problems.add_rows(
             kind, sheet.file, bad, lambda row: what.format(name=name, value=row[name]), cure
         )
-        return not bad.is_empty()
+        return True
 
     if column.required:
         refuse("empty cell", ~given, "{name} is empty", f"Fill it in: {column.meaning}")
