@@ -15,6 +15,8 @@ from data_samples.tariff import Item, TariffError
 TEMPLATES = Path(__file__).resolve().parent / "templates.toml"
 """The file of templates, comorbidities, drug regimens and departments."""
 
+_TERM_WEIGHT_G = (2600, 3800)
+
 
 @dataclass(frozen=True, slots=True)
 class Use:
@@ -71,7 +73,7 @@ class Comorbidity:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A kind of stay: its codes, patients, length in nights, and what is ordered.
+    """A kind of stay: its codes and ADRG, patients, length in nights, and what is ordered.
 
     ``frequency`` is its weight among all stays; ``levels`` holds the hospital levels
     that treat it; ``first`` lists codes of which one always stands second on the list.
@@ -80,7 +82,7 @@ class Template:
     key: str
     code: str
     name: str
-    group: str
+    adrg: str
     department: str
     frequency: int
     levels: str
@@ -95,6 +97,7 @@ class Template:
     planned: bool
     day_surgery: bool
     newborn: bool
+    birth_weight_g: tuple[int, int]
     icu_days: int
     ventilation_hours: tuple[int, int] | None
     labs: tuple[Item, ...]
@@ -127,6 +130,8 @@ class Catalogue:
     comorbidities: tuple[Comorbidity, ...]
     regimens: Mapping[str, Regimen]
     departments: Mapping[str, tuple[str, str]]
+    sicker: Mapping[str, tuple[Use, ...]]
+    """What may be ordered besides where a secondary diagnosis is an MCC or CC."""
 
 
 @cache
@@ -145,6 +150,7 @@ def load() -> Catalogue:
         ),
         regimens={code: Regimen(*row[1:]) for code, row in raw["drugs"].items()},
         departments={code: (zh, en) for code, (zh, en) in raw["departments"].items()},
+        sicker={level: reader.uses(texts) for level, texts in raw["sicker"].items()},
     )
 
 
@@ -207,11 +213,12 @@ class _Reader:
             code, _, name = text.partition("=")
             secondary.append(Comorbidity(code, name, 0, 120, "", "1"))
         hours = entry.get("ventilation_hours")
+        weight = entry.get("birth_weight", _TERM_WEIGHT_G)
         return Template(
             key=entry["key"],
             code=entry["code"],
             name=entry["name"],
-            group=entry["group"],
+            adrg=entry["adrg"],
             department=entry["department"],
             frequency=entry["frequency"],
             levels=entry["levels"],
@@ -226,6 +233,7 @@ class _Reader:
             planned=entry.get("planned", False),
             day_surgery=entry.get("day_surgery", False),
             newborn=entry.get("newborn", False),
+            birth_weight_g=(weight[0], weight[1]),
             icu_days=entry.get("icu_days", 0),
             ventilation_hours=(hours[0], hours[1]) if hours else None,
             labs=self.plain(entry["labs"]),

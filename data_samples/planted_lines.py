@@ -15,7 +15,10 @@ ICU_BED: Final = "S-0101004"
 
 
 def _above_standard(scene: Scene) -> Pattern:
-    bad, good = scene.stay("pneumonia", nights=8), scene.stay("pneumonia", "B", nights=8)
+    # High blood pressure alone is no complication: the standard is the lowest of the ADRG.
+    plain = tuple(c for c in scene.catalogue.comorbidities if c.code == "I10.x00x002")
+    bad = scene.stay("pneumonia", nights=8, secondary=plain)
+    good = scene.stay("pneumonia", "B", nights=8)
     for day in range(8):
         scene.charge(bad, ALBUMIN, 1, day=day)
     scene.charge(bad, ALBUMIN, 1, day=7, minute=16 * 60)

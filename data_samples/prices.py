@@ -1,19 +1,17 @@
 """What a stay of the sample pack pays, so that the month's totals are plausible.
 
-The files are those of ``drg/packs/sample`` (read as data; the samples do not import
-``drg``): weight x base rate x level coefficient. All values are invented.
+Weight x base rate x level coefficient, read as data from ``drg/packs/chs_sample`` (the
+samples do not import ``drg``). All values are invented.
 """
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
 from pathlib import Path
 
-PACK = Path(__file__).resolve().parents[1] / "drg" / "packs" / "sample"
-"""The sample price pack: ``groups.csv`` and ``region.csv``."""
+from data_samples.grouping import PACK, rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +28,26 @@ class Prices:
 
 
 @cache
-def read(pack: Path = PACK) -> Prices:
-    """The prices of the pack."""
-    with (pack / "groups.csv").open(encoding="utf-8", newline="") as file:
-        weights = {row["group_code"]: Decimal(row["weight"]) for row in csv.DictReader(file)}
-    with (pack / "region.csv").open(encoding="utf-8", newline="") as file:
-        rates = {
-            (row["insurance_type"], row["level"]): Decimal(row["base_rate_yuan"])
-            * Decimal(row["level_coefficient"])
-            for row in csv.DictReader(file)
-        }
-    return Prices(weights, rates)
+def read(region: str = "330100", pack: Path = PACK) -> Prices:
+    """The prices of a region in the pack; the rows of the latest date count."""
+    weights = sorted(rows("weights", pack), key=lambda row: row["effective_from"])
+    bases = sorted(rows("base_rates", pack), key=lambda row: row["effective_from"])
+    factors = sorted(rows("level_coefficients", pack), key=lambda row: row["effective_from"])
+    by_level = {
+        row["level"]: Decimal(row["coefficient"])
+        for row in factors
+        if row["region_code"] == region and not row["provider_id"] and not row["group_code"]
+    }
+    return Prices(
+        weights={
+            row["group_code"]: Decimal(row["weight"])
+            for row in weights
+            if row["region_code"] in ("", region)
+        },
+        rates={
+            (row["insurance_type"], level): Decimal(row["base_rate_yuan"]) * factor
+            for row in bases
+            if row["region_code"] == region
+            for level, factor in by_level.items()
+        },
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from data_samples import grouping
 from data_samples.catalogue import Catalogue, Operation, Use
 from data_samples.dice import Dice
 from data_samples.ledger import DAY, Ledger, Line, Record
@@ -32,8 +33,11 @@ class _Writer:
     def __init__(self, plan: Plan, catalogue: Catalogue, prices: Prices, dice: Dice) -> None:
         self.plan, self.catalogue, self.dice = plan, catalogue, dice
         self.template = plan.template
+        groups = grouping.read()
+        self.severity = groups.severity(plan.template.code, (c.code for c in plan.secondary))
+        self.group = groups.find(plan.template.adrg, self.severity)
         self.standard = prices.standard_fen(
-            plan.template.group, plan.patient.insurance_type, plan.provider.level
+            self.group, plan.patient.insurance_type, plan.provider.level
         )
         self.end = plan.nights * DAY + plan.discharge_minute
         self.ledger = Ledger(
@@ -207,7 +211,7 @@ class _Writer:
         detail, ledger = self.plan.detail, self.ledger
         target = int(self.standard * self.plan.pace)
         total = ledger.total_fen
-        for use in self.template.extra:
+        for use in (*self.template.extra, *self._more_for_the_sick()):
             if total >= target:
                 break
             for day in self._days(use):
@@ -221,6 +225,12 @@ class _Writer:
             opens = self.plan.admission_minute + 60 if day == 0 else day * DAY + 9 * 60
             ledger.charge(item, opens + number * 7 % 400, delay=15 + number % 40)
             number += 1
+
+    def _more_for_the_sick(self) -> list[Use]:
+        """What complications bring, without what the template itself may order."""
+        template = self.template
+        own = {use.item.code for use in (*template.drugs, *template.daily, *template.extra)}
+        return [use for use in self.catalogue.sicker[self.severity] if use.item.code not in own]
 
     def _diagnoses(self) -> list[Record]:
         plan = self.plan
@@ -307,7 +317,10 @@ class _Writer:
             head["ventilation_minutes"] = self.ventilation_minutes
         if template.newborn:
             head["newborn_admission_type"] = "3"
-            head["newborn_birth_weight_g"] = weight = 2600 + self.dice.between(0, 120) * 10
+            least, most = template.birth_weight_g
+            head["newborn_birth_weight_g"] = weight = least + 10 * self.dice.between(
+                0, (most - least) // 10
+            )
             head["newborn_admission_weight_g"] = weight - 80
         head[f"level{template.nursing}_nursing_days"] = plan.nights - icu
         if icu:
@@ -317,7 +330,7 @@ class _Writer:
             "responsible_nurse_id": f"SN{plan.provider.provider_id[-3:]}{plan.admission.day:02}",
             "diagnosis_system": "ICD-10-CN",
             "procedure_system": "ICD-9-CM-3-CN",
-            "billed_group_code": template.group,
+            "billed_group_code": self.group,
         }
         return (
             head
