@@ -11,9 +11,10 @@ from typing import Annotated, Any
 import polars as pl
 import typer
 
-from cli.output import finish
+from cli.output import finish, tell
 from domain.errors import SentinelError
 from drg import schemes
+from drg.schemes import page
 from drg.schemes.lookup import CodeFinding, Kind, find_code
 
 app = typer.Typer(help="Check, read and compare scheme packs.", no_args_is_help=True)
@@ -28,6 +29,8 @@ class Language(StrEnum):
 
 Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of a scheme pack.")]
 Words = Annotated[Language, typer.Option("--language", help="Language of the conditions.")]
+
+_PAGE = Path(__file__).resolve().parent.parent / "docs" / "scheme-tables.md"
 
 _OWNERS = {
     "mdc": ("mdcs", "mdc", "category"),
@@ -97,6 +100,23 @@ def compare(
     else:
         sys.stdout.write(changes.summary(language.value, limit))
     if not changes.same:
+        raise typer.Exit(1)
+
+
+@app.command()
+def tables(
+    out: Annotated[Path, typer.Option(help="The page to write.")] = _PAGE,
+    only_check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; exit 1 if the page differs.")
+    ] = False,
+) -> None:
+    """Write the page of all tables from the layout, or check the committed one."""
+    text = page.render()
+    if not only_check:
+        out.write_text(text, encoding="utf-8", newline="")
+    elif not out.is_file() or out.read_text(encoding="utf-8") != text:
+        tell(f"not what drg/schemes/layout.py says: {out}")
+        tell("Run `sentinel scheme tables` and commit what it writes.")
         raise typer.Exit(1)
 
 
