@@ -47,12 +47,22 @@ def generate(
     ] = production.DEFAULT_STAYS,
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = SEED,
     form: Annotated[Format, typer.Option("--format", help="Format of the claims.")] = Format.JSONL,
+    still_in: Annotated[
+        int,
+        typer.Option("--open", min=0, help="Also stays of patients in hospital on the last day."),
+    ] = 0,
 ) -> None:
     """Write a month of invented claims with providers, physicians and labels."""
     began = time.monotonic()
     with bar("Generating claims") as meter:
         made = data_samples.produce(
-            out, preset=preset.value, stays=stays, seed=seed, form=form.value, progress=meter
+            out,
+            preset=preset.value,
+            stays=stays,
+            seed=seed,
+            form=form.value,
+            still_in=still_in,
+            progress=meter,
         )
     finish(
         {
@@ -60,6 +70,7 @@ def generate(
             "stays": made.stays,
             "visits": made.visits,
             "planted": made.planted,
+            "open": made.open,
             "charge_lines": made.charge_lines,
             "fraudulent_providers": made.fraudulent_providers,
             "files": [path.name for path in made.files],

@@ -38,12 +38,16 @@ class Month:
 
     def records(self) -> Iterator[Record]:
         """The stays and then the visits, as canonical claim records."""
+        yield from self.stays()
+        yield from self._visits()
+
+    def stays(self) -> Iterator[Record]:
+        """The inpatient stays, as canonical claim records."""
         standards = prices.read()
         for plan in self.plans:
             yield stays.write(
                 plan, self.catalogue, standards, Dice(self.seed, "write", plan.stay_id)
             )
-        yield from self._visits()
 
     def _visits(self) -> Iterator[Record]:
         alive = [p for p in self.plans if not p.died and not p.template.newborn]
@@ -91,11 +95,15 @@ def plan(
     *,
     detail: Detail = FULL,
     scheme: Callable[[Month], tuple[Plan, ...]] | None = None,
+    open_stays: bool = False,
 ) -> Month:
-    """Plan a month of ``count`` inpatient stays; ``scheme`` may rewrite the plans."""
+    """Plan a month of ``count`` inpatient stays; ``scheme`` may rewrite the plans.
+
+    With ``open_stays`` all of them begin in the month and end after it.
+    """
     catalogue = clinical.load()
     providers = places.found(seed, catalogue)
-    planner = _Planner(seed, catalogue, providers, detail)
+    planner = _Planner(seed, catalogue, providers, detail, "open" if open_stays else "stay")
     month = Month(
         seed, catalogue, providers, tuple(planner.plan_one(number) for number in range(count))
     )
@@ -106,30 +114,40 @@ class _Planner:
     """Plans stays one after another, so that no two honest stays have the same codes."""
 
     def __init__(
-        self, seed: int, catalogue: Catalogue, providers: tuple[Provider, ...], detail: Detail
+        self,
+        seed: int,
+        catalogue: Catalogue,
+        providers: tuple[Provider, ...],
+        detail: Detail,
+        kind: str,
     ) -> None:
         self.seed, self.catalogue, self.providers = seed, catalogue, providers
-        self.detail = detail
+        self.detail, self.kind = detail, kind
+        # Patients of open stays are other people than those of the month.
+        self.letter, self.mark = ("O", "O") if kind == "open" else ("S", "")
         self.vectors: set[tuple[str, ...]] = set()
         self.options = {p.provider_id: offered(p, catalogue) for p in providers}
 
     def plan_one(self, number: int) -> Plan:
-        dice = Dice(self.seed, "stay", number)
+        dice = Dice(self.seed, self.kind, number)
         provider = dice.weigh(self.providers, [p.weight for p in self.providers])
         templates = self.options[provider.provider_id]
         template = dice.weigh(templates, [t.frequency for t in templates])
         nights = dice.around(*template.nights)
-        admission = _discharge_day(dice) - timedelta(days=nights)
+        if self.kind == "open":
+            admission = LAST_DAY - timedelta(days=dice.between(0, nights - 1))
+        else:
+            admission = _discharge_day(dice) - timedelta(days=nights)
         patient = invent(
             dice,
-            f"{number + 1:06}",
+            f"{self.mark}{number + 1:06}",
             ages=template.ages,
             sex=template.sex,
             newborn=template.newborn,
             day=admission,
         )
         made = Plan(
-            stay_id=f"S{FIRST_DAY:%y%m}-{number + 1:06}",
+            stay_id=f"{self.letter}{FIRST_DAY:%y%m}-{number + 1:06}",
             template=template,
             provider=provider,
             patient=patient,
@@ -141,7 +159,7 @@ class _Planner:
             discharge_minute=dice.between(9 * 60, 11 * 60 + 30),
             pace=_pace(dice),
             detail=self.detail,
-            died=template.icu_days > 0 and dice.chance(0.15),
+            died=self.kind == "stay" and template.icu_days > 0 and dice.chance(0.15),
         )
         for attempt in range(1000):
             secondary = choose_secondary(
