@@ -22,6 +22,7 @@ MANIFEST: Final = "manifest.json"
 FILES: Final = ("cells.parquet", "days.parquet")
 
 LEVELS: Final = (
+    ("group", "group_code", True),
     ("group", "group_code", False),
     ("adrg", "adrg", True),
     ("mdc", "mdc", True),
@@ -31,15 +32,18 @@ LEVELS: Final = (
     ("all", None, False),
 )
 """Kinds of cells in the order in which they are tried: level, the column that names the
-cell, and whether costs are taken as shares of each stay's payment standard. A wide cell
-mixes cheap and dear groups; the standard puts them on one scale. The last three serve
-stays that have no standard."""
+cell, and whether costs are taken as shares of each stay's payment standard. Hospitals of
+other levels, and in wide cells cheap and dear groups, differ in cost about as their
+standards do, which puts them on one scale. The others serve stays without a standard."""
 
 _TAIL: Final = (0, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4)
 SHARES: Final = np.array([*_TAIL, 0.5, *(1 - share for share in reversed(_TAIL))])
 """The probabilities of the quantiles that are stored."""
 NODES: Final = np.array([0, 0.1, 0.25, 0.5, 0.75, 0.9, 1])
 """Where in the distribution of the cost to date the quantiles are stored."""
+
+KEY: Final = ("cell", "per_standard")
+"""What names the curve of a cell: the cell, and whether costs are shares of the standard."""
 
 CELLS: Final = pl.Schema(
     {
@@ -63,11 +67,14 @@ charged on the day of discharge."""
 DAYS: Final = pl.Schema(
     {
         "cell": pl.String(),
+        "per_standard": pl.Boolean(),
         "day": pl.Int32(),
         "cases": pl.Int64(),
         "expected_cost": pl.Float64(),
         "nights": pl.Float64(),
         "share": pl.Float64(),
+        "log_unit": pl.Array(pl.Float64(), 3),
+        "unit_slope": pl.Float64(),
         "log_cost": pl.Array(pl.Float64(), len(NODES)),
         "log_ratio": pl.Array(pl.Float64(), len(NODES) * len(SHARES)),
     }
@@ -77,7 +84,9 @@ DAYS: Final = pl.Schema(
 ``expected_cost`` and ``nights`` are medians of the cost to date (in the cell's unit) and
 of the whole length of stay; ``share`` is the mean share of the total charged on that day. At the
 costs to date exp(``log_cost``), ``log_ratio`` holds the quantiles (``SHARES``) of
-log(final total / cost to date), node by node.
+log(final total / cost to date), node by node; they move by ``unit_slope`` for each unit
+that the log of the standard lies above its mean. ``log_unit`` is the least, mean and
+greatest of it, 0 where costs are in fen.
 """
 
 
@@ -95,8 +104,8 @@ class Curves:
     def of(cls, cells: pl.DataFrame, days: pl.DataFrame, about: Mapping[str, Any]) -> Curves:
         """Curves from their tables and from what the manifest should say of them."""
         files = {
-            "cells.parquet": _spell(cells.cast(CELLS).select(list(CELLS)).sort("cell")),
-            "days.parquet": _spell(days.cast(DAYS).select(list(DAYS)).sort("cell", "day")),
+            "cells.parquet": _spell(cells.cast(CELLS).select(list(CELLS)).sort(KEY)),
+            "days.parquet": _spell(days.cast(DAYS).select(list(DAYS)).sort(*KEY, "day")),
         }
         manifest = {
             "format": FORMAT,
@@ -176,12 +185,9 @@ class Curves:
         return made
 
 
-def name_cell(level: str, key: pl.Expr | None, *, per_standard: bool) -> pl.Expr:
-    """The name of a cell: ``group:ES25``, ``mdc:E/standard``, ``all``; null without a key."""
-    end = "/standard" if per_standard else ""
-    if key is None:
-        return pl.lit(level + end)
-    return pl.format(f"{level}:{{}}{end}", key)
+def name_cell(level: str, key: str | None) -> pl.Expr:
+    """The name of a cell: ``group:ES25``, ``mdc:E``, ``all``; null where the column ``key`` is."""
+    return pl.lit(level) if key is None else pl.format(f"{level}:{{}}", pl.col(key))
 
 
 def _spell(table: pl.DataFrame) -> bytes:

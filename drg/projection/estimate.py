@@ -23,6 +23,7 @@ LONGEST: Final = 180
 # benchmarks/projection_backtest.py, as is the weight that a case outside the window keeps.
 _WIDTH: Final = 1.2
 _FLOOR: Final = 0.05
+_RIDGE: Final = 1e-4
 # Lines that miss the stated total by more than this are not the whole bill.
 _TOLERANCE: Final = 0.01
 
@@ -39,11 +40,11 @@ def fit(
     total by more than 1 %. ProjectionError if fewer than ``fewest`` stays remain or if
     they are in more than one currency.
     """
-    if fewest < 3:
+    if fewest < 5:
         raise ProjectionError(
             f"a cell of {fewest} cases has no spread",
             where="fewest",
-            cure="Ask for at least 3 cases a cell; 30 is what the method was measured with.",
+            cure="Ask for at least 5 cases a cell; 30 is what the method was measured with.",
         )
     cases, paths, left_out = _settle(settled, groups, upto)
     if cases.height < fewest:
@@ -69,7 +70,8 @@ def fit(
             unit = cases["standard"].to_numpy()[rows] if per_standard else np.ones(len(rows))
             about_cell = {"cell": cell, "level": level, "per_standard": per_standard}
             cells.append(about_cell | _describe(rows, unit, cases, paths))
-            days.extend({"cell": cell} | day for day in _follow(rows, unit, paths, fewest))
+            name = {"cell": cell, "per_standard": per_standard}
+            days.extend(name | day for day in _follow(rows, unit, paths, fewest))
     about = {
         "currency": currencies[0],
         "schema_version": SCHEMA_VERSION,
@@ -156,7 +158,7 @@ def _cells(
     cases: pl.DataFrame, level: str, key: str | None, *, per_standard: bool
 ) -> Iterator[tuple[str, Ints]]:
     """Name and row numbers of each cell of a kind."""
-    name = name_cell(level, None if key is None else pl.col(key), per_standard=per_standard)
+    name = name_cell(level, key)
     rows = cases.with_row_index("row")
     if per_standard:
         rows = rows.drop_nulls("standard")
@@ -198,34 +200,42 @@ def _follow(rows: Ints, unit: Floats, paths: Paths, fewest: int) -> Iterator[dic
         charged = cost > 0
         if charged.sum() < fewest:
             continue
-        whole = np.log(total[charged] / cost[charged])
-        nodes, ratios = quantiles(np.log(cost[charged] / unit[charged]), whole)
+        scale = np.log(unit[charged])
+        nodes, ratios, slope = quantiles(
+            np.log(cost[charged]) - scale, np.log(total[charged] / cost[charged]), scale
+        )
         yield {
             "day": day,
             "cases": len(cost),
             "expected_cost": float(np.median(cost / unit)),
             "nights": float(np.median(days - 1)),
             "share": float(np.clip(today / total, 0, 1).mean()),
+            "log_unit": [float(scale.min()), float(scale.mean()), float(scale.max())],
+            "unit_slope": slope,
             "log_cost": nodes,
             "log_ratio": ratios.ravel(),
         }
 
 
-def quantiles(x: Floats, y: Floats) -> tuple[Floats, Floats]:
-    """Quantiles of ``y`` given ``x`` at the nodes of ``x``: (nodes,) and (nodes, shares).
+def quantiles(x: Floats, y: Floats, scale: Floats) -> tuple[Floats, Floats, float]:
+    """Quantiles of ``y`` given ``x`` at the nodes of ``x``, and how ``y`` moves with ``scale``.
 
-    A straight line takes out what ``y`` owes to ``x`` everywhere; the cases near a node,
-    weighted by their distance, give the spread around the line there. So a cell whose
+    Shapes (nodes,) and (nodes, shares); the quantiles hold at the mean of ``scale``. A
+    plane takes out what ``y`` owes to ``x`` and ``scale`` everywhere; the cases near a
+    node, weighted by their distance, give the spread around it there. So a cell whose
     cases are of two kinds (operated or not yet) keeps both.
     """
     count = len(x)
     spread = float(x.std())
     nodes = np.quantile(x, NODES)
-    slope = float(np.mean((x - x.mean()) * (y - y.mean())) / spread**2) if spread > 1e-9 else 0.0
-    rest = y - slope * x
+    centred = np.column_stack([x - x.mean(), scale - scale.mean()])
+    # The small ridge leaves out a column that does not vary, such as one standard for all.
+    plane = centred.T @ centred + _RIDGE * count * np.eye(2)
+    slope, unit_slope = np.linalg.solve(plane, centred.T @ (y - y.mean()))
+    rest = y - centred @ (slope, unit_slope)
     middle = float(np.median(rest))
-    # The line was drawn through the same cases: two of them are spent on it.
-    rest = (rest - middle) * np.sqrt(count / (count - 2))
+    # The plane was laid through the same cases: three of them are spent on it.
+    rest = (rest - middle) * np.sqrt(count / (count - 3))
     order = np.argsort(rest, kind="stable")
     width = max(_WIDTH * spread * count**-0.2, 1e-9)
     weight = np.exp(-0.5 * ((nodes[:, None] - x[order]) / width) ** 2) + _FLOOR
@@ -235,5 +245,6 @@ def quantiles(x: Floats, y: Floats) -> tuple[Floats, Floats]:
     at = (np.cumsum(weight, axis=1) - weight / 2) / whole
     at = 0.5 + (at - 0.5) * effective / (effective + 1)
     found = np.stack([np.interp(SHARES, at[i], rest[order]) for i in range(len(nodes))])
-    # A total below every ratio seen would take back charges that no case took back.
-    return nodes, np.maximum(found + middle + slope * nodes[:, None], y.min())
+    line = middle + slope * (nodes[:, None] - x.mean())
+    # A total below the cost to date would take back charges as no case did.
+    return nodes, np.maximum(found + line, min(y.min(), 0)), float(unit_slope)

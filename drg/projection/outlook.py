@@ -10,7 +10,7 @@ import polars as pl
 
 from domain.tables import Tables
 from drg.projection.costs import Floats, Ints, Paths, ProjectionError, add_up, frame
-from drg.projection.curves import LEVELS, NODES, SHARES, Curves, name_cell
+from drg.projection.curves import KEY, LEVELS, NODES, SHARES, Curves, name_cell
 from drg.projection.estimate import HEAD, KEYS
 
 LEVEL: Final = 0.8
@@ -154,12 +154,10 @@ def assess(
     charged = rows["lines"].to_numpy() > 0
 
     place = _find(rows, curves)
-    used = curves.days[place].join(
-        curves.cells.select("cell", "per_standard"), on="cell", maintain_order="left"
-    )
+    used = curves.days[place]
     cell_day = used["day"].to_numpy()
     unit = np.where(used["per_standard"].to_numpy(), rows["payment_standard_fen"].to_numpy(), 1.0)
-    totals = _spread(cost / unit, used) * unit[:, None]
+    totals = _spread(cost / unit, unit, used) * unit[:, None]
     low, median, high = (_share(totals, p) for p in ((1 - level) / 2, 0.5, (1 + level) / 2))
     nights = np.rint(used["nights"].to_numpy() - cell_day + day).astype(np.int64)
     cases = used["cases"].to_numpy()
@@ -175,7 +173,7 @@ def assess(
             median,
             day=day,
             nights=nights,
-            cells=used["cell"],
+            cells=used.select(KEY),
             curves=curves,
             stay=stay,
             paths=paths,
@@ -231,34 +229,30 @@ def _find(rows: pl.DataFrame, curves: Curves) -> Ints:
 
     Longer than any cell: the last day of all stays together.
     """
-    index = curves.days.select("cell", pl.col("day").cast(pl.Int64)).with_row_index("place")
-    priced = pl.col("payment_standard_fen") > 0
+    index = curves.days.select(*KEY, pl.col("day").cast(pl.Int64)).with_row_index("place")
+    priced = rows["payment_standard_fen"] > 0
     places = []
     for level, key, per_standard in LEVELS:
-        name = name_cell(level, None if key is None else pl.col(key), per_standard=per_standard)
+        name = name_cell(level, key)
         named = rows.select(
             pl.col("day").cast(pl.Int64),
             cell=pl.when(priced).then(name) if per_standard else name,
+            per_standard=pl.lit(per_standard),
         )
-        found = named.join(index, on=["cell", "day"], how="left", maintain_order="left")
+        found = named.join(index, on=[*KEY, "day"], how="left", maintain_order="left")
         places.append(found["place"])
     # A stay longer than all of a cell's, or earlier than any was charged: the nearest day.
     for per_standard in (True, False):
-        name = name_cell("all", None, per_standard=per_standard)
-        whole = index.filter(pl.col("cell") == name)
-        if not whole.height:
-            continue
-        nearest = np.searchsorted(whole["day"].to_numpy(), rows["day"].to_numpy(), "right") - 1
-        chosen = whole["place"].gather(np.clip(nearest, 0, None))
-        known = rows["payment_standard_fen"] > 0
-        places.append(
-            pl.select(pl.when(known).then(chosen)).to_series() if per_standard else chosen
-        )
-    found_first = pl.select(pl.coalesce(*places)).to_series()
-    return found_first.to_numpy().astype(np.int64)
+        whole = index.filter((pl.col("cell") == "all") & (pl.col("per_standard") == per_standard))
+        if whole.height:
+            nearest = np.searchsorted(whole["day"].to_numpy(), rows["day"].to_numpy(), "right")
+            chosen = whole["place"].gather(np.clip(nearest - 1, 0, None))
+            usable = priced if per_standard else pl.lit(True)
+            places.append(pl.select(pl.when(usable).then(chosen)).to_series())
+    return pl.select(pl.coalesce(*places)).to_series().to_numpy().astype(np.int64)
 
 
-def _spread(cost: Floats, used: pl.DataFrame) -> Floats:
+def _spread(cost: Floats, unit: Floats, used: pl.DataFrame) -> Floats:
     """Quantiles of the final total of each observation, (observations, shares), in its unit."""
     nodes = used["log_cost"].to_numpy()
     ratios = used["log_ratio"].to_numpy().reshape(-1, len(NODES), len(SHARES))
@@ -272,6 +266,10 @@ def _spread(cost: Floats, used: pl.DataFrame) -> Floats:
     width = nodes[row, right] - nodes[row, right - 1]
     step = np.where(width > 0, (inside - nodes[row, right - 1]) / np.where(width > 0, width, 1), 0)
     ratio = ratios[row, right - 1] * (1 - step[:, None]) + ratios[row, right] * step[:, None]
+    least, mean, most = used["log_unit"].to_numpy().T
+    shift = used["unit_slope"].to_numpy() * (np.clip(np.log(unit), least, most) - mean)
+    # Not below the cost to date unless some case took back as much, as in the fit.
+    ratio = np.maximum(ratio + shift[:, None], np.minimum(ratios.min(axis=(1, 2)), 0)[:, None])
     base = np.maximum(cost, lowest)[:, None]
     return np.asarray(cost[:, None] + base * np.expm1(ratio), dtype=np.float64)
 
@@ -309,7 +307,7 @@ def _reach(
     *,
     day: Ints,
     nights: Ints,
-    cells: pl.Series,
+    cells: pl.DataFrame,
     curves: Curves,
     stay: Ints,
     paths: Paths,
@@ -328,12 +326,14 @@ def _reach(
     ahead = np.flatnonzero((cost <= limit) & (projected > limit))
     if not len(ahead):
         return found
-    shares = curves.days.select("cell", "day", "share").partition_by("cell", as_dict=True)
-    leaving = dict(curves.cells.select("cell", "discharge_share").iter_rows())
-    names = cells.to_numpy()[ahead]
-    for name in np.unique(names):
-        some = ahead[names == name]
-        table = shares[(name,)]
+    shares = curves.days.select(*KEY, "day", "share").partition_by(KEY, as_dict=True)
+    leaving = {
+        row[:-1]: row[-1] for row in curves.cells.select(*KEY, "discharge_share").iter_rows()
+    }
+    parts = cells[ahead].with_columns(at=pl.Series(ahead)).partition_by(KEY, as_dict=True)
+    for name, part in parts.items():
+        some = part["at"].to_numpy()
+        table = shares[name]
         until = int(max(nights[some].max(), table["day"][-1]))
         # Days beyond the curve go on as its last day.
         daily = np.full(until + 1, float(table["share"][-1]))
