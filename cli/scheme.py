@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import polars as pl
 import typer
 
+from cli import scheme_import
 from cli.output import finish, tell
 from domain.errors import SentinelError
 from drg import schemes
@@ -18,6 +19,7 @@ from drg.schemes import page
 from drg.schemes.lookup import CodeFinding, Kind, find_code
 
 app = typer.Typer(help="Check, read and compare scheme packs.", no_args_is_help=True)
+app.add_typer(scheme_import.app, name="import")
 
 
 class Language(StrEnum):
@@ -135,6 +137,9 @@ def _show_pack(scheme: schemes.Scheme) -> None:
     for name, frame in scheme.tables.items():
         if frame.height:
             _line(f"  {name:<20}{frame.height:>10,}")
+    unpaid = scheme.tables["groups"].join(scheme.tables["weights"], on="group_code", how="anti")
+    if unpaid.height and scheme.tables["weights"].height:
+        _line(f"  groups without a weight: {', '.join(unpaid['group_code'])}")
     adrgs = scheme.tables["adrgs"].group_by("mdc").len()
     for row in (
         scheme.tables["mdcs"].join(adrgs, on="mdc", how="left").sort("rank").iter_rows(named=True)

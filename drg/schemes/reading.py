@@ -23,7 +23,7 @@ BESIDE = frozenset(
 )
 """Files that may lie beside the tables and are not read."""
 
-_ENGINES = tuple(sorted({engine for sheet in SHEETS for engine in sheet.engines} | {"ms"}))
+_ENGINES = tuple(sorted({engine for sheet in SHEETS for engine in sheet.engines}))
 _CODE = re.compile(r"^[a-z0-9][a-z0-9_-]{0,63}$")
 _REGION = re.compile(r"^[A-Z0-9]{1,12}$")
 

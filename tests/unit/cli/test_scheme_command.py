@@ -48,6 +48,7 @@ def test_show_gives_the_pack_with_its_hash(tmp_path: Path) -> None:
     said = run("show", pack).stdout
     assert schemes.load(pack).sha256 in said
     assert "小方案 / Tiny scheme" in said
+    assert "groups without a weight: AH11, AH15, BB11, " in said
     assert re.search(r"B +6 ADRG +神经系统 / Nervous system", said)
 
 
