@@ -98,7 +98,7 @@ def _judge(tables: Tables) -> pl.DataFrame:
     import rules
 
     verdicts: pl.DataFrame = rules.judge(
-        rules.load(), tables, priced=drg.price(tables, drg.load())
+        rules.load(), tables, settled=drg.settle(tables, drg.load())
     ).verdicts
     return verdicts
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from cli import assess, demo, fields, models, project, rules, samples, scheme, serve
+from cli import assess, demo, fields, group, models, project, rules, samples, scheme, serve
 from cli.output import complain
 from domain.errors import SentinelError
 
@@ -21,6 +21,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command()(assess.assess)
+app.command()(group.group)
 app.command()(models.train)
 app.command()(models.score)
 app.command()(serve.serve)

@@ -40,7 +40,8 @@ def assess(
     ] = None,
     rules: options.Rules = None,
     parameters: options.Parameters = None,
-    pack: options.Pack = None,
+    scheme: options.Schemes = None,
+    curves: options.Curves = None,
     key: options.Key = PSEUDONYM_KEY,
     encoding: Annotated[str, typer.Option(help="utf-8 or gb18030.")] = "utf-8",
 ) -> None:
@@ -58,7 +59,8 @@ def assess(
     judge = engine(
         rules_dir=rules,
         parameters=parameters,
-        pack=pack,
+        scheme=scheme or (),
+        curves=curves,
         model=model,
         inputs=inputs if refresh else (),
     )
@@ -142,7 +144,7 @@ def run(
         "references_set_aside": read.references_set_aside,
         "rules_sha256": judge.ruleset.sha256,
         "rules": list(judge.ruleset.ids),
-        "pack_sha256": judge.pack.sha256,
+        "pack_sha256": judge.pack_sha256,
         "model_sha256": judge.artifact.sha256 if judge.artifact else None,
     }
     outputs.write(results, record, out)

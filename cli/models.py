@@ -217,7 +217,7 @@ def _verdicts(ruleset: rules.RuleSet, known: Tables) -> pl.DataFrame:
     import drg  # noqa: PLC0415
     import rules  # noqa: PLC0415
 
-    return rules.judge(ruleset, known, priced=drg.price(known)).verdicts
+    return rules.judge(ruleset, known, settled=drg.settle(known, drg.load())).verdicts
 
 
 def _read(inputs: Sequence[Path], written: InputFormat | None, key: Path) -> Tables:

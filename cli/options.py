@@ -14,7 +14,11 @@ Inputs = Annotated[
 ]
 Key = Annotated[Path, typer.Option(help="Key file of the pseudonyms.")]
 Model = Annotated[Path | None, typer.Option(help="Folder of a trained model.")]
-Pack = Annotated[Path | None, typer.Option(help="Folder of weights and rates, instead of ours.")]
+Schemes = Annotated[
+    list[Path] | None,
+    typer.Option("--scheme", help="Folder of a scheme pack to add; may be given several times."),
+]
+Curves = Annotated[Path | None, typer.Option(help="Cost curves, to project patients in hospital.")]
 Parameters = Annotated[Path | None, typer.Option(help="Folder of regional parameters to add.")]
 Written = Annotated[
     InputFormat | None,

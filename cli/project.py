@@ -148,12 +148,10 @@ def backtest(
 
 def price(tables: Tables) -> pl.DataFrame:
     """Group, its wider cells and standard of every stay, as projecting reads them."""
-    priced = drg.price(tables)
-    if "adrg" not in priced.columns:
-        priced = priced.with_columns(
-            adrg=pl.col("group_code").str.head(3), mdc=pl.col("group_code").str.head(1)
-        )
-    return priced
+    return drg.settle(tables, drg.load()).priced.with_columns(
+        adrg=pl.coalesce("adrg", pl.col("group_code").str.head(3)),
+        mdc=pl.coalesce("mdc", pl.col("group_code").str.head(1)),
+    )
 
 
 def _counts(reasons: pl.Series) -> dict[str, int]:

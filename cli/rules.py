@@ -100,7 +100,7 @@ def run(
             cure="sentinel rules list shows the ids.",
         ) from error
     read = read_claims(inputs, written, key=key)
-    judged = rules.judge(one, read.tables, priced=drg.price(read.tables))
+    judged = rules.judge(one, read.tables, settled=drg.settle(read.tables, drg.load()))
     for row in judged.hits.head(limit).iter_rows(named=True):
         facts, limits = json.loads(row.pop("facts")), json.loads(row.pop("thresholds"))
         _line(json.dumps({**row, "thresholds": limits, "facts": facts}, ensure_ascii=False))

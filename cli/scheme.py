@@ -165,6 +165,9 @@ def _show_adrg(scheme: schemes.Scheme, code: str, language: Language) -> None:
 
 
 def _show_group(scheme: schemes.Scheme, code: str, language: Language, indent: str = "") -> None:
+    if scheme.manifest.engine == "ms":
+        _show_us_group(scheme, code)
+        return
     row = _find(scheme, "group", code)
     _line(f"{indent}group {code} of {row['adrg']}: {_names(row['name_zh'], row['name_en'])}")
     _show_conditions(scheme, "group", code, language, f"{indent}  ")
@@ -176,6 +179,21 @@ def _show_group(scheme: schemes.Scheme, code: str, language: Language, indent: s
         _line(
             f"{indent}  weight {one['weight']} ({place}, from {one['effective_from']}{until}){mean}; {one['source']}"
         )
+
+
+def _show_us_group(scheme: schemes.Scheme, code: str) -> None:
+    rows = scheme.tables["ms_groups"].filter(pl.col("ms_drg") == code).sort("effective_from")
+    if rows.is_empty():
+        raise SentinelError(
+            f"no group is named {code}",
+            where=str(scheme.folder / "ms_groups.csv"),
+            cure="Write an MS-DRG as three digits, such as 065.",
+        )
+    for row in rows.iter_rows(named=True):
+        _line(f"group {code}: {row['title_en']}")
+        for name, value in row.items():
+            if name not in {"ms_drg", "title_en"} and value is not None:
+                _line(f"  {name}: {value}")
 
 
 def _show_conditions(

@@ -24,13 +24,22 @@ def serve(
     model: options.Model = None,
     rules: options.Rules = None,
     parameters: options.Parameters = None,
-    pack: options.Pack = None,
+    scheme: options.Schemes = None,
+    curves: options.Curves = None,
     key: options.Key = PSEUDONYM_KEY,
 ) -> None:
     """Serve the API and the page; print the address once it takes requests. Ctrl-C stops it."""
     import scoring_api  # noqa: PLC0415
 
-    wired = wire(db=db, model=model, rules_dir=rules, parameters=parameters, pack=pack, key=key)
+    wired = wire(
+        db=db,
+        model=model,
+        rules_dir=rules,
+        parameters=parameters,
+        scheme=scheme or (),
+        curves=curves,
+        key=key,
+    )
     try:
         scoring_api.run(wired.app, host, port, started=_announce)
     finally:

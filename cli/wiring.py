@@ -23,7 +23,8 @@ def engine(
     *,
     rules_dir: Path | None = None,
     parameters: Path | None = None,
-    pack: Path | None = None,
+    scheme: Sequence[Path] = (),
+    curves: Path | None = None,
     model: Path | None = None,
     inputs: Sequence[Path] = (),
 ) -> Engine:
@@ -40,7 +41,8 @@ def engine(
         extra = read_extra_table(beside(inputs, EXTRA_FILE))
     return Engine(
         ruleset=rules.load(rules_dir, parameters=parameters),
-        pack=drg.load(pack) if pack else drg.load(),
+        library=drg.load(scheme),
+        curves=None if curves is None else drg.Curves.load(curves),
         artifact=artifact,
         extra=extra,
     )
@@ -65,28 +67,36 @@ def wire(
     model: Path | None = None,
     rules_dir: Path | None = None,
     parameters: Path | None = None,
-    pack: Path | None = None,
+    scheme: Sequence[Path] = (),
+    curves: Path | None = None,
     key: Path | None = None,
 ) -> Wired:
     """Build the service on a database: everything that ``sentinel serve`` runs."""
     # Late, because FastAPI and SQLAlchemy take a second that other commands need not wait.
     import scoring_api  # noqa: PLC0415
     import store  # noqa: PLC0415
+    from streaming.grouping import GroupDesk, WhatIfDesk  # noqa: PLC0415
     from streaming.service import Desk, described  # noqa: PLC0415
 
-    judge = engine(rules_dir=rules_dir, parameters=parameters, pack=pack, model=model)
+    judge = engine(
+        rules_dir=rules_dir, parameters=parameters, scheme=scheme, curves=curves, model=model
+    )
     opened = store.open(db)
-    desk = Desk(judge, opened, PseudonymKey.find(key or PSEUDONYM_KEY))
+    secret = PseudonymKey.find(key or PSEUDONYM_KEY)
 
     def ready() -> Mapping[str, Any]:
         return {
             "rules": f"{len(judge.ruleset.ids)} active",
+            "schemes": ", ".join(s.manifest.code for s in judge.library.schemes),
+            "curves": judge.curves.sha256 if judge.curves else "absent",
             "model": judge.artifact.sha256 if judge.artifact else "absent",
         }
 
     app = scoring_api.build(
         store=opened,
-        assess=desk,
+        assess=Desk(judge, opened, secret),
+        group=GroupDesk(judge.library, secret),
+        what_if=WhatIfDesk(judge.library, secret, judge.curves),
         rules=described(judge.ruleset),
         version=installed_version("drg-sentinel"),
         ready=ready,

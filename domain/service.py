@@ -6,9 +6,9 @@ pieces together. ``streaming`` provides the real ``Assess``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from domain.errors import Refusal
 from domain.results import Results
@@ -40,4 +40,28 @@ class Assess(Protocol):
 
     def __call__(self, records: Sequence[bytes], /) -> Assessment:
         """Assess canonical JSON claims, one a record, in the order given."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Plain data (as JSON knows it) about each accepted record, in order, and what was refused."""
+
+    results: list[dict[str, Any]]
+    refused: tuple[Refused, ...]
+
+
+class Group(Protocol):
+    """Group and price a few claims now; nothing is stored."""
+
+    def __call__(self, records: Sequence[bytes], /, *, trace: bool) -> Told:
+        """Group canonical JSON claims, one a record; ``trace`` adds what decided each group."""
+        ...
+
+
+class WhatIf(Protocol):
+    """Group and price one claim as it is and as it would be with changes; nothing is stored."""
+
+    def __call__(self, record: bytes, changes: Sequence[Mapping[str, Any]], /) -> Told:
+        """Compare; at most one result. ``SentinelError`` if a change cannot be made."""
         ...

@@ -1,10 +1,14 @@
-"""Which group a stay belongs to and what it pays.
+"""Which group a stay belongs to, what the group pays, and where an open stay is heading.
 
-For now a stay keeps the group that the hospital billed; the pack says what that group
-weighs and pays. The grouper itself comes with the scheme packs.
+``load`` reads the schemes of a site into a ``Library``; ``settle`` groups and prices a
+batch by them; ``tell`` puts the answers into words; ``what_if`` compares one claim with
+what it would be.
 """
 
-from drg.pack import SAMPLE_PACK, Pack, load
-from drg.payment import price
+from drg.library import Library, load
+from drg.projection import Curves
+from drg.settlement import Settled, settle
+from drg.telling import tell
+from drg.whatif import what_if
 
-__all__ = ["SAMPLE_PACK", "Pack", "load", "price"]
+__all__ = ["Curves", "Library", "Settled", "load", "settle", "tell", "what_if"]

@@ -10,6 +10,7 @@ import polars as pl
 
 from domain.results import HITS, Verdict
 from domain.tables import Tables
+from drg import Settled
 from rules.compiled import Compiled
 from rules.facts import Source, build
 from rules.facts.fact import UNITS
@@ -41,13 +42,13 @@ def judge(
     tables: Tables,
     *,
     history: Tables | None = None,
-    priced: pl.DataFrame | None = None,
+    settled: Settled | None = None,
 ) -> Judged:
     """Every active check over every stay of the batch, in the order of the batch.
 
     ``history`` holds the other claims that facts may look back at; stays of it that the
-    batch holds too are ignored. ``priced`` comes from ``drg.price``; without it, facts
-    of the payment are null.
+    batch holds too are ignored. ``settled`` comes from ``drg.settle``; without it, facts
+    of group and payment are null.
     """
     by_unit = {u: [c for c in ruleset.compiled if c.rule.unit == u] for u in UNITS}
     wanted = {
@@ -55,7 +56,7 @@ def judge(
         for unit, checks in by_unit.items()
         if checks
     }
-    facts = build(Source(tables, history, priced), wanted)
+    facts = build(Source(tables, history, settled), wanted)
     stays = pl.DataFrame({"stay_id": pl.from_arrow(tables.stays["stay_id"])})
     verdicts = stays
     hits: list[pl.DataFrame] = []

@@ -166,6 +166,107 @@ class Assessed(Answer):
     refused: list[RefusedClaim]
 
 
+class GroupReason(Answer):
+    """Why a claim has no group."""
+
+    code: str
+    zh: str
+    en: str
+
+
+class Price(Answer):
+    """What the group that pays is worth, in the hundredth of the claim's currency."""
+
+    group: str | None
+    group_name: dict[str, str] | None
+    source: Literal["grouper", "billed"] | None
+    """`billed` where the grouper cannot answer and the group on the claim stands for it."""
+    weight: str | None
+    """Exact decimal."""
+    payment_standard_fen: int | None
+    """Weight x base rate x level coefficient."""
+    case: str | None
+    """How it is paid: standard, high_outlier, low_outlier, day_rate, transfer, ...; null while in hospital."""
+    payment_fen: int | None
+    balance_fen: int | None
+    """Payment less cost."""
+    high_line_fen: int | None
+    low_line_fen: int | None
+    review_reasons: list[str]
+    """What would let the case be reviewed singly (特病单议)."""
+    absent: str | None
+    """Why there is no standard."""
+
+
+class GroupedClaim(Answer):
+    """The group of one claim and what it pays."""
+
+    stay_id: str
+    scheme: str | None
+    status: Literal["grouped", "ambiguous", "ungroupable", "invalid", "unknown_code", "not_grouped"]
+    status_name: Bilingual
+    reason: GroupReason | None
+    mdc: str | None
+    adrg: str | None
+    group: str | None
+    group_name: dict[str, str] | None
+    severity: str | None
+    """`mcc`, `cc` or `none`: the worst level among the other diagnoses that count."""
+    severity_diagnosis: str | None
+    price: Price
+    formula: Bilingual | None
+    """The price in words, with its numbers."""
+    edits: list[dict[str, Any]] | None = None
+    """What the code editor found (MS-DRG)."""
+    diagnoses: list[dict[str, Any]] | None = None
+    """With `trace`: level, whether it counted, and the table that excluded it."""
+    steps: list[dict[str, Any]] | None = None
+    """With `trace`: the way through the scheme, each step with its conditions in words."""
+
+
+class Grouped(Answer):
+    """The groups of one request: `accepted` + `set_aside` is `read`."""
+
+    read: int
+    accepted: int
+    set_aside: int
+    results: list[GroupedClaim]
+    refused: list[RefusedClaim]
+
+
+class Side(GroupedClaim):
+    """A claim on one side of the comparison."""
+
+    cost_fen: int | None
+    """Charges so far, or in all."""
+    projection: dict[str, Any] | None
+    """Where the cost of a patient in hospital is heading; null if it cannot be told."""
+
+
+class Difference(Answer):
+    """One thing that the changes change."""
+
+    field: str
+    name: Bilingual
+    before: Any
+    after: Any
+
+
+class Compared(Answer):
+    """One claim as it is and as it would be."""
+
+    stay_id: str
+    changes: list[dict[str, Any]]
+    before: Side
+    after: Side
+    differences: list[Difference]
+    why: list[Bilingual]
+    """What decided the difference."""
+    to_document: list[Bilingual]
+    """The facts that the medical record would have to document for the changes to be lawful."""
+    notes: list[Bilingual]
+
+
 class Alert(Answer):
     """A decision that a person should look at."""
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from domain.service import Assess
-from scoring_api import answers, assessing, console, health, problems, reading
+from domain.service import Assess, Group, WhatIf
+from scoring_api import answers, assessing, console, grouping, health, problems, reading
 from scoring_api.evidence import Checks
 from scoring_api.health import Ready
 from scoring_api.metrics import Metrics
@@ -28,6 +28,8 @@ def build(
     *,
     store: Store,
     assess: Assess,
+    group: Group,
+    what_if: WhatIf,
     rules: Sequence[Mapping[str, Any]],
     version: str,
     ready: Ready,
@@ -53,6 +55,7 @@ def build(
     )
     problems.install(app)
     app.include_router(assessing.route(assess, store, checks, metrics))
+    app.include_router(grouping.route(group, what_if))
     app.include_router(reading.route(store, checks))
     app.include_router(health.route(store, checks, metrics, ready, version))
     app.include_router(console.route(store, checks))

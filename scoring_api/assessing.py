@@ -11,18 +11,13 @@ from fastapi import APIRouter, Request
 
 from domain.claim import CHILDREN, STAYS
 from domain.service import Assess
-from scoring_api import evidence
+from scoring_api import bodies, evidence
 from scoring_api.answers import Assessed
+from scoring_api.bodies import MAX_CLAIMS
 from scoring_api.evidence import Checks
 from scoring_api.metrics import Metrics
 from scoring_api.problems import ProblemError, document
 from store import Store
-
-MAX_BODY_BYTES: Final = 16 * 2**20
-"""500 claims of 100 charge lines are about 12 MiB."""
-
-MAX_CLAIMS: Final = 500
-"""What one request may ask for; larger files go through ``sentinel assess``."""
 
 _AT_ONCE: Final = 4
 """Assessments side by side. They compete for the processors and for the one database writer;
@@ -123,7 +118,9 @@ def route(assess: Assess, store: Store, checks: Checks, metrics: Metrics) -> API
         judged. The same claim given again leaves one decision. Personal fields become
         keyed pseudonyms before anything is stored.
         """
-        told = await anyio.to_thread.run_sync(work, await _records(request), limiter=limiter)
+        envelope = await bodies.read(request, _DECODER, '{"claims": [claim, ...]}')
+        records = bodies.check_number(envelope.claims)
+        told = await anyio.to_thread.run_sync(work, records, limiter=limiter)
         if told["accepted"] == 0:
             raise ProblemError(
                 422,
@@ -135,50 +132,3 @@ def route(assess: Assess, store: Store, checks: Checks, metrics: Metrics) -> API
         return told
 
     return router
-
-
-async def _records(request: Request) -> list[bytes]:
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
-        raise ProblemError(
-            415,
-            "content-type",
-            "The body is not declared as JSON.",
-            cure="Send Content-Type: application/json and a JSON body in UTF-8.",
-            headers={"Accept": "application/json"},
-        )
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise ProblemError(
-                413,
-                "body-too-large",
-                f"The body is larger than {MAX_BODY_BYTES // 2**20} MiB.",
-                cure="Send fewer claims at once, or assess the file with sentinel assess.",
-                headers={"Connection": "close"},
-            )
-    try:
-        claims = _DECODER.decode(body).claims
-    except msgspec.ValidationError as error:
-        raise ProblemError(
-            422,
-            "envelope",
-            f"The body is JSON but not a request: {error}.",
-            cure='Send {"claims": [claim, ...]} and nothing beside it.',
-        ) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ProblemError(
-            400,
-            "json",
-            "The body is not valid JSON in UTF-8.",
-            cure="Check that the body is complete and encoded in UTF-8.",
-        ) from error
-    if not 1 <= len(claims) <= MAX_CLAIMS:
-        raise ProblemError(
-            422,
-            "number-of-claims",
-            f"The request holds {len(claims)} claims.",
-            cure=f"Send 1 to {MAX_CLAIMS} claims in a request.",
-        )
-    return [bytes(claim) for claim in claims]

@@ -41,16 +41,24 @@ HIGH_PAYMENT = "payment_p90"
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """What judges: a set of checks, a payment pack and, if there is one, a model.
+    """What judges: a set of checks, the schemes and, if there are, cost curves and a model.
 
     ``extra`` is a provider-level table beside the claims (see ``graph_models``); it
     counts only when scores are refreshed from the batch itself.
     """
 
     ruleset: rules.RuleSet
-    pack: drg.Pack = field(default_factory=drg.load)
+    library: drg.Library = field(default_factory=drg.load)
+    curves: drg.Curves | None = None
     artifact: Artifact | None = None
     extra: pl.DataFrame | None = None
+
+    @property
+    def pack_sha256(self) -> str:
+        """Digest of what groups, prices and projects: the schemes, and the curves if there are."""
+        if self.curves is None:
+            return self.library.sha256
+        return identifier("pack", self.library.sha256, self.curves.sha256)
 
 
 def assess(
@@ -63,7 +71,10 @@ def assess(
     the ones stored with the model. Exactly one decision a stay, in the order of the batch.
     """
     judged = rules.judge(
-        engine.ruleset, batch, history=history, priced=drg.price(batch, engine.pack)
+        engine.ruleset,
+        batch,
+        history=history,
+        settled=drg.settle(batch, engine.library, curves=engine.curves),
     )
     scores, reasons, high_payments = _score(batch, engine, judged.verdicts, refresh=refresh)
     decisions = _decide(batch, engine, judged.verdicts, judged.hits, scores)
@@ -156,7 +167,7 @@ def _decide(
                 "decision",
                 *(str(part) for part in row.values()),
                 engine.ruleset.sha256,
-                engine.pack.sha256,
+                engine.pack_sha256,
                 model or "",
             ),
             return_dtype=pl.String,
@@ -166,7 +177,7 @@ def _decide(
         pl.col("exposure_fen").fill_null(0),
         pl.when(pl.col("score").is_null()).then(absent).alias("score_absent"),
         pl.lit(engine.ruleset.sha256).alias("rules_sha256"),
-        pl.lit(engine.pack.sha256).alias("pack_sha256"),
+        pl.lit(engine.pack_sha256).alias("pack_sha256"),
         pl.lit(model, dtype=pl.String).alias("model_sha256"),
     )
 

@@ -12,16 +12,28 @@ import zlib
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 import msgspec
 import pyarrow as pa
 
+import drg
 from domain.errors import Refusal
 from domain.results import ALERTS, DECISIONS, HITS, REASONS, SCORES, Results, Severity, identifier
 from domain.service import Assessment, Refused
 from domain.tables import Tables, concat, conform
 from store import Model, Ruleset, Store, bodies
+from streaming.pseudonym import PseudonymKey
+
+KEY = PseudonymKey(b"tests of the service, 32 bytes ok")
+
+
+@cache
+def library() -> drg.Library:
+    """The shipped schemes, loaded once a process."""
+    return drg.load()
+
 
 DEPARTMENTS = ("A03.04", "A04.01", "A05.02")
 PROVIDERS = ("H33010200012", "H33010200045", "H33010600103", "H33011000007")

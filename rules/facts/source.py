@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from domain.errors import SentinelError
 from domain.tables import Tables
+from drg import Settled
 from rules.facts import reference
 
 
@@ -25,7 +26,7 @@ class Source:
 
     batch: Tables
     history: Tables | None = None
-    priced: pl.DataFrame | None = None
+    settled: Settled | None = None
     reference: Path = reference.FOLDER
 
     def __post_init__(self) -> None:

@@ -51,14 +51,6 @@ DERIVED: Final = declare("stay", "stays", (
 })
 HEAD: Final[tuple[Fact, ...]] = (*from_fields(STAYS, "stay", DIRECT), *DERIVED)
 
-PAYMENT: Final = declare("stay", "drg.price", (
-    ("group_code", TEXT, "病组", "group", "Group that the stay was priced in.", "the group is not known"),
-    ("group_weight", Kind.DECIMAL, "病组权重", "weight of the group", "Weight of the group.", "the group has no weight"),
-    ("payment_standard_fen", MONEY, "病组支付标准", "payment standard of the group",
-     "What the group pays here and then.", "the group has no price"),
-    ("mean_stay_days", Kind.NUMBER, "病组平均住院日", "mean days of stay of the group",
-     "Mean length of stay of the group.", "the pack does not give it"),
-), measures={"mean_stay_days": "day"})
 # fmt: on
 
 
@@ -117,14 +109,6 @@ def head(source: Source) -> pl.LazyFrame:
             ),
         )
     )
-
-
-def payment(source: Source) -> pl.LazyFrame:
-    """The facts ``PAYMENT``; all null without prices."""
-    if source.priced is None:
-        none = [pl.lit(None, dtype=f.kind.dtype).alias(f.name) for f in PAYMENT]
-        return source.table("stays").lazy().select("stay_id", *none)
-    return source.priced.lazy().select("stay_id", *[f.name for f in PAYMENT])
 
 
 def _years(born: str, then: str) -> pl.Expr:

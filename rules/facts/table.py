@@ -8,7 +8,7 @@ from typing import Final
 
 import polars as pl
 
-from rules.facts import charge, diagnosis, likeness, lookback, order, procedure, stay
+from rules.facts import charge, diagnosis, group, likeness, lookback, order, procedure, stay
 from rules.facts.fact import Fact, facts_of
 from rules.facts.source import Source
 
@@ -35,7 +35,10 @@ class Builder:
 
 BUILDERS: Final = (
     Builder("stay", stay.HEAD, stay.head),
-    Builder("stay", stay.PAYMENT, stay.payment),
+    Builder("stay", group.PAYMENT, group.payment),
+    Builder("stay", group.ALTERNATIVES, group.alternatives),
+    Builder("stay", group.OTHER_PRINCIPAL, group.other_principal),
+    Builder("stay", group.OUTLOOK, group.outlook),
     Builder("stay", diagnosis.OF_STAY, diagnosis.of_stay),
     Builder("stay", procedure.OF_STAY, procedure.of_stay),
     Builder("stay", charge.OF_STAY, charge.of_stay),

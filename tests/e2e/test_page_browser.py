@@ -24,12 +24,15 @@ pytestmark = [
 PROGRAM = """
 import sys
 import scoring_api, store
+from streaming.grouping import GroupDesk, WhatIfDesk
 from tests import service_samples as samples
 
 with store.open(sys.argv[1]) as opened:
     samples.write(opened, 60)
     app = scoring_api.build(
         store=opened, assess=samples.Assessor(opened), rules=samples.RULES, version="1",
+        group=GroupDesk(samples.library(), samples.KEY),
+        what_if=WhatIfDesk(samples.library(), samples.KEY),
         ready=lambda: {"model": "absent"},
     )
     scoring_api.run(app, "127.0.0.1", 0, started=lambda url: print(url, flush=True))

@@ -40,7 +40,7 @@ def read(name: str | Path) -> Tables:
 
 
 def judge(ruleset: rules.RuleSet, tables: Tables, history: Tables | None = None) -> rules.Judged:
-    return rules.judge(ruleset, tables, history=history, priced=drg.price(tables))
+    return rules.judge(ruleset, tables, history=history, settled=drg.settle(tables, drg.load()))
 
 
 def hit_by(judged: rules.Judged, check: str) -> set[str]:

@@ -6,7 +6,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pytest
 
 from domain.claim import STAYS
@@ -753,23 +752,6 @@ def test_a_stay_that_stands_twice_in_a_batch_is_refused() -> None:
     batch = tables([stay("a"), stay("a", claim_version=2)])
     with pytest.raises(SentinelError, match="twice"):
         build(Source(batch), {"stay": ["stay_days"]})
-
-
-def test_prices_come_in_as_a_table() -> None:
-    batch = tables([stay("a"), stay("b")])
-    priced = pl.DataFrame(
-        {
-            "stay_id": ["a"], "group_code": ["GA15"], "group_weight": [None],
-            "payment_standard_fen": [900_000], "mean_stay_days": [5.5],
-        }
-    )  # fmt: skip
-    table = build(Source(batch, priced=priced), {"stay": ["group_code", "payment_standard_fen"]})[
-        "stay"
-    ]
-    assert table.select("group_code", "payment_standard_fen").rows() == [
-        ("GA15", 900_000),
-        (None, None),
-    ]
 
 
 def test_the_page_of_facts_is_up_to_date() -> None:

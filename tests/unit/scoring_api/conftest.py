@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 import scoring_api
 import store
+from streaming.grouping import GroupDesk, WhatIfDesk
 from tests import service_samples as samples
 
 with warnings.catch_warnings():
@@ -31,6 +32,8 @@ def build(opened: store.Store) -> Callable[..., FastAPI]:
         pieces: dict[str, Any] = {
             "store": opened,
             "assess": samples.Assessor(opened),
+            "group": GroupDesk(samples.library(), samples.KEY),
+            "what_if": WhatIfDesk(samples.library(), samples.KEY),
             "rules": samples.RULES,
             "version": "1.2.3",
             "ready": lambda: {"model": "absent"},

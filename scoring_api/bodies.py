@@ -1,0 +1,70 @@
+"""Reading a JSON body: declared as JSON, not too large, and of the shape that a route takes."""
+
+from __future__ import annotations
+
+from typing import Final, TypeVar
+
+import msgspec
+from fastapi import Request
+
+from scoring_api.problems import ProblemError
+
+MAX_BODY_BYTES: Final = 16 * 2**20
+"""500 claims of 100 charge lines are about 12 MiB."""
+
+MAX_CLAIMS: Final = 500
+"""What one request may ask for; larger files go through the command line."""
+
+T = TypeVar("T")
+
+
+async def read(request: Request, decoder: msgspec.json.Decoder[T], shape: str) -> T:
+    """The body as the decoder's type; ``shape`` shows what should have been sent."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise ProblemError(
+            415,
+            "content-type",
+            "The body is not declared as JSON.",
+            cure="Send Content-Type: application/json and a JSON body in UTF-8.",
+            headers={"Accept": "application/json"},
+        )
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise ProblemError(
+                413,
+                "body-too-large",
+                f"The body is larger than {MAX_BODY_BYTES // 2**20} MiB.",
+                cure="Send fewer claims at once, or give the file to the command line (sentinel assess, sentinel group).",
+                headers={"Connection": "close"},
+            )
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise ProblemError(
+            422,
+            "envelope",
+            f"The body is JSON but not a request: {error}.",
+            cure=f"Send {shape} and nothing beside it.",
+        ) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ProblemError(
+            400,
+            "json",
+            "The body is not valid JSON in UTF-8.",
+            cure="Check that the body is complete and encoded in UTF-8.",
+        ) from error
+
+
+def check_number(claims: list[msgspec.Raw]) -> list[bytes]:
+    """The claims as bytes; a problem if there are none or too many."""
+    if not 1 <= len(claims) <= MAX_CLAIMS:
+        raise ProblemError(
+            422,
+            "number-of-claims",
+            f"The request holds {len(claims)} claims.",
+            cure=f"Send 1 to {MAX_CLAIMS} claims in a request.",
+        )
+    return [bytes(claim) for claim in claims]
