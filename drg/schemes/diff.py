@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from drg.schemes.diff_words import summarize
 from drg.schemes.layout import SHEETS, Sheet
 from drg.schemes.scheme import Manifest, Scheme
 from drg.schemes.words import Language, describe
@@ -20,8 +21,6 @@ _APART: Final = frozenset(
     {"conditions", "diagnosis_lists", "procedure_lists", "complications", "exclusions"}
 )
 """Sheets that are compared by what they mean and not row by row."""
-
-_LIMIT: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +65,9 @@ class SchemeDiff:
             **{name: frame.to_dicts() for name, frame in self.sections()},
         }
 
-    def summary(self, language: Language = "en", limit: int = _LIMIT) -> str:
+    def summary(self, language: Language = "en", limit: int = 20) -> str:
         """The changes in lines for a person, at most ``limit`` of each table."""
-        return "\n".join(_summarize(self, language, limit)) + "\n"
+        return "\n".join(summarize(self, language, limit)) + "\n"
 
 
 def diff(old: Scheme, new: Scheme) -> SchemeDiff:
@@ -331,78 +330,3 @@ def _compare_exclusions(old: Scheme, new: Scheme) -> pl.DataFrame:
         },
         orient="row",
     )
-
-
-_TITLES: Final = {
-    "manifest": ("方案说明", "Manifest"),
-    "rows": ("编码、名称与参数", "Codes, names and figures"),
-    "lists": ("列表", "Lists"),
-    "conditions": ("入组条件", "Conditions"),
-    "severities": ("MCC/CC 级别", "MCC and CC levels"),
-    "exclusions": ("MCC/CC 排除", "Exclusions"),
-}
-_CHANGES: Final = {"added": "+", "removed": "-", "changed": "~"}
-
-
-def _summarize(changes: SchemeDiff, language: Language, limit: int) -> Iterator[str]:
-    english = language == "en"
-    old, new = changes.old, changes.new
-    yield f"{_name(old)} -> {_name(new)}"
-    if changes.same:
-        yield "No difference." if english else "没有差别。"
-    for name, frame in changes.sections():
-        if name == "rows":
-            parts = [
-                (f"{_TITLES[name][english]}: {sheet}.csv", frame.filter(pl.col("sheet") == sheet))
-                for sheet in frame["sheet"].unique(maintain_order=True)
-            ]
-        else:
-            parts = [(_TITLES[name][english], frame)] if frame.height else []
-        for title, part in parts:
-            yield f"{title} ({part.height:,})"
-            for row in part.head(limit).iter_rows(named=True):
-                yield f"  {_tell(name, row, english)}"
-            if part.height > limit:
-                more = part.height - limit
-                yield f"  ... {more:,} more" if english else f"  …… 另有 {more:,} 条"
-
-
-def _name(scheme: Scheme) -> str:
-    return f"{scheme.manifest.code} {scheme.manifest.version} ({scheme.sha256[:12]})"
-
-
-def _tell(section: str, row: dict[str, Any], english: bool) -> str:
-    nothing = "-"
-    match section:
-        case "manifest":
-            return f"{row['key']}: {row['old'] or nothing} -> {row['new'] or nothing}"
-        case "rows":
-            day = f" {row['effective_from']}" if row["effective_from"] else ""
-            head = f"{_CHANGES[row['change']]} {row['key']}{day}"
-            if not row["column"]:
-                return head
-            return f"{head} {row['column']}: {row['old'] or nothing} -> {row['new'] or nothing}"
-        case "lists":
-            return f"{_CHANGES[row['change']]} {row['list']}:{_counted(row)}"
-        case "conditions":
-            way = "en" if english else "zh"
-            sides = (row[f"old_{way}"] or nothing, row[f"new_{way}"] or nothing)
-            return f"{row['owner']} {row['code']}: {sides[0]} -> {sides[1]}"
-        case "severities":
-            sides = (row["old"] or nothing, row["new"] or nothing)
-            return f"{row['code']} {row['name_zh']}: {sides[0]} -> {sides[1]}"
-        case _:
-            tables = f"{row['old_table'] or nothing} -> {row['new_table'] or nothing}"
-            counted = f"{row['complications']:,} MCC/CC"
-            return f"{tables} ({counted}):{_counted(row)}"
-
-
-def _counted(row: dict[str, Any]) -> str:
-    """Codes that came and went, the first few by name."""
-    said = ""
-    for sign, name in (("+", "added"), ("-", "removed")):
-        if row[f"count_{name}"]:
-            listed = row[name].split("|")
-            more = " ..." if len(listed) > 5 else ""
-            said += f" {sign}{row[f'count_{name}']:,} ({', '.join(listed[:5])}{more})"
-    return said

@@ -15,31 +15,27 @@ tiny 1 (OLD) -> tiny 2 (NEW)
 方案说明 (1)
   version: 1 -> 2
 编码、名称与参数: mdcs.csv (1)
-  ~ B ambiguity: main_procedure -> any_procedure
+  ~ B: ambiguity main_procedure -> any_procedure
 编码、名称与参数: adrgs.csv (2)
-  ~ BR1 name_zh: 颅内出血 -> 颅内出血性疾患
-  ~ BX1 rank: 6 -> 7
-编码、名称与参数: groups.csv (6)
-  ~ BR25 name_zh: 脑缺血 -> 脑缺血性疾患
-  ~ BR25 name_en: Cerebral ischaemia -> -
-  - MR11 adrg: MR1 -> -
-  - MR11 rank: 1 -> -
-  - MR11 name_zh: 男性肿瘤伴并发症 -> -
-  - MR11 name_en: Tumours of men with a complication -> -
+  ~ BR1: name_zh 颅内出血 -> 颅内出血性疾患
+  ~ BX1: rank 6 -> 7
+编码、名称与参数: groups.csv (2)
+  ~ BR25: name_zh 脑缺血 -> 脑缺血性疾患; name_en Cerebral ischaemia -> -
+  - MR11: adrg MR1 -> -; rank 1 -> -; name_zh 男性肿瘤伴并发症 -> -; \
+name_en Tumours of men with a complication -> -
 编码、名称与参数: diagnoses.csv (1)
-  + K00.000 name_zh: - -> 无牙症
+  + K00.000: name_zh - -> 无牙症
 编码、名称与参数: procedures.csv (1)
-  ~ 88.4100 operating: false -> true
+  ~ 88.4100: operating false -> true
 编码、名称与参数: crosswalks.csv (1)
-  ~ kind procedure, code 01.2499 target: 01.2401 -> 01.2400
-编码、名称与参数: weights.csv (5)
-  - group_code AA19 2024-01-01 weight: 18.5000 -> -
-  - group_code AA19 2024-01-01 mean_stay_days: 30.50 -> -
-  - group_code AA19 2024-01-01 mean_cost_yuan: 210000.00 -> -
-  ~ group_code BR25 2024-01-01 effective_to: - -> 2024-12-31
-  + group_code BR25 2025-01-01 weight: 0.7000 -> 0.6800
+  ~ kind procedure, code 01.2499: target 01.2401 -> 01.2400
+编码、名称与参数: weights.csv (3)
+  - group_code AA19 2024-01-01: weight 18.5000 -> -; mean_stay_days 30.50 -> -; \
+mean_cost_yuan 210000.00 -> -
+  ~ group_code BR25 2024-01-01: effective_to - -> 2024-12-31
+  + group_code BR25 2025-01-01: weight 0.7000 -> 0.6800
 编码、名称与参数: base_rates.csv (1)
-  ~ region_code 1101, insurance_type 390 2024-01-01 base_rate_yuan: 9000.5000 -> 9100.0000
+  ~ region_code 1101, insurance_type 390 2024-01-01: base_rate_yuan 9000.5000 -> 9100.0000
 列表 (3)
   ~ B: +1 (J96.000) -1 (R56.000)
   + N: +1 (J96.000)

@@ -71,12 +71,19 @@ def test_show_gives_a_code_with_everything_that_names_it(tmp_path: Path) -> None
     assert "operating: yes" in said
 
 
+def test_show_gives_a_us_group(root: Path) -> None:
+    said = run("show", root / "drg" / "packs" / "ms_fy2026", "--group", "470").stdout
+    assert "MAJOR HIP AND KNEE JOINT REPLACEMENT" in said.upper()
+    assert re.search(r"^  weight: \d+\.\d{4}$", said, re.M)
+    assert "effective_from: 2025-10-01" in said
+
+
 def test_diff_says_the_old_and_the_new_and_ends_as_diff_does(tmp_path: Path) -> None:
     old = tiny(tmp_path)
     new = tiny(tmp_path, changed("weights", "0.9012", "0.95"), name="new")
     told = run("diff", old, new)
     assert told.exit_code == 1
-    assert "~ group_code BR15 2024-01-01 weight: 0.9012 -> 0.9500" in told.stdout
+    assert "~ group_code BR15 2024-01-01: weight 0.9012 -> 0.9500" in told.stdout
     as_json = run("diff", old, new, "--json")
     (row,) = json.loads(as_json.stdout)["rows"]
     assert (row["sheet"], row["old"], row["new"]) == ("weights", "0.9012", "0.9500")
