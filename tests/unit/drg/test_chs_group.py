@@ -342,3 +342,21 @@ def test_compiled_schemes_are_kept_by_content_and_not_without_end(scheme: Scheme
     for number in range(compiling.KEPT):
         compiling.compiled(dataclasses.replace(scheme, sha256=f"kept-{number}"))
     assert compiling.compiled(scheme) is not first
+
+
+def test_the_reason_remembers_a_category_that_only_the_first_try_entered(tmp_path: Path) -> None:
+    pack = tiny(
+        tmp_path,
+        added("conditions", "mdc,B,1,main_procedure,not_in,MB1"),
+        manifest=MANIFEST + "retry_other_procedures = true\n",
+    )
+    row = answer(load(pack), "R56.000", "88.4100 60.2900")
+    assert (row["group_code"], row["reason"]) == ("0000", "no_adrg")
+
+
+def test_alternatives_of_a_stay_that_another_procedure_grouped(tmp_path: Path) -> None:
+    scheme = load(tiny(tmp_path, manifest=MANIFEST + "retry_other_procedures = true\n"))
+    tables = claim([made("G40.900 A41.900 N18.900", "88.4100 01.2401")])
+    grouped = chs.group(tables, scheme)
+    assert grouped.stays["group_code"].to_list() == ["BB21"]
+    assert chs.alternatives(tables, scheme, grouped).row(0)[1:3] == ("BB25", "BB23")
