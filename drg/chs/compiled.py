@@ -24,7 +24,7 @@ UNGROUPABLE = "0000"
 """The group of a stay that no category takes."""
 
 KEPT = 8
-"""How many schemes stay compiled: a full one takes about 50 MB."""
+"""How many schemes stay compiled: a full one takes about 20 MB."""
 
 _DIAGNOSIS_TESTS = ("principal_diagnosis", "any_diagnosis", "other_diagnosis")
 _NUMBERS = frozenset(test for test, ops in TESTS.items() if ">=" in ops and test != "body_sites")
