@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any, Final
 
 import polars as pl
@@ -83,9 +84,15 @@ _STAY = [
 ]
 
 
-def clean(code: str) -> str:
-    """The code as the grouper knows it: without dots and blanks, in capitals."""
-    return _NOT_PART.sub("", code).upper()
+@lru_cache(maxsize=65_536)  # a batch names few codes many times
+def clean(code: str) -> str | None:
+    """The code as the grouper knows it: without dots and blanks, in capitals.
+
+    Nothing where no code is left or it holds letters of other scripts: msdrg keeps eight
+    bytes of a code, and half a letter would make its answer unreadable.
+    """
+    kept = _NOT_PART.sub("", code).upper()
+    return kept if kept and kept.isascii() and kept.isprintable() else None
 
 
 def discharge_status(way: str | None, *, discharged: bool) -> int:
@@ -97,6 +104,7 @@ def discharge_status(way: str | None, *, discharged: bool) -> int:
     return DISCHARGE_STATUS.get(way or "", 0)
 
 
+@lru_cache(maxsize=4096)
 def version(day: date) -> int | None:
     """The grouper version that holds on a day of discharge; none if the package has none."""
     for release in tools.releases():
@@ -107,8 +115,8 @@ def version(day: date) -> int | None:
 
 def _ask(
     row: dict[str, Any],
-    diagnoses: tuple[tuple[Any, ...], ...] | list[tuple[Any, ...]],
-    procedures: tuple[tuple[Any, ...], ...] | list[tuple[Any, ...]],
+    diagnoses: Sequence[tuple[Any, ...]],
+    procedures: Sequence[tuple[Any, ...]],
 ) -> Asked:
     stay_id = row["stay_id"]
 
@@ -127,13 +135,21 @@ def _ask(
         return refused(Status.NOT_GROUPED, "no_grouper_version")
     if not diagnoses or diagnoses[0][0] != 1:
         return refused(Status.INVALID, "no_principal_diagnosis")
-    if not all(_readable(code) for _, code, _ in diagnoses):
+    codes = [clean(code) for _, code, _ in diagnoses]
+    if None in codes:
         return refused(Status.UNKNOWN_CODE, "unknown_diagnosis")
-    if not all(_readable(code) for _, code in procedures):
+    operations = [clean(code) for _, code in procedures]
+    if None in operations:
         return refused(Status.UNKNOWN_CODE, "unknown_procedure")
     age = _age(row)
     if age is None:
         return refused(Status.INVALID, "age_missing")
+    listed = [
+        {"code": code, "poa": PRESENT_ON_ADMISSION[present]}
+        if present in PRESENT_ON_ADMISSION
+        else {"code": code}
+        for code, (_, _, present) in zip(codes, diagnoses, strict=True)
+    ]
     claim: Claim = {
         "version": wanted,
         "discharge_date": day.year * 10_000 + day.month * 100 + day.day,
@@ -142,27 +158,14 @@ def _ask(
         "discharge_status": discharge_status(
             row["discharge_way"], discharged=row["discharge_date"] is not None
         ),
-        "pdx": _diagnosis(diagnoses[0]),
-        "sdx": [_diagnosis(d) for d in diagnoses[1:]],
-        "procedures": [{"code": clean(code)} for _, code in procedures],
+        "pdx": listed[0],
+        "sdx": listed[1:],
+        "procedures": [{"code": code} for code in operations],
     }
-    if row["admission_diagnosis_code"] and _readable(row["admission_diagnosis_code"]):
-        claim["admit_dx"] = {"code": clean(row["admission_diagnosis_code"])}
+    admitted_for = clean(row["admission_diagnosis_code"] or "")
+    if admitted_for is not None:
+        claim["admit_dx"] = {"code": admitted_for}
     return Asked(stay_id, claim, tuple(d[0] for d in diagnoses[1:]))
-
-
-def _readable(code: str) -> bool:
-    # msdrg keeps eight bytes of a code: half a letter would make its answer unreadable.
-    kept = clean(code)
-    return bool(kept) and kept.isascii() and kept.isprintable()
-
-
-def _diagnosis(row: tuple[Any, ...]) -> dict[str, str]:
-    _, code, present = row
-    told = {"code": clean(code)}
-    if present in PRESENT_ON_ADMISSION:
-        told["poa"] = PRESENT_ON_ADMISSION[present]
-    return told
 
 
 def _age(row: dict[str, Any]) -> int | None:
