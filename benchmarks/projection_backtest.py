@@ -190,11 +190,9 @@ def tell(title: str, made: pl.DataFrame) -> None:
     inside = pl.col("total_fen").is_between("projected_low_fen", "projected_high_fen")
     figures["coverage"] = inside.mean()
     days = made.group_by("day_of_stay").agg(**figures).sort("day_of_stay")
-    cells = made.select(
-        (pl.col("cell").str.starts_with("group:")).mean().alias("group"),
-    ).item()
+    own = made.select(pl.col("cell").str.starts_with("group:").mean()).item()
     print(f"\n### {title}: {made['stay_id'].n_unique():,} stays, {made.height:,} projections\n")
-    print(f"{cells:.0%} rest on the stay's own group, the rest on a wider cell.\n")
+    print(f"{own:.0%} rest on the stay's own group, the rest on a wider cell.\n")
     head = ("day of stay", "projections", "error: ours", "pace", "mean", "bias: ours", "pace",
             "mean", "inside the 80 % interval", "found: ours", "pace", "mean", "precision: ours",
             "pace", "mean")  # fmt: skip
@@ -210,7 +208,18 @@ def tell(title: str, made: pl.DataFrame) -> None:
             cells_of_row += [_share(row[f"{kind}_{way}"]) for way in WAYS]
         print("| " + " | ".join(cells_of_row) + " |")
     summary = projection.measure(made.select(list(projection.REPLAYED))).row(-1, named=True)
-    print(f"\nflagged before they passed the standard: {summary['found_so_far']:.0%}")
+    print(f"\nflagged before they passed the standard: {summary['found_so_far']:.0%}\n")
+    chance = pl.col("probability_over_standard")
+    bands = (
+        made.filter(still)
+        .group_by(band=(chance * 5).floor().clip(upper_bound=4))
+        .agg(projections=pl.len(), said=chance.mean(), came=over.mean())
+        .sort("band")
+    )
+    print("| probability said (mean) | " + " | ".join(f"{x:.1%}" for x in bands["said"]) + " |")
+    print("|---" * (bands.height + 1) + "|")
+    print("| exceeded | " + " | ".join(f"{x:.1%}" for x in bands["came"]) + " |")
+    print("| projections | " + " | ".join(f"{x:,}" for x in bands["projections"]) + " |")
 
 
 def _share(value: float | None) -> str:
