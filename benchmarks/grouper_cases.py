@@ -150,11 +150,13 @@ class CaseMaker:
             if not left:
                 return None
             procedures.append(rand.choice(left))
-        elif rand.random() < 0.4:
+        elif rand.random() < 0.2:
             procedures.append(rand.choice(self._procedures))
         procedures += with_procedures
-        for _ in range(rand.choice((0, 0, 0, 1, 2))):
-            procedures.append(rand.choice(rand.choice((self._procedures, self._working))))
+        # Any operating procedure may make a stay ambiguous, so half of those without stay so.
+        if procedures or rand.random() < 0.5:
+            for _ in range(rand.choice((0, 0, 0, 1, 2))):
+                procedures.append(rand.choice(rand.choice((self._procedures, self._working))))
         if main is None and len(procedures) > 1 and rand.random() < 0.5:
             rand.shuffle(procedures)
         if never_main and procedures and procedures[0] in never_main:

@@ -96,7 +96,7 @@ def compare(
     """Group the cases of a region both ways and compare each."""
     imported = import_scheme(checkout, region)
     with _pack(imported) as scheme:
-        raw = _as_is(import_scheme(checkout, region, repair=False))
+        raw = _as_is(import_scheme(checkout, region, repair=False), translate=translate)
         usable, foreign = (
             _usable(checkout / "drg_group" / region / "ICD") if translate else (None, {})
         )
@@ -131,10 +131,13 @@ def _pack(imported: Imported) -> Iterator[Scheme]:
         yield load(Path(folder))
 
 
-def _as_is(imported: Imported) -> Scheme:
+def _as_is(imported: Imported, *, translate: bool) -> Scheme:
     """The tables with OpenDRG's slips in; no pack, since they would not pass its checks."""
     manifest = imported.manifest
-    return Scheme(manifest, conform(imported.tables), f"as-is-{manifest.code}", Path())
+    tables = conform(imported.tables)
+    if not translate:
+        tables["crosswalks"] = tables["crosswalks"].clear()
+    return Scheme(manifest, tables, f"as-is-{manifest.code}-{translate}", Path())
 
 
 def _make(maker: CaseMaker, scheme: Scheme, count: int) -> list[Case]:

@@ -145,7 +145,7 @@ def read_module(path: Path, region: str) -> Module:
                             "the source has an import that the importer does not know", path, node
                         )
                     imported[alias.name] = module.removeprefix(prefix)
-            case ast.If(test=ast.Compare(left=ast.Name(id="__name__"))):
+            case ast.If(orelse=[]) if ast.unparse(node.test) == "__name__ == '__main__'":
                 pass  # what it does when started as a program
             case ast.Assign() | ast.ClassDef() if path.name.startswith(("Base", "Grouper_")):
                 pass  # judged by shapes.py

@@ -19,7 +19,7 @@ from drg.opendrg.places import CATEGORIES, NATIONAL_YEARS, PLACES
 from drg.opendrg.sources import Adrg, Sources, read_sources
 from drg.schemes.scheme import Manifest
 
-_KINDS = (("ABCDEFGHJ", "surgical"), ("KLMNPQ", "procedure"))
+_KINDS = (("ABCDEFGHIJ", "surgical"), ("KLMNPQ", "procedure"))
 """Second letters of surgical ADRGs and of those of procedures; the rest is medical."""
 
 

@@ -144,6 +144,9 @@ def check_base(module: Module) -> None:
                         module.path,
                         node,
                     )
+                if target.id in module.functions:
+                    what = f"{target.id} is a function and is then replaced"
+                    raise refusal(what, module.path, node)
                 assigned[target.id] = node
     for name, template in (("get_first_field", _FIRST), ("spliter", _BOTH)):
         if name not in assigned or not same([_renamed(assigned[name])], template):
