@@ -61,6 +61,9 @@ def test_a_low_wage_index_takes_the_other_split(tmp_path: Path) -> None:
     assert (row["operating_fen"], row["capital_fen"]) == (843_000, 69_780)
     one = paid(pack(tmp_path / "one", hospitals=[{"wage_index": "1", "gaf": None}]))
     assert (one["operating_fen"], one["capital_fen"]) == (900_000, 75_000)
+    # An index of exactly 1 belongs to the low split: (3,800 + 2,200 x 1.25) x 1.5
+    dear = paid(pack(tmp_path / "dear", hospitals=[{"wage_index": "1", "cola": "1.25"}]))
+    assert dear["operating_fen"] == 982_500
 
 
 def test_the_cost_of_living_raises_the_part_that_is_not_labour(tmp_path: Path) -> None:
@@ -133,7 +136,10 @@ def test_a_transfer_lowers_the_loss_that_the_hospital_bears(tmp_path: Path) -> N
     full = paid(scheme, total_amount_fen=50_000_000, length_of_stay_days=1)
     moved = paid(scheme, total_amount_fen=50_000_000, length_of_stay_days=1, status=2)
     assert moved["payment_case"] == "transfer_outlier"
-    assert moved["high_line_fen"] < full["high_line_fen"]
+    # Half of everything but the uncompensated care: 5,184 + 250 + 21,320 x 0.925925926
+    # operating, 393.75 x 1.03 + 21,000 x 0.074074074 capital
+    assert moved["high_line_fen"] == 2_713_586
+    assert full["high_line_fen"] == 5_402_172
 
 
 def test_the_stay_is_counted_from_the_dates_where_it_is_not_stated(tmp_path: Path) -> None:
