@@ -51,14 +51,17 @@ check: setup-dev  ## lint, format, types, import contracts, documentation, rules
 	@$(BIN)/mypy
 	$(SAY) 'import-linter: layers and fences'
 	@$(BIN)/lint-imports --no-cache | sed -n '/^Contracts:/p;/BROKEN/,$$p'
-	$(SAY) 'sentinel: rules, samples and generated documentation'
+	$(SAY) 'sentinel: rules, samples, scheme packs and generated documentation'
 	@$(BIN)/sentinel rules check
 	@$(BIN)/sentinel samples check
+	@$(BIN)/sentinel scheme check drg/packs/chs_sample drg/packs/ms_fy2026
+	@$(BIN)/sentinel scheme tables --check
 	@$(BIN)/sentinel fields --check
 	@$(BIN)/python docs/check.py
 
 docs: setup-dev  ## write the generated pages again
 	@$(BIN)/sentinel fields
+	@$(BIN)/sentinel scheme tables
 
 lock:  ## pin all direct and indirect requirements again, from pyproject.toml
 	@sh .ci/pin-requirements

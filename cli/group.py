@@ -25,7 +25,7 @@ from streaming.pseudonym import PseudonymKey
 Bad = list[tuple[str, int, tuple[Refusal, ...]]]
 
 FLAT = (
-    "stay_id", "scheme", "status", "reason", "mdc", "adrg", "group", "group_name_zh",
+    "stay_id", "scheme", "status", "reason", "unknown_codes", "mdc", "adrg", "group", "group_name_zh",
     "severity", "severity_diagnosis", "price_group", "price_source", "weight",
     "payment_standard_fen", "case", "payment_fen", "balance_fen", "review_reasons", "absent",
 )  # fmt: skip
@@ -138,6 +138,7 @@ def _flat(told: list[dict[str, Any]]) -> Iterator[list[Any]]:
         price = one["price"]
         yield [
             one["stay_id"], one["scheme"], one["status"], (one["reason"] or {}).get("code"),
+            "|".join(one.get("unknown_codes", [])),
             one["mdc"], one["adrg"], one["group"], (one["group_name"] or {}).get("zh"),
             one["severity"], one["severity_diagnosis"], price["group"], price["source"],
             price["weight"], price["payment_standard_fen"], price["case"], price["payment_fen"],

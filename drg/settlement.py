@@ -120,6 +120,29 @@ class Settled:
         return pl.concat([grouping.empty(BY_DIAGNOSIS), *made])
 
     @cached_property
+    def unknown_codes(self) -> pl.DataFrame:
+        """The codes (stay_id, kind, code) that neither the scheme nor its crosswalk has.
+
+        Only of CHS stays of status ``unknown_code``, in the order of the claim.
+        """
+        found = []
+        for part, scheme, grouped in self._chs():
+            asked = grouped.filter(pl.col("status") == Status.UNKNOWN_CODE).select("stay_id")
+            for kind in ("diagnosis", "procedure"):
+                table = "diagnoses" if kind == "diagnosis" else "procedures"
+                walk = scheme.tables["crosswalks"].filter(pl.col("kind") == kind)
+                known = pl.concat([scheme.tables[table]["code"], walk["code"]])
+                found.append(
+                    pl.DataFrame(getattr(part, table).select(["stay_id", "ordinal", "code"]))
+                    .join(asked, on="stay_id", how="semi")
+                    .filter(~pl.col("code").is_in(known.implode()))
+                    .sort("stay_id", "ordinal")
+                    .select("stay_id", pl.lit(kind).alias("kind"), "code")
+                )
+        schema = {"stay_id": pl.String(), "kind": pl.String(), "code": pl.String()}
+        return pl.concat([pl.DataFrame(schema=schema), *found])
+
+    @cached_property
     def outlook(self) -> pl.DataFrame:
         """The projection of every inpatient stay still open (``projection.PROJECTED``).
 

@@ -39,6 +39,7 @@ def tell(settled: Settled, *, trace: bool = False) -> list[dict[str, Any]]:
     diagnoses = _by_stay(settled.grouping.diagnoses) if trace else {}
     steps = _by_stay(settled.grouping.steps) if trace else {}
     edits = _by_stay(settled.grouping.edits)
+    unknown = _by_stay(settled.unknown_codes)
     told = []
     for row in settled.priced.to_dicts():
         scheme = by_code.get(row["scheme_code"] or "")
@@ -60,6 +61,8 @@ def tell(settled: Settled, *, trace: bool = False) -> list[dict[str, Any]]:
             if scheme is None
             else _formula(paid[scheme.manifest.code][row["stay_id"]], scheme),
         }
+        if row["stay_id"] in unknown:
+            one["unknown_codes"] = [code["code"] for code in unknown[row["stay_id"]]]
         if row["stay_id"] in edits:
             one["edits"] = edits[row["stay_id"]]
         if trace:

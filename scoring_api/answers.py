@@ -216,6 +216,8 @@ class GroupedClaim(Answer):
     price: Price
     formula: Bilingual | None
     """The price in words, with its numbers."""
+    unknown_codes: list[str] | None = None
+    """Codes that the scheme does not know, where that is why there is no group."""
     edits: list[dict[str, Any]] | None = None
     """What the code editor found (MS-DRG)."""
     diagnoses: list[dict[str, Any]] | None = None
