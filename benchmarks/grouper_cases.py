@@ -174,6 +174,17 @@ class CaseMaker:
             if case is not None:
                 return case
 
+    def make_around(self, code: str) -> Case:
+        """A case with a diagnosis that others exclude, or that excludes others."""
+        case = self.make_wild()
+        tables = sorted(self._excluding.get(code, ()))
+        severe = [c for table in tables for c in self._by_table[table]]
+        if severe and self._random.random() < 0.5:
+            case["diagnoses"] = [code, self._random.choice(severe)]
+        else:
+            case["diagnoses"] = list(dict.fromkeys([*case["diagnoses"][:1], code]))
+        return case
+
     def _number(self, case: Case, numbers: dict[str, list[tuple[str, int]]]) -> bool:
         rand = self._random
         for test, limits in numbers.items():

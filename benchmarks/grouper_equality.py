@@ -102,7 +102,7 @@ def compare(
         )
         maker = CaseMaker(scheme, seed, usable)
         judge = raw if translate else scheme
-        cases = _make(maker, scheme, count)
+        cases = _make(maker, scheme, count, _mended(imported))
         if translate:
             _translate(cases, foreign, seed)
         ours = _ours(cases, judge)
@@ -140,8 +140,13 @@ def _as_is(imported: Imported, *, translate: bool) -> Scheme:
     return Scheme(manifest, tables, f"as-is-{manifest.code}-{translate}", Path())
 
 
-def _make(maker: CaseMaker, scheme: Scheme, count: int) -> list[Case]:
-    """Cases for every aim, more for groups that none has reached yet, and wild ones."""
+def _mended(imported: Imported) -> tuple[str, ...]:
+    """Codes that the importer mended, so that cases show what that changes."""
+    return tuple(c for kind in ("mcc", "cc", "cce") for c in imported.told(f"mended_{kind}"))
+
+
+def _make(maker: CaseMaker, scheme: Scheme, count: int, mended: tuple[str, ...]) -> list[Case]:
+    """Cases for every aim and mended code, more for groups not reached yet, and wild ones."""
     cases: list[Case] = []
 
     def add(case: Case | None) -> None:
@@ -154,6 +159,9 @@ def _make(maker: CaseMaker, scheme: Scheme, count: int) -> list[Case]:
             for _ in range(times):
                 add(maker.make(aim))
 
+    for code in mended:
+        for _ in range(10):
+            add(maker.make_around(code))
     aim_at(maker.aims, max(1, min(4, count // (3 * len(maker.aims)))))
     for _ in range(ATTEMPTS):
         reached = {code for answer in _ours(cases, scheme) for code in answer[2:]}
