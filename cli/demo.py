@@ -12,11 +12,15 @@ from typing import Annotated
 import typer
 
 import data_samples
+import drg
 from cli import assess as assessing
 from cli.models import train_model
 from cli.reading import read_claims
 from cli.wiring import engine, wire
 from data_samples.planting import SEED
+from domain.tables import Tables
+from drg import projection
+from streaming.pipeline import Engine
 
 
 def demo(
@@ -35,11 +39,13 @@ def demo(
 
         scoring_api.check_address("127.0.0.1", port)  # now, not after a minute of work
     _empty(out)
-    month, results, model = out / "month", out / "results", out / "model"
+    month, results, model, curves = (out / name for name in ("month", "results", "model", "curves"))
     key, db = out / "pseudonym.key", f"sqlite:///{(out / 'sentinel.db').absolute()}"
 
     _step(f"Generating a hospital month: {stays:,} stays, with a fraud scheme and planted patterns")
-    made = data_samples.produce(month, preset="demo", stays=stays, seed=SEED, form="jsonl")
+    made = data_samples.produce(
+        month, preset="demo", stays=stays, seed=SEED, form="jsonl", still_in=stays // 50
+    )
     _note(
         f"{made.stays:,} stays, {made.visits:,} outpatient visits, {made.charge_lines:,} charge "
         f"lines; {made.fraudulent_providers} fraudulent providers"
@@ -51,6 +57,9 @@ def demo(
     artifact = train_model(read.tables, judge.ruleset, month / "labels.csv", model)
     _note(artifact.headline)
 
+    _step("Fitting cost curves, to see where patients in hospital are heading")
+    judge = replace(judge, curves=_fit_curves(read.tables, judge, curves))
+
     _step(f"Judging {read.accepted:,} claims with {len(judge.ruleset.ids)} checks and the model")
     judge = replace(judge, artifact=artifact)
     summary = assessing.run(read, judge, out=results, inputs=[month], db=db)
@@ -60,7 +69,7 @@ def demo(
     )
     if not serve:
         return
-    wired = wire(db=db, model=model, key=key)
+    wired = wire(db=db, model=model, curves=curves, key=key)
     try:
         scoring_api.run(
             wired.app,
@@ -70,6 +79,20 @@ def demo(
         )
     finally:
         wired.close()
+
+
+def _fit_curves(claims: Tables, judge: Engine, folder: Path) -> drg.Curves:
+    """Curves of the month's settled stays, and a word on those still in hospital."""
+    settled = drg.settle(claims, judge.library)
+    curves = projection.fit(claims, settled.by_cell)
+    curves.save(folder)
+    seen = replace(settled, curves=curves).outlook
+    ahead = (seen["probability_over_standard"] >= 0.5).sum()
+    _note(
+        f"{curves.manifest['cases']:,} settled stays; of {seen.height} patients in hospital "
+        f"{ahead} are heading above their payment standard"
+    )
+    return curves
 
 
 def _empty(out: Path) -> None:

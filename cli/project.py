@@ -148,10 +148,7 @@ def backtest(
 
 def price(tables: Tables) -> pl.DataFrame:
     """Group, its wider cells and standard of every stay, as projecting reads them."""
-    return drg.settle(tables, drg.load()).priced.with_columns(
-        adrg=pl.coalesce("adrg", pl.col("group_code").str.head(3)),
-        mdc=pl.coalesce("mdc", pl.col("group_code").str.head(1)),
-    )
+    return drg.settle(tables, drg.load()).by_cell
 
 
 def _counts(reasons: pl.Series) -> dict[str, int]:

@@ -94,6 +94,22 @@ class Settled:
     curves: Curves | None = field(default=None, repr=False)
 
     @cached_property
+    def by_cell(self) -> pl.DataFrame:
+        """Group, ADRG, category and standard of each stay, as cost curves are fitted and read.
+
+        Where the billed group pays, its ADRG and category are what its code begins with.
+        """
+        code = pl.col("group_code")
+        return self.priced.select(
+            "stay_id",
+            "group_code",
+            adrg=pl.coalesce("adrg", code.str.head(3)),
+            mdc=pl.coalesce("mdc", code.str.head(1)),
+            payment_standard_fen="payment_standard_fen",
+            high_line_fen="high_line_fen",
+        )
+
+    @cached_property
     def alternatives(self) -> pl.DataFrame:
         """The groups that the stays are near to (``ALTERNATIVES``)."""
         made = []
@@ -171,7 +187,7 @@ class Settled:
         if not seen.height:
             return grouping.empty(projection.PROJECTED)
         return projection.project(
-            self.tables.select(seen["stay_id"].to_arrow()), seen, self.curves, self.priced
+            self.tables.select(seen["stay_id"].to_arrow()), seen, self.curves, self.by_cell
         )
 
     def _chs(self) -> list[tuple[Tables, Scheme, pl.DataFrame]]:
