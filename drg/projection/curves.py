@@ -76,17 +76,17 @@ DAYS: Final = pl.Schema(
         "log_unit": pl.Array(pl.Float64(), 3),
         "unit_slope": pl.Float64(),
         "log_cost": pl.Array(pl.Float64(), len(NODES)),
-        "log_ratio": pl.Array(pl.Float64(), len(NODES) * len(SHARES)),
+        "remaining": pl.Array(pl.Float64(), len(NODES) * len(SHARES)),
     }
 )
 """One row a cell and day of stay, of the cases that were still in hospital at the end of that day.
 
 ``expected_cost`` and ``nights`` are medians of the cost to date (in the cell's unit) and
 of the whole length of stay; ``share`` is the mean share of the total charged on that day. At the
-costs to date exp(``log_cost``), ``log_ratio`` holds the quantiles (``SHARES``) of
-log(final total / cost to date), node by node; they move by ``unit_slope`` for each unit
-that the log of the standard lies above its mean. ``log_unit`` is the least, mean and
-greatest of it, 0 where costs are in fen.
+costs to date exp(``log_cost``), ``remaining`` holds the quantiles (``SHARES``) of what was
+charged after that day, node by node, in the cell's unit. What is above 0 of it moves by
+the factor exp(``unit_slope``) for each unit that the log of the standard lies above its
+mean; ``log_unit`` is the least, mean and greatest of that log, 0 where costs are in fen.
 """
 
 

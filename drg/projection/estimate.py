@@ -24,6 +24,7 @@ LONGEST: Final = 180
 _WIDTH: Final = 1.2
 _FLOOR: Final = 0.05
 _RIDGE: Final = 1e-4
+_LEAST: Final = 0.02
 # Lines that miss the stated total by more than this are not the whole bill.
 _TOLERANCE: Final = 0.01
 
@@ -201,9 +202,8 @@ def _follow(rows: Ints, unit: Floats, paths: Paths, fewest: int) -> Iterator[dic
         if charged.sum() < fewest:
             continue
         scale = np.log(unit[charged])
-        nodes, ratios, slope = quantiles(
-            np.log(cost[charged]) - scale, np.log(total[charged] / cost[charged]), scale
-        )
+        remaining = (total[charged] - cost[charged]) / unit[charged]
+        nodes, found, slope = quantiles(np.log(cost[charged]) - scale, remaining, scale)
         yield {
             "day": day,
             "cases": len(cost),
@@ -213,38 +213,64 @@ def _follow(rows: Ints, unit: Floats, paths: Paths, fewest: int) -> Iterator[dic
             "log_unit": [float(scale.min()), float(scale.mean()), float(scale.max())],
             "unit_slope": slope,
             "log_cost": nodes,
-            "log_ratio": ratios.ravel(),
+            "remaining": found.ravel(),
         }
 
 
-def quantiles(x: Floats, y: Floats, scale: Floats) -> tuple[Floats, Floats, float]:
-    """Quantiles of ``y`` given ``x`` at the nodes of ``x``, and how ``y`` moves with ``scale``.
+def quantiles(x: Floats, remaining: Floats, scale: Floats) -> tuple[Floats, Floats, float]:
+    """Quantiles of what remains given ``x`` at its nodes, and how they move with ``scale``.
 
     Shapes (nodes,) and (nodes, shares); the quantiles hold at the mean of ``scale``. A
-    plane takes out what ``y`` owes to ``x`` and ``scale`` everywhere; the cases near a
-    node, weighted by their distance, give the spread around it there. So a cell whose
-    cases are of two kinds (operated or not yet) keeps both.
+    plane takes out what the log of ``remaining`` owes to ``x`` and ``scale`` everywhere;
+    the cases near a node, weighted by their distance, give the spread around it there. So
+    a cell whose cases are of two kinds (operated or not yet) keeps both. Cases to which
+    nothing was added, or from which charges were taken back, stay what they are.
     """
     count = len(x)
-    spread = float(x.std())
+    grows = remaining > 0
+    logs = np.log(remaining[grows])
+    # A few last cents must not tilt the plane.
+    logs = np.maximum(logs, np.median(logs) + np.log(_LEAST)) if len(logs) else logs
     nodes = np.quantile(x, NODES)
-    centred = np.column_stack([x - x.mean(), scale - scale.mean()])
+    inputs = np.column_stack([x, scale])
+    middle = inputs[grows].mean(axis=0) if len(logs) else inputs.mean(axis=0)
+    centred = inputs[grows] - middle
     # The small ridge leaves out a column that does not vary, such as one standard for all.
     plane = centred.T @ centred + _RIDGE * count * np.eye(2)
-    slope, unit_slope = np.linalg.solve(plane, centred.T @ (y - y.mean()))
-    rest = y - centred @ (slope, unit_slope)
-    middle = float(np.median(rest))
+    slope = np.linalg.solve(plane, centred.T @ (logs - logs.mean() if len(logs) else logs))
+    rest = logs - centred @ slope
+    centre = float(np.median(rest)) if len(rest) else 0.0
     # The plane was laid through the same cases: three of them are spent on it.
-    rest = (rest - middle) * np.sqrt(count / (count - 3))
-    order = np.argsort(rest, kind="stable")
-    width = max(_WIDTH * spread * count**-0.2, 1e-9)
+    rest = (rest - centre) * np.sqrt(count / (count - 3))
+    # Those that grow stand above those that do not, in the order of their rest.
+    order = np.concatenate(
+        [
+            np.flatnonzero(~grows)[np.argsort(remaining[~grows], kind="stable")],
+            np.flatnonzero(grows)[np.argsort(rest, kind="stable")],
+        ]
+    )
+    width = max(_WIDTH * float(x.std()) * count**-0.2, 1e-9)
     weight = np.exp(-0.5 * ((nodes[:, None] - x[order]) / width) ** 2) + _FLOOR
     whole = weight.sum(axis=1, keepdims=True)
     # With equal weights the i-th of n cases stands at i/(n+1), also for the effective n here.
     effective = whole**2 / (weight**2).sum(axis=1, keepdims=True)
     at = (np.cumsum(weight, axis=1) - weight / 2) / whole
     at = 0.5 + (at - 0.5) * effective / (effective + 1)
-    found = np.stack([np.interp(SHARES, at[i], rest[order]) for i in range(len(nodes))])
-    line = middle + slope * (nodes[:, None] - x.mean())
-    # A total below the cost to date would take back charges as no case did.
-    return nodes, np.maximum(found + line, min(y.min(), 0)), float(unit_slope)
+    fixed, free = np.sort(remaining[~grows]), np.sort(rest)
+    shift = scale.mean() - middle[1]
+    found = np.stack(
+        [
+            np.interp(
+                SHARES,
+                at[i],
+                np.concatenate(
+                    [
+                        fixed,
+                        np.exp(centre + slope @ (node - middle[0], shift) + free),
+                    ]
+                ),
+            )
+            for i, node in enumerate(nodes)
+        ]
+    )
+    return nodes, found, float(slope[1])

@@ -255,7 +255,7 @@ def _find(rows: pl.DataFrame, curves: Curves) -> Ints:
 def _spread(cost: Floats, unit: Floats, used: pl.DataFrame) -> Floats:
     """Quantiles of the final total of each observation, (observations, shares), in its unit."""
     nodes = used["log_cost"].to_numpy()
-    ratios = used["log_ratio"].to_numpy().reshape(-1, len(NODES), len(SHARES))
+    stored = used["remaining"].to_numpy().reshape(-1, len(NODES), len(SHARES))
     lowest = np.exp(nodes[:, 0])
     # Dearer than any case seen: what remains grows with the cost. Cheaper: what remains is
     # that of the cheapest case, since charges that came in late are no sign of a cheap stay.
@@ -265,13 +265,12 @@ def _spread(cost: Floats, unit: Floats, used: pl.DataFrame) -> Floats:
     row = np.arange(len(cost))
     width = nodes[row, right] - nodes[row, right - 1]
     step = np.where(width > 0, (inside - nodes[row, right - 1]) / np.where(width > 0, width, 1), 0)
-    ratio = ratios[row, right - 1] * (1 - step[:, None]) + ratios[row, right] * step[:, None]
+    rest = stored[row, right - 1] * (1 - step[:, None]) + stored[row, right] * step[:, None]
+    # Beyond the dearest case what remains grows with the cost.
     least, mean, most = used["log_unit"].to_numpy().T
-    shift = used["unit_slope"].to_numpy() * (np.clip(np.log(unit), least, most) - mean)
-    # Not below the cost to date unless some case took back as much, as in the fit.
-    ratio = np.maximum(ratio + shift[:, None], np.minimum(ratios.min(axis=(1, 2)), 0)[:, None])
-    base = np.maximum(cost, lowest)[:, None]
-    return np.asarray(cost[:, None] + base * np.expm1(ratio), dtype=np.float64)
+    moved = used["unit_slope"].to_numpy() * (np.clip(np.log(unit), least, most) - mean)
+    factor = np.exp(moved + log_cost - inside)[:, None]
+    return np.asarray(cost[:, None] + np.where(rest > 0, rest * factor, rest), dtype=np.float64)
 
 
 def _share(totals: Floats, share: float) -> Floats:
