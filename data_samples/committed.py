@@ -85,7 +85,7 @@ def check(folder: Path = FOLDER) -> int:
             "; ".join(faults),
             where=str(folder),
             cure="Run `sentinel samples write` and commit the files, or undo the change that "
-            "altered the generator, rules/reference/items.csv or drg/packs/sample.",
+            "altered the generator, rules/reference/items.csv or drg/packs/chs_sample.",
         )
     return sum(1 for _ in generate())
 
