@@ -122,9 +122,14 @@ def test_every_group_has_a_weight_and_the_worse_weigh_more(scheme: Scheme) -> No
 
 
 def test_the_sample_region_keeps_its_rates(scheme: Scheme) -> None:
-    rates = scheme.tables["base_rates"].select("insurance_type", "base_rate_yuan").rows()
+    here = {"region_code": "330100"}
+    rates = (
+        scheme.tables["base_rates"].filter(**here).select("insurance_type", "base_rate_yuan").rows()
+    )
     assert {kind: float(rate) for kind, rate in rates} == {"310": 8000, "390": 7400}
-    factors = scheme.tables["level_coefficients"].select("level", "coefficient").rows()
+    factors = (
+        scheme.tables["level_coefficients"].filter(**here).select("level", "coefficient").rows()
+    )
     assert {level: float(factor) for level, factor in factors} == {"1": 0.82, "2": 0.93, "3": 1.06}
 
 
