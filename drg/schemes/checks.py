@@ -8,6 +8,7 @@ from functools import partial
 import polars as pl
 
 from domain import codes
+from drg.payment_terms.checks import check_terms
 from drg.schemes import conditions
 from drg.schemes.layout import SHEETS, Sheet
 from drg.schemes.problems import ROW, Problems, Row
@@ -33,6 +34,7 @@ def check_tables(tables: Frames, problems: Problems) -> None:
         if all(name in tables for name in needs):
             check(tables, problems)
     conditions.check_conditions(tables, problems)
+    check_terms(tables, problems)
 
 
 def _check_references(tables: Frames, sheet: Sheet, problems: Problems) -> None:
