@@ -110,6 +110,10 @@ def plan(
     return replace(month, plans=scheme(month)) if scheme else month
 
 
+_HARD_SHARE = 0.15
+"""Of the patients in hospital on one day many are there because it takes long and costs much."""
+
+
 class _Planner:
     """Plans stays one after another, so that no two honest stays have the same codes."""
 
@@ -134,7 +138,11 @@ class _Planner:
         templates = self.options[provider.provider_id]
         template = dice.weigh(templates, [t.frequency for t in templates])
         nights = dice.around(*template.nights)
-        if self.kind == "open":
+        hard = self.kind == "open" and dice.chance(_HARD_SHARE)
+        if hard:
+            nights = 2 * template.nights[1]
+            admission = LAST_DAY - timedelta(days=dice.between(nights // 2, nights - 1))
+        elif self.kind == "open":
             admission = LAST_DAY - timedelta(days=dice.between(0, nights - 1))
         else:
             admission = _discharge_day(dice) - timedelta(days=nights)
@@ -157,7 +165,7 @@ class _Planner:
             secondary=(),
             admission_minute=dice.between(8 * 60, 15 * 60 + 30),
             discharge_minute=dice.between(9 * 60, 11 * 60 + 30),
-            pace=_pace(dice),
+            pace=dice.share(1.1, 1.4) if hard else _pace(dice),
             detail=self.detail,
             died=self.kind == "stay" and template.icu_days > 0 and dice.chance(0.15),
         )
