@@ -50,14 +50,15 @@ class Scope:
     """What names mean in a source: its code lists, and the lists of its roles.
 
     ``lists`` maps a variable to the name under which its codes stand in the pack, or to
-    None where the list is empty. ``roles`` maps a role to such a name. ``inline`` collects
+    None where the list is empty. ``roles`` maps a role to such a name; None where
+    the source collects no roles. ``inline`` collects
     the lists that are written in the condition, by name, with their kind and codes.
     ``sexes`` collects the types with which the sex is compared.
     """
 
     path: Path
     lists: Mapping[str, str | None]
-    roles: Mapping[str, str] = field(default_factory=dict)
+    roles: Mapping[str, str] | None = None
     inline: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
     prefix: str = ""
     sexes: set[str] = field(default_factory=set)
@@ -198,7 +199,7 @@ def _read_compare(node: ast.Compare, scope: Scope) -> Alternatives:
             left=ast.Constant(value=str(role)),
             ops=[ast.In()],
             comparators=[ast.Name(id="ss_matched")],
-        ):
+        ) if scope.roles is not None:
             name = scope.roles.get(role)
             return NEVER if name is None else ((Test("any_procedure", "in", name),),)
         case ast.Compare(left=ast.Constant(value=str()), ops=[ast.In()], comparators=[where]):
@@ -218,7 +219,7 @@ def _number(node: ast.Compare, said: ast.expr, scope: Scope) -> Alternative:
     op = _OPS.get(type(node.ops[0]))
     left, right = _field(node.left), _field(node.comparators[0])
     limit = node.comparators[0] if left else node.left
-    if op is None or (left is None) == (right is None):
+    if op is None or len(node.ops) != 1 or (left is None) == (right is None):
         raise _unknown(said, scope)
     match limit:
         case ast.Constant(value=int(value)) if not isinstance(value, bool) and value >= 0:

@@ -24,6 +24,8 @@ CHANGED = [
     ("ADRG/BR1.py", "record.zdList[0] in adrg_zd", "record.age < 1.5", CONDITION),
     ("ADRG/BR1.py", "record.zdList[0] in adrg_zd", "record.age < record.ageDay", CONDITION),
     ("ADRG/BR1.py", "record.zdList[0] in adrg_zd", "record.gender==3", CONDITION),
+    ("ADRG/BR1.py", "record.zdList[0] in adrg_zd", "1 < record.age < 5 < 9", CONDITION),
+    ("ADRG/BR1.py", "record.zdList[0] in adrg_zd", "'1' in ss_matched", CONDITION),
     ("ADRG/BR1.py", "dept_list=[]", "dept_list=['ICU']", "dept_list"),
     ("ADRG/BR1.py", "'G01.200'", "'脑病'", "no code"),
     ("ADRG/BR1.py", "adrg_ss=[]", "adrg_ss=['01.2400'] + []", "not one condition"),
