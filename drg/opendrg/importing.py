@@ -154,9 +154,9 @@ class _Packing:
         if never:
             self._notes.add(
                 "never_taken",
-                f"{len(never)}个病组的条件永远不成立（如编码表为空），未导入",
-                f"{len(never)} ADRGs and groups have a condition that never holds, such as an empty "
-                "list, and were left out",
+                f"{len(never)}个病组收不到任何病例（条件永远不成立，如编码表为空；或没有细分组），未导入",
+                f"{len(never)} ADRGs and groups can take no stay, because their condition never "
+                "holds (such as an empty list) or they have no group, and were left out",
                 never,
             )
         if hidden:
