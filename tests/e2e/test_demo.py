@@ -52,7 +52,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Demo:
 def service(demo: Demo, root: Path) -> Iterator[httpx.Client]:
     process = subprocess.Popen(
         [*SENTINEL, "serve", "--db", f"sqlite:///{demo.out / 'sentinel.db'}", "--port", "0",
-         "--model", str(demo.out / "model"), "--key", str(demo.out / "pseudonym.key")],
+         "--model", str(demo.out / "model"), "--curves", str(demo.out / "curves"),
+         "--key", str(demo.out / "pseudonym.key")],
         cwd=root, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
     )  # fmt: skip
     try:
@@ -69,13 +70,14 @@ def test_the_demo_says_each_step_and_what_came_of_it(demo: Demo) -> None:
     assert "Generating a hospital month" in demo.stdout
     assert "fraudulent providers" in demo.stdout
     assert "out of fold: ROC-AUC" in demo.stdout
+    assert "patients in hospital" in demo.stdout
     assert " 0 records set aside" in demo.stdout
 
 
 def test_every_claim_of_the_month_has_one_decision(demo: Demo) -> None:
     written = sum(
         len((demo.out / "month" / name).read_bytes().splitlines())
-        for name in ("stays.jsonl", "planted.jsonl")
+        for name in ("stays.jsonl", "planted.jsonl", "open.jsonl")
     )
     decisions = pl.read_parquet(demo.out / "results" / "decisions.parquet")
     assert decisions.height == written == decisions["stay_id"].n_unique()
@@ -136,7 +138,8 @@ def test_the_same_input_assessed_again_gives_the_same_decisions(
 ) -> None:
     run = sentinel(
         "assess", demo.out / "month", "--out", tmp_path / "again", "--model", demo.out / "model",
-        "--key", demo.out / "pseudonym.key", "--db", f"sqlite:///{demo.out / 'sentinel.db'}", cwd=root,
+        "--curves", demo.out / "curves", "--key", demo.out / "pseudonym.key",
+        "--db", f"sqlite:///{demo.out / 'sentinel.db'}", cwd=root,
     )  # fmt: skip
     summary = json.loads(run.stdout.splitlines()[-1])
     assert set(summary) == {
@@ -218,6 +221,35 @@ def test_a_claim_posted_now_is_judged_against_the_stored_month(
     assert decision["score"] is not None
     stored = service.get(f"/v1/alerts/{decision['alert_id']}")
     assert stored.json()["stay_id"] == "posted-now"
+
+
+def test_a_patient_in_hospital_is_grouped_projected_and_asked_about(
+    service: httpx.Client, demo: Demo
+) -> None:
+    lines = (demo.out / "month" / "open.jsonl").read_text("utf-8").splitlines()
+    claims = [json.loads(line) for line in lines]
+    told = service.post("/v1/drg:group", json={"claims": claims, "trace": True}).json()
+    assert told["accepted"] == len(claims) > 0
+    assert {one["status"] for one in told["results"]} == {"grouped"}
+    assert all(one["price"]["payment_standard_fen"] > 0 for one in told["results"])
+    assert all(one["price"]["case"] is None for one in told["results"]), "not paid before discharge"
+
+    claim = claims[0]
+    order = {
+        "kind": "plan_order", "item_code": "S-0303001", "amount_fen": 500_000_00,
+        "date": max(line["charge_date"] for line in claim["charges"]),
+    }  # fmt: skip
+    asked = {"claim": claim, "changes": [order]}
+    compared = service.post("/v1/drg:what-if", json=asked).json()
+    before, after = compared["before"]["projection"], compared["after"]["projection"]
+    assert before["cost_to_date_fen"] == claim["total_amount_fen"]
+    assert after["cost_to_date_fen"] == claim["total_amount_fen"] + 500_000_00
+    assert after["probability_over_standard"] == 1
+    assert after["standard_reached_on"] == order["date"]
+    assert {d["field"] for d in compared["differences"]} >= {
+        "cost_fen", "projection.projected_total_fen",
+    }  # fmt: skip
+    assert compared["to_document"] == [], "an order is no coding"
 
 
 def test_broken_records_are_set_aside_and_counted(root: Path, tmp_path: Path) -> None:
