@@ -124,9 +124,21 @@ def _stays(source: Source, names: Collection[str]) -> pl.LazyFrame:
 
 
 def _lines(source: Source, unit: str, names: Collection[str]) -> pl.LazyFrame:
-    (builder,) = [b for b in BUILDERS if b.unit == unit]
-    facts = [f for f in builder.facts if f.name in names]
-    return builder.run(source).select("stay_id", SUBJECT, *[_cast(f) for f in facts])
+    """The facts of lines; the first builder of a unit gives its rows, the others join them."""
+    first, *others = [b for b in BUILDERS if b.unit == unit]
+    keys = ["stay_id", SUBJECT]
+    mine = [_cast(f) for f in first.facts if f.name in names]
+    found = first.run(source).select(*keys, *mine)
+    for builder in others:
+        more = [_cast(f) for f in builder.facts if f.name in names]
+        if more:
+            found = found.join(
+                builder.run(source).select(*keys, *more),
+                on=keys,
+                how="left",
+                maintain_order="left",
+            )
+    return found
 
 
 def _cast(fact: Fact) -> pl.Expr:
