@@ -127,7 +127,7 @@ def prior(source: Source) -> pl.LazyFrame:
 
 
 def _prior(source: Source) -> pl.DataFrame:
-    stays = _inpatient(source)
+    stays = inpatient(source)
     same = pl.all_horizontal(pl.col(c) == pl.col(c).shift(1) for c in PERSON)
     has = same.fill_null(value=False)
 
@@ -204,7 +204,7 @@ def repeat(source: Source) -> pl.LazyFrame:
     """The facts ``REPEAT`` of every claim of the batch."""
     keys = [*PERSON, "provider_id", "claim_type", "admission_date"]
     # Most claims stand alone with their key; only the others are looked at.
-    claims = _of_patients(source).filter(pl.struct(keys).is_duplicated())
+    claims = of_patients(source).filter(pl.struct(keys).is_duplicated())
     paid = (pl.col("fund_payment_fen") > 0).fill_null(value=False)
     silent = pl.col("fund_payment_fen").is_null()
 
@@ -242,7 +242,7 @@ def repeat(source: Source) -> pl.LazyFrame:
 
 def identity(source: Source) -> pl.LazyFrame:
     """The facts ``IDENTITY`` of every claim of the batch."""
-    claims = _of_patients(source).sort(*PERSON, *ORDER, nulls_last=False)
+    claims = of_patients(source).sort(*PERSON, *ORDER, nulls_last=False)
     sex = pl.when(pl.col("sex").is_in(["1", "2"])).then(pl.col("sex"))
     died = pl.min_horizontal(
         "death_date",
@@ -303,7 +303,7 @@ def identity(source: Source) -> pl.LazyFrame:
 def outpatient(source: Source) -> pl.LazyFrame:
     """The facts ``OUTPATIENT`` of the batch's inpatient stays."""
     keys = [*PERSON, "provider_id"]
-    claims = _of_patients(source).sort(*ORDER, nulls_last=False)
+    claims = of_patients(source).sort(*ORDER, nulls_last=False)
     stays = claims.filter("in_batch", claim_type="inpatient").lazy()
     visits = (
         claims.filter(claim_type="outpatient")
@@ -344,16 +344,18 @@ def outpatient(source: Source) -> pl.LazyFrame:
     )
 
 
-def _of_patients(source: Source) -> pl.DataFrame:
+def of_patients(source: Source) -> pl.DataFrame:
+    """Heads of batch and history (``source.claims``) of the patients in the batch."""
     mine = source.claims.filter("in_batch").select("patient_id").unique()
     if source.past_ids is None:
         return source.claims
     return source.claims.join(mine, on="patient_id", how="semi")
 
 
-def _inpatient(source: Source) -> pl.DataFrame:
+def inpatient(source: Source) -> pl.DataFrame:
+    """Those of inpatient stays, each person's in the fixed order."""
     return (
-        _of_patients(source).filter(claim_type="inpatient").sort(*PERSON, *ORDER, nulls_last=False)
+        of_patients(source).filter(claim_type="inpatient").sort(*PERSON, *ORDER, nulls_last=False)
     )
 
 
