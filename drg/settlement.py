@@ -61,8 +61,10 @@ ALTERNATIVES: Final = pl.Schema(
         "counting_cc": pl.Int32(),
         "group_without_complications": pl.String(),
         "weight_without_complications": pl.Decimal(18, 4),
+        "standard_without_complications_fen": pl.Int64(),
         "group_without_severity_diagnosis": pl.String(),
         "weight_without_severity_diagnosis": pl.Decimal(18, 4),
+        "standard_without_severity_diagnosis_fen": pl.Int64(),
         "sibling_groups": pl.String(),
     }
 )
@@ -113,15 +115,18 @@ class Settled:
     def alternatives(self) -> pl.DataFrame:
         """The groups that the stays are near to (``ALTERNATIVES``)."""
         made = []
-        for part, scheme, grouped in self._chs():
+        for part, scheme, grouped in self.chs_parts():
             near = chs.alternatives(part, scheme, grouped).rename(
                 {"mcc_count": "counting_mcc", "cc_count": "counting_cc"}
             )
             for name in ("complications", "severity_diagnosis"):
-                weights = _weigh(
+                prices = _weigh(
                     near.select("stay_id", group_code=f"group_without_{name}"), part, scheme
                 )
-                near = near.with_columns(weights.alias(f"weight_without_{name}"))
+                near = near.with_columns(
+                    prices["group_weight"].alias(f"weight_without_{name}"),
+                    prices["payment_standard_fen"].alias(f"standard_without_{name}_fen"),
+                )
             made.append(near.select(list(ALTERNATIVES)))
         return pl.concat([grouping.empty(ALTERNATIVES), *made])
 
@@ -129,10 +134,10 @@ class Settled:
     def by_diagnosis(self) -> pl.DataFrame:
         """The groups with each other diagnosis as the principal one (``BY_DIAGNOSIS``)."""
         made = []
-        for part, scheme, grouped in self._chs():
+        for part, scheme, grouped in self.chs_parts():
             near = chs.by_diagnosis(part, scheme, grouped)
             weights = _weigh(near.select("stay_id", "group_code"), part, scheme)
-            made.append(near.with_columns(weights.alias("group_weight")))
+            made.append(near.with_columns(weights["group_weight"]))
         return pl.concat([grouping.empty(BY_DIAGNOSIS), *made])
 
     @cached_property
@@ -142,7 +147,7 @@ class Settled:
         Only of CHS stays of status ``unknown_code``, in the order of the claim.
         """
         found = []
-        for part, scheme, grouped in self._chs():
+        for part, scheme, grouped in self.chs_parts():
             asked = grouped.filter(pl.col("status") == Status.UNKNOWN_CODE).select("stay_id")
             for kind in ("diagnosis", "procedure"):
                 table = "diagnoses" if kind == "diagnosis" else "procedures"
@@ -190,7 +195,7 @@ class Settled:
             self.tables.select(seen["stay_id"].to_arrow()), seen, self.curves, self.by_cell
         )
 
-    def _chs(self) -> list[tuple[Tables, Scheme, pl.DataFrame]]:
+    def chs_parts(self) -> list[tuple[Tables, Scheme, pl.DataFrame]]:
         """The stays of each CHS scheme, the scheme, and the answer of its engine."""
         return [
             (
@@ -222,7 +227,7 @@ def settle(
         if scheme is None:
             paid = pl.DataFrame({"stay_id": asked["stay_id"]})
         else:
-            paid = payments[scheme.manifest.code] = _pay(asked, part, scheme)
+            paid = payments[scheme.manifest.code] = pay(asked, part, scheme)
         priced.append(_price(asked, part, scheme, paid))
     order = pl.DataFrame({"stay_id": pl.from_arrow(tables.stays["stay_id"])})
 
@@ -324,7 +329,8 @@ def _paying(part: Tables, grouped: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _pay(asked: pl.DataFrame, part: Tables, scheme: Scheme) -> pl.DataFrame:
+def pay(asked: pl.DataFrame, part: Tables, scheme: Scheme) -> pl.DataFrame:
+    """What the groups asked for (stay_id, group_code, adrg) pay, by the terms of the scheme."""
     stays = asked.select("stay_id", "group_code", "adrg")
     if scheme.manifest.engine == "ms":
         from drg import medicare  # noqa: PLC0415
@@ -378,7 +384,7 @@ def _add_billed(together: pl.DataFrame, part: Tables, scheme: Scheme) -> pl.Data
         "group_weight": "billed_group_weight",
         "payment_standard_fen": "billed_payment_standard_fen",
     }
-    again = _pay(others, part, scheme).select("stay_id", *names) if others.height else None
+    again = pay(others, part, scheme).select("stay_id", *names) if others.height else None
     if again is None:
         again = together.head(0).select("stay_id", *names)
     return together.join(
@@ -392,12 +398,15 @@ def _add_billed(together: pl.DataFrame, part: Tables, scheme: Scheme) -> pl.Data
     )
 
 
-def _weigh(groups: pl.DataFrame, part: Tables, scheme: Scheme) -> pl.Series:
-    """The weight of each row's group at the stay's place and day; a stay may have many rows."""
+def _weigh(groups: pl.DataFrame, part: Tables, scheme: Scheme) -> pl.DataFrame:
+    """Weight and standard of each row's group at the stay's place and day.
+
+    A stay may have many rows.
+    """
     distinct = groups.drop_nulls().unique()
-    weights = _pay(
+    weights = pay(
         distinct.with_columns(adrg=pl.col("group_code").str.head(3)), part, scheme
-    ).select("stay_id", "group_code", "group_weight")
+    ).select("stay_id", "group_code", "group_weight", "payment_standard_fen")
     return groups.join(
         weights, on=["stay_id", "group_code"], how="left", maintain_order="left"
-    ).get_column("group_weight")
+    ).select("group_weight", "payment_standard_fen")

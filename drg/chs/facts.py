@@ -113,8 +113,12 @@ class Facts:
 
     def without_complications(self) -> Facts:
         """The same stays as if no secondary diagnosis counted."""
+        return self.with_levels({level: np.zeros(len(self), np.bool_) for level in ("mcc", "cc")})
+
+    def with_levels(self, levels: dict[str, Bools]) -> Facts:
+        """The same stays as if for mcc and cc these counted; one value a stay."""
         out = replace(self)
-        out.__dict__["levels"] = {level: np.zeros(len(self), np.bool_) for level in ("mcc", "cc")}
+        out.__dict__["levels"] = levels
         return out
 
     def with_diagnoses(self, diagnoses: Entries) -> Facts:

@@ -13,7 +13,7 @@ import polars as pl
 
 from domain.tables import Tables
 from drg.chs.answer import endings, severities, statuses
-from drg.chs.arrays import Ids, pick, spread
+from drg.chs.arrays import Ids, mark, pick, spread
 from drg.chs.batch import Batch, read
 from drg.chs.compiled import compiled
 from drg.chs.facts import Entries, Facts
@@ -124,6 +124,25 @@ def by_diagnosis(tables: Tables, scheme: Scheme, grouping: Grouping | pl.DataFra
             )
         )
     return pl.concat(parts) if parts else pl.DataFrame(schema=BY_DIAGNOSIS)
+
+
+def without_exclusions(
+    tables: Tables, scheme: Scheme, grouping: Grouping | pl.DataFrame
+) -> pl.DataFrame:
+    """For each grouped stay (stay_id) its group_code if no secondary diagnosis were excluded."""
+    batch, rows, facts = _grouped(tables, scheme, grouping)
+    entries = facts.diagnoses
+    levels = {
+        level: mark(entries.stay[(of_code[entries.code] > -2) & ~entries.first], len(facts))
+        for level, of_code in facts.scheme.levels.items()
+    }
+    paths = walk(facts.with_levels(levels), retry=scheme.manifest.retry_other_procedures)
+    return pl.DataFrame(
+        {
+            "stay_id": batch.stay_ids.gather(rows),
+            "group_code": pick(facts.scheme.endings, endings(paths, facts.scheme)),
+        }
+    )
 
 
 def _grouped(

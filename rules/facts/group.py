@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import polars as pl
@@ -16,7 +17,24 @@ UNGROUPED = "the grouper gave no group"
 UNPRICED = "the group has no price here and then"
 
 # fmt: off
-PAYMENT: Final = declare("stay", "drg.settle", (
+_LISTED: Final = {
+    "group_status": {
+        "grouped": ("已入组", "grouped"), "ambiguous": ("歧义", "ambiguous"), "ungroupable": ("无法入组", "ungroupable"),
+        "invalid": ("数据不全", "invalid"), "unknown_code": ("编码未知", "unknown code"), "not_grouped": ("未分组", "not grouped"),
+    },
+    "group_reason": {
+        "not_inpatient": ("非住院", "not inpatient"), "no_scheme": ("无分组方案", "no scheme"),
+        "outside_subset": ("超出方案子集", "outside the subset"), "no_mdc": ("未进入主要诊断大类", "no category"),
+        "no_adrg": ("未进入核心病组", "no adjacent group"), "unrelated_procedure": ("手术与主诊断无关", "unrelated procedure"),
+        "no_principal_diagnosis": ("无主要诊断", "no principal diagnosis"), "unknown_diagnosis": ("诊断编码未知", "unknown diagnosis"),
+        "unknown_procedure": ("手术编码未知", "unknown procedure"), "sex_missing": ("缺性别", "sex missing"),
+        "age_missing": ("缺年龄", "age missing"), "age_days_missing": ("缺日龄", "age in days missing"),
+        "birth_weight_missing": ("缺出生体重", "birth weight missing"),
+    },
+    "group_source": {"grouper": ("分组器", "grouper"), "billed": ("申报", "billed")},
+    "severity": {"mcc": ("严重并发症或合并症", "MCC"), "cc": ("并发症或合并症", "CC"), "none": ("无", "none")},
+}
+_PAYMENT: Final = declare("stay", "drg.settle", (
     ("group_code", TEXT, "支付病组", "group that pays",
      "The grouper's group; where it cannot answer (no scheme, missing data, a code that it does not know), the billed one.",
      "neither is known"),
@@ -54,6 +72,9 @@ PAYMENT: Final = declare("stay", "drg.settle", (
      "Payment standard of the group on the claim.", "none is billed, or it has no price"),
 ), measures={"mean_stay_days": "day"})
 
+PAYMENT: Final = tuple(
+    replace(f, codes=_LISTED[f.name]) if f.name in _LISTED else f for f in _PAYMENT
+)
 ALTERNATIVES: Final = declare("stay", "drg.settle", (
     ("counting_mcc", INTEGER, "计入的MCC数", "counting MCCs", "Other diagnoses that count as MCC.", UNGROUPED),
     ("counting_cc", INTEGER, "计入的CC数", "counting CCs", "Other diagnoses that count as CC.", UNGROUPED),
@@ -61,11 +82,16 @@ ALTERNATIVES: Final = declare("stay", "drg.settle", (
      "Group of the same stay if no other diagnosis counted.", UNGROUPED),
     ("weight_without_complications", Kind.DECIMAL, "无并发症时权重", "weight without complications",
      "Weight of that group.", "that group has no weight"),
+    ("standard_without_complications_fen", MONEY, "无并发症时支付标准", "payment standard without complications",
+     "Payment standard of that group.", "that group has no price"),
     ("group_without_severity_diagnosis", TEXT, "去除决定诊断后病组", "group without the diagnosis that gives the severity",
      "Group of the stay without the one diagnosis that decides its severity.",
      "more than one counts at that level, none counts, or the stay is not grouped"),
     ("weight_without_severity_diagnosis", Kind.DECIMAL, "去除决定诊断后权重", "weight without the diagnosis that gives the severity",
      "Weight of that group.", "there is no such group or weight"),
+    ("standard_without_severity_diagnosis_fen", MONEY, "去除决定诊断后支付标准",
+     "payment standard without the diagnosis that gives the severity",
+     "Payment standard of that group.", "there is no such group or price"),
     ("sibling_groups", TEXT, "同核心病组其他病组", "other groups of the ADRG", "The other groups of the ADRG, separated by a vertical bar.", UNGROUPED),
 ))
 
