@@ -36,6 +36,7 @@ class Plan:
     """What decides a stay; ``pace`` is the wanted share of the payment standard.
 
     ``admission_minute`` and ``discharge_minute`` count from midnight of their days.
+    ``supported``: principal diagnosis and complications have the tests or drugs that show them.
     """
 
     stay_id: str
@@ -51,6 +52,7 @@ class Plan:
     pace: float = 0.85
     detail: Detail = FULL
     died: bool = False
+    supported: bool = True
 
     @property
     def discharge(self) -> date:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from data_samples import grouping
+from data_samples import grouping, support
 from data_samples.catalogue import Catalogue, Operation, Use
 from data_samples.dice import Dice
 from data_samples.ledger import DAY, Ledger, Line, Record
@@ -63,6 +63,8 @@ class _Writer:
         for use in (*lasting[: detail.drugs], *self.template.daily[: detail.daily]):
             for day in self._days(use):
                 self._give(use, day)
+        if self.plan.supported:
+            self._support()
         self._fill()
         charges, sums = self.ledger.records()
         return self._head(sums) | {
@@ -161,6 +163,30 @@ class _Writer:
                     use.item, start + 5 + number * 4, use.quantity, order_id=order_id, delay=250
                 )
         self.procedures.append(record)
+
+    def _support(self) -> None:
+        """A test, drug or treatment for the principal diagnosis and each MCC or CC that shows none."""
+        levels, plan = grouping.read().levels, self.plan
+        codes = [plan.template.code, *(c.code for c in plan.secondary if c.code in levels)]
+        for number, code in enumerate(codes):
+            days: dict[str, set[int]] = {}
+            for line in self.ledger.lines:
+                days.setdefault(line.item.code, set()).add(line.minute // DAY)
+            shown = {item: len(on) for item, on in days.items()}
+            for item_code, further in support.missing(code, shown, plan.nights):
+                self._show(item_code, further, days.get(item_code, set()), number)
+
+    def _show(self, item_code: str, further: int, taken: set[int], number: int) -> None:
+        item = self.catalogue.items[item_code]
+        nights = self.plan.nights
+        for day in [d for d in (1, 2, 0, *range(3, nights)) if d < nights and d not in taken][
+            :further
+        ]:
+            at = (
+                day * DAY + (self.plan.admission_minute + 120 if day == 0 else 10 * 60) + number * 7
+            )
+            order_id = self.ledger.order(item, at - 30, at + 60, long_term=False, quantity=1)
+            self.ledger.charge(item, at, order_id=order_id, delay=45)
 
     def _ventilate(self) -> None:
         """Hours on the ventilator, one line a day, from the first full hour on."""
