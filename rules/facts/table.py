@@ -8,7 +8,20 @@ from typing import Final
 
 import polars as pl
 
-from rules.facts import charge, diagnosis, group, likeness, lookback, order, procedure, stay
+from rules.facts import (
+    benchmark,
+    charge,
+    coding,
+    cost,
+    diagnosis,
+    group,
+    likeness,
+    lookback,
+    order,
+    procedure,
+    settlement_list,
+    stay,
+)
 from rules.facts.fact import Fact, facts_of
 from rules.facts.source import Source
 
@@ -40,11 +53,24 @@ BUILDERS: Final = (
     Builder("stay", group.OTHER_PRINCIPAL, group.other_principal),
     Builder("stay", group.OUTLOOK, group.outlook),
     Builder("stay", diagnosis.OF_STAY, diagnosis.of_stay),
+    Builder("stay", coding.OF_STAY, coding.of_stay),
+    Builder("stay", coding.PAIRS, coding.pairs),
+    Builder("stay", coding.BIRTH, coding.birth),
+    Builder("stay", settlement_list.TIMES, settlement_list.times),
+    Builder("stay", settlement_list.PROCEDURES, settlement_list.procedures),
+    Builder("stay", settlement_list.CARE, settlement_list.care),
     Builder("stay", procedure.OF_STAY, procedure.of_stay),
     Builder("stay", charge.OF_STAY, charge.of_stay),
     Builder("stay", charge.BEDS, charge.beds),
     Builder("stay", charge.NURSING, charge.nursing),
     Builder("stay", charge.ACTIVITY, charge.activity),
+    Builder("stay", cost.SUMS, cost.sums),
+    Builder("stay", cost.PHASES, cost.phases),
+    Builder("stay", cost.COURSE, cost.course),
+    Builder("stay", cost.INTENSIVE, cost.intensive),
+    Builder("stay", cost.DEPARTMENTS, cost.departments),
+    Builder("stay", benchmark.USUAL, benchmark.usual),
+    Builder("stay", benchmark.MIX, benchmark.mix),
     Builder("stay", order.OF_STAY, order.of_stay),
     Builder("stay", lookback.PRIOR, lookback.prior),
     Builder("stay", lookback.DISEASE, lookback.disease),
@@ -53,6 +79,7 @@ BUILDERS: Final = (
     Builder("stay", lookback.OUTPATIENT, lookback.outpatient),
     Builder("stay", likeness.VECTOR, likeness.vector),
     Builder("diagnosis", diagnosis.LINES, diagnosis.lines),
+    Builder("diagnosis", coding.LINES, coding.lines),
     Builder("procedure", procedure.LINES, procedure.lines),
     Builder("charge", charge.LINES, charge.lines),
     Builder("order", order.LINES, order.lines),
