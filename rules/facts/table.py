@@ -13,22 +13,33 @@ from rules.facts import (
     charge,
     coding,
     cost,
+    coverage,
     diagnosis,
+    episode,
     group,
+    indication,
     likeness,
     lookback,
+    medication,
+    operation,
     order,
+    prescription,
     procedure,
+    removal,
     settlement_list,
     stay,
+    tariff,
+    visits,
 )
-from rules.facts.fact import Fact, facts_of
+from rules.facts.fact import Fact, Kind, facts_of
 from rules.facts.source import Source
 
 SUBJECT: Final = ":subject_id"
 SERVICE_DATE: Final = ":service_date"
 REGION: Final = ":region_code"
 CURRENCY: Final = ":currency"
+ROW: Final = charge.ROW
+"""The place of a line in its table, by which a sparse builder's facts are joined."""
 HAS_ROW: Final = ":has_row"
 """False on the row that stands for a stay without any line of the unit."""
 
@@ -44,6 +55,9 @@ class Builder:
     unit: str
     facts: tuple[Fact, ...]
     run: Callable[[Source], pl.LazyFrame]
+    sparse: bool = False
+    """It returns ``:row`` instead of stay and subject, and only the lines that it knows: a flag
+    of any other line is false, other facts are null."""
 
 
 BUILDERS: Final = (
@@ -77,12 +91,42 @@ BUILDERS: Final = (
     Builder("stay", lookback.REPEAT, lookback.repeat),
     Builder("stay", lookback.IDENTITY, lookback.identity),
     Builder("stay", lookback.OUTPATIENT, lookback.outpatient),
+    Builder("stay", episode.CHAIN, episode.chain),
+    Builder("stay", episode.RHYTHM, episode.rhythm),
+    Builder("stay", episode.CARE, episode.care),
+    Builder("stay", episode.INVOICE, episode.invoice),
+    Builder("stay", visits.ELSEWHERE, visits.elsewhere),
+    Builder("stay", visits.TESTS, visits.tests),
+    Builder("stay", visits.AFTER, visits.after),
+    Builder("stay", visits.PLACES, visits.places),
+    Builder("stay", visits.DRUGS, visits.drugs),
+    Builder("stay", indication.OF_STAY, indication.of_stay),
+    Builder("stay", indication.HEAD, indication.head),
+    Builder("stay", coverage.INSURED, coverage.insured),
+    Builder("stay", coverage.SELF_PAID, coverage.self_paid),
+    Builder("stay", coverage.OUTSIDE, coverage.outside),
     Builder("stay", likeness.VECTOR, likeness.vector),
+    Builder("stay", prescription.INFECTION, prescription.infection),
+    Builder("stay", operation.VENTILATED, operation.ventilated),
+    Builder("stay", operation.LIST, operation.listed),
     Builder("diagnosis", diagnosis.LINES, diagnosis.lines),
     Builder("diagnosis", coding.LINES, coding.lines),
     Builder("procedure", procedure.LINES, procedure.lines),
+    Builder("procedure", operation.BODY, operation.body),
+    Builder("procedure", operation.CHARGED, operation.charged),
+    Builder("procedure", operation.TOGETHER, operation.together),
+    Builder("procedure", operation.COVER, operation.cover),
+    Builder("procedure", removal.REMOVED, removal.removed),
     Builder("charge", charge.LINES, charge.lines),
+    Builder("charge", tariff.LINES, tariff.lines, sparse=True),
     Builder("order", order.LINES, order.lines),
+    Builder("order", medication.LIMITS, medication.limits),
+    Builder("order", medication.TIMING, medication.timing),
+    Builder("order", medication.DOSE, medication.dose),
+    Builder("order", medication.SAME_CLASS, medication.same_class),
+    Builder("order", prescription.INDICATIONS, prescription.indications),
+    Builder("order", prescription.EVIDENCE, prescription.evidence),
+    Builder("order", prescription.IMAGING, prescription.imaging),
 )
 """Every builder; together they declare every fact."""
 
@@ -155,17 +199,27 @@ def _lines(source: Source, unit: str, names: Collection[str]) -> pl.LazyFrame:
     first, *others = [b for b in BUILDERS if b.unit == unit]
     keys = ["stay_id", SUBJECT]
     mine = [_cast(f) for f in first.facts if f.name in names]
-    found = first.run(source).select(*keys, *mine)
+    place = [ROW] if any(b.sparse and {f.name for f in b.facts} & set(names) for b in others) else []
+    found = first.run(source).select(*keys, *place, *mine)
     for builder in others:
         more = [_cast(f) for f in builder.facts if f.name in names]
         if more:
+            by = [ROW] if builder.sparse else keys
+            marks = [pl.lit(value=True).alias(":known")] if builder.sparse else []
             found = found.join(
-                builder.run(source).select(*keys, *more),
-                on=keys,
+                builder.run(source).select(*by, *more, *marks),
+                on=by,
                 how="left",
                 maintain_order="left",
             )
-    return found
+            if builder.sparse:
+                flags = [f.name for f in builder.facts if f.name in names and f.kind is Kind.FLAG]
+                unknown = pl.col(":known").is_null()
+                found = found.with_columns(
+                    pl.when(unknown).then(pl.lit(value=False)).otherwise(name).alias(name)
+                    for name in flags
+                ).drop(":known")
+    return found.drop(place)
 
 
 def _cast(fact: Fact) -> pl.Expr:

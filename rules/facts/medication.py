@@ -1,0 +1,300 @@
+"""Facts of an ordered drug: who may get it, where, how much, how long, and from when.
+
+All of them can be computed from the order, the head of the stay and its other orders, so
+that an order can be judged before it is carried out. A drug that ``drugs.csv`` does not
+list, or lists without the limit, is not limited: the limit is null, and a check asks
+``IS NOT NULL`` first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+import polars as pl
+
+from rules.facts import codebook
+from rules.facts.fact import Kind, declare
+from rules.facts.order import DEAD_STATUSES
+from rules.facts.source import Source
+
+FLAG, INTEGER, DECIMAL, TEXT = Kind.FLAG, Kind.INTEGER, Kind.DECIMAL, Kind.TEXT
+_UNLIMITED: Final = "the drug is not listed with such a limit"
+GRADES: Final = {
+    "non-restricted": ("非限制使用级", "Not restricted"),
+    "restricted": ("限制使用级", "Restricted"),
+    "special": ("特殊使用级", "Special"),
+}
+_MASS: Final = {"g": 1000, "mg": 1, "ug": "0.001", "μg": "0.001", "mcg": "0.001", "kg": 1_000_000}
+_RUNNING_HOURS: Final = 168
+"""A running order without a stop is taken to overlap by a week: nobody has ended it."""
+
+# fmt: off
+_LIMITS: Final = declare("order", "orders, stays, reference/drugs.csv", (
+    ("order_stands", FLAG, "医嘱待执行或有效", "order stands",
+     "The order is neither revoked nor entered in error, and no draft that was never given: a draft counts only "
+     "while the patient is in hospital, since it may yet be carried out.", None),
+    ("drug_sex", TEXT, "限定性别", "sex that the drug is limited to", "1 male, 2 female.", _UNLIMITED),
+    ("drug_min_age_years", INTEGER, "最低年龄", "youngest age for the drug", "Whole years.", _UNLIMITED),
+    ("drug_max_age_years", INTEGER, "最高年龄", "oldest age for the drug", "Whole years.", _UNLIMITED),
+    ("drug_setting", TEXT, "限定就医方式", "setting that the drug is limited to", "inpatient or outpatient.", _UNLIMITED),
+    ("drug_min_level", INTEGER, "最低医院等级", "lowest hospital level for the drug", "1 to 3.", _UNLIMITED),
+    ("hospital_level", INTEGER, "医院等级数", "hospital level as a number", "1 to 3.",
+     "the claim does not state the level, or the hospital has none"),
+    ("antibacterial_grade", TEXT, "抗菌药物分级", "grade of the antibacterial",
+     "Grade of use by the hospital's list.", "the drug is not listed as an antibacterial"),
+), measures={"drug_min_age_years": "year", "drug_max_age_years": "year"})
+LIMITS: Final = tuple(
+    replace(f, codes=GRADES) if f.name == "antibacterial_grade" else f for f in _LIMITS
+)
+TIMING: Final = declare("order", "orders, stays, reference/drugs.csv", (
+    ("drug_course_days", INTEGER, "限支付疗程", "days of the payable course", "Days that the fund pays for in a stay.", _UNLIMITED),
+    ("drug_days_ordered", INTEGER, "已开立天数", "days of the drug ordered so far",
+     "Calendar days (local time) of the stay that standing orders of the drug cover up to the end of this order; an "
+     "order that still runs reaches to the latest start of any order.", "the drug has no course limit"),
+    ("drug_start_window_hours", INTEGER, "限起始时限", "hours after onset within which the drug must start",
+     "Hours after the onset of the disease.", _UNLIMITED),
+    ("hours_from_admission", INTEGER, "入院至开始小时数", "hours from admission to the order",
+     "Whole hours from admission to the start of the order.", "the time of admission is not stated"),
+    ("first_order_of_item", FLAG, "该药首条医嘱", "first order of the item",
+     "No standing order of the item in the stay starts earlier.", None),
+    ("order_hours_so_far", INTEGER, "医嘱已执行时长", "hours of the order so far",
+     "Whole hours from start to stop; a running order reaches to the latest start of any order; 0 for a single order.",
+     None),
+), measures={
+    "drug_course_days": "day", "drug_days_ordered": "day", "drug_start_window_hours": "hour",
+    "hours_from_admission": "hour", "order_hours_so_far": "hour",
+})
+DOSE: Final = declare("order", "orders, reference/drugs.csv, reference/frequencies.csv", (
+    ("drug_max_daily_dose", DECIMAL, "每日最大剂量", "maximum daily dose", "For adults, in ``dose_limit_unit``.", _UNLIMITED),
+    ("dose_limit_unit", TEXT, "剂量单位", "unit of the maximum", "Unit of the maximum daily dose.", _UNLIMITED),
+    ("ordered_daily_dose", DECIMAL, "医嘱日剂量", "daily dose ordered",
+     "Dose times the times a day of the frequency, in ``dose_limit_unit``.",
+     "dose, unit or frequency is not stated or not known, or the drug has no maximum"),
+))
+SAME_CLASS: Final = declare("order", "orders, reference/drugs.csv", (
+    ("drug_class", TEXT, "药物类别", "class of the drug", "Class in which two drugs are not given together.",
+     "the drug is not listed with a class"),
+    ("same_class_overlap_hours", INTEGER, "与同类药重叠时长", "hours of overlap with another drug of the class",
+     "Longest overlap with an earlier standing order (by start, then id) of another drug of the class; two orders "
+     "that both run without a stop count as a week; 0 if there is none.", None),
+    ("same_class_drug", TEXT, "同类药名称", "the other drug of the class",
+     "Name of the drug that overlaps longest.", "there is none"),
+), measures={"same_class_overlap_hours": "hour"})
+# fmt: on
+
+
+def standing(source: Source) -> pl.DataFrame:
+    """Orders with ``order_stands``, ``horizon``, ``reach`` and what ``drugs.csv`` says of them.
+
+    ``horizon`` is the latest start of any order of the stay, ``reach`` the instant up to
+    which the order is known to run. ``local_start`` and ``local_reach`` are calendar
+    dates in the stay's time zone.
+    """
+    return source.once("standing orders", _standing)
+
+
+def _standing(source: Source) -> pl.DataFrame:
+    stays = source.table("stays").select(
+        "stay_id", "time_zone", "admission_time", "discharge_date", "provider_level"
+    )
+    draft_counts = (pl.col("status") == "draft") & pl.col("discharge_date").is_null()
+    stop = pl.max_horizontal("stop_time", "start_time")
+    reach = (
+        pl.when(pl.col("stop_time").is_not_null())
+        .then(stop)
+        .when(pl.col("long_term").fill_null(value=False))
+        .then(pl.max_horizontal("horizon", "start_time"))
+        .otherwise("start_time")
+    )
+    rows = (
+        source.table("orders")
+        .join(stays, on="stay_id", how="inner", maintain_order="left")
+        .with_columns(
+            order_stands=~pl.col("status").is_in(DEAD_STATUSES) | draft_counts,
+            horizon=pl.col("start_time").max().over("stay_id"),
+        )
+        .with_columns(reach=reach)
+    )
+    zones = rows["time_zone"].unique().sort().to_list()
+    dated = rows.with_columns(
+        _local(zones, "start_time").alias("local_start"),
+        _local(zones, "reach").alias("local_reach"),
+    )
+    drugs = codebook.read("drugs", source.reference)
+    found = dated.select("stay_id", "order_id", "item_code", "local_start").join(
+        drugs, on="item_code", how="inner"
+    )
+    in_force = (pl.col("valid_from") <= pl.col("local_start")) & (
+        pl.col("valid_to").is_null() | (pl.col("local_start") < pl.col("valid_to"))
+    )
+    known = found.filter(in_force).drop("item_code", "local_start", "valid_from", "valid_to")
+    return dated.join(
+        known.rename({"dose_unit": "limit_unit"}), on=["stay_id", "order_id"], how="left"
+    )
+
+
+def _local(zones: list[str], column: str) -> pl.Expr:
+    """The calendar date of an instant in the zone of its stay; one expression a zone."""
+    if not zones:
+        return pl.lit(None, dtype=pl.Date)
+    return pl.coalesce(
+        pl.when(pl.col("time_zone") == zone).then(
+            pl.col(column).dt.convert_time_zone(zone).dt.date()
+        )
+        for zone in zones
+    )
+
+
+def limits(source: Source) -> pl.LazyFrame:
+    """The facts ``LIMITS``, one row an order."""
+    level = pl.col("provider_level")
+    return (
+        standing(source)
+        .lazy()
+        .select(
+            "stay_id",
+            pl.col("order_id").alias(":subject_id"),
+            "order_stands",
+            pl.col("sex").alias("drug_sex"),
+            pl.col("min_age_years").alias("drug_min_age_years"),
+            pl.col("max_age_years").alias("drug_max_age_years"),
+            pl.col("setting").alias("drug_setting"),
+            pl.col("min_level").alias("drug_min_level"),
+            pl.when(level.is_in(["1", "2", "3"]))
+            .then(level.cast(pl.Int64, strict=False))
+            .alias("hospital_level"),
+            pl.col("grade").alias("antibacterial_grade"),
+        )
+    )
+
+
+def timing(source: Source) -> pl.LazyFrame:
+    """The facts ``TIMING``, one row an order."""
+    rows = standing(source)
+    first = pl.col("start_time") == pl.col("start_time").filter("order_stands").min().over(
+        "stay_id", "item_code"
+    )
+    keys = ["stay_id", "order_id"]
+    return (
+        rows.lazy()
+        .join(_days_ordered(rows).lazy(), on=keys, how="left")
+        .select(
+            "stay_id",
+            pl.col("order_id").alias(":subject_id"),
+            pl.col("course_days").alias("drug_course_days"),
+            pl.when(pl.col("course_days").is_not_null())
+            .then(pl.col("days").fill_null(0))
+            .alias("drug_days_ordered"),
+            pl.col("start_window_hours").alias("drug_start_window_hours"),
+            (pl.col("start_time") - pl.col("admission_time"))
+            .dt.total_hours()
+            .alias("hours_from_admission"),
+            first.fill_null(value=False).alias("first_order_of_item"),
+            (pl.col("reach") - pl.col("start_time")).dt.total_hours().alias("order_hours_so_far"),
+        )
+    )
+
+
+def _days_ordered(rows: pl.DataFrame) -> pl.DataFrame:
+    """``days`` that standing orders of the drug cover up to the end of each, where a course is limited."""
+    limited = rows.filter(pl.col("course_days").is_not_null() & pl.col("order_stands"))
+    covered = (
+        limited.select("stay_id", "item_code", day=pl.date_ranges("local_start", "local_reach"))
+        .explode("day")
+        .unique()
+    )
+    return (
+        limited.select("stay_id", "item_code", "order_id", "local_reach")
+        .join(covered, on=["stay_id", "item_code"], how="inner")
+        .filter(pl.col("day") <= pl.col("local_reach"))
+        .group_by("stay_id", "order_id")
+        .agg(pl.len().cast(pl.Int64).alias("days"))
+    )
+
+
+def dose(source: Source) -> pl.LazyFrame:
+    """The facts ``DOSE``, one row an order."""
+    times = codebook.read("frequencies", source.reference).lazy()
+    masses = pl.LazyFrame(
+        {"unit": list(_MASS), "milligrams": [str(m) for m in _MASS.values()]}
+    ).with_columns(pl.col("milligrams").cast(pl.Decimal(38, 6)))
+    unit = pl.col("dose_unit").str.strip_chars()
+    same = unit.str.to_lowercase() == pl.col("limit_unit").str.to_lowercase()
+    number = pl.Decimal(38, 6)
+    each = pl.col("dose").cast(number) * pl.col("times_a_day").cast(number)
+    converted = (
+        each.cast(pl.Float64)
+        * pl.col("milligrams").cast(pl.Float64)
+        / pl.col("milligrams_limit").cast(pl.Float64)
+    ).round(6)
+    return (
+        standing(source)
+        .lazy()
+        .filter(pl.col("max_daily_dose").is_not_null())
+        .with_columns(frequency=pl.col("frequency").str.strip_chars().str.to_lowercase(), unit=unit)
+        .join(times, on="frequency", how="left")
+        .join(masses, on="unit", how="left")
+        .join(masses, left_on="limit_unit", right_on="unit", how="left", suffix="_limit")
+        .select(
+            "stay_id",
+            pl.col("order_id").alias(":subject_id"),
+            pl.col("max_daily_dose").alias("drug_max_daily_dose"),
+            pl.col("limit_unit").alias("dose_limit_unit"),
+            pl.when(same)
+            .then(each.cast(pl.Float64))
+            .otherwise(converted)
+            .alias("ordered_daily_dose"),
+        )
+    )
+
+
+def same_class(source: Source) -> pl.LazyFrame:
+    """The facts ``SAME_CLASS``, one row an order."""
+    rows = standing(source)
+    classed = rows.filter(
+        pl.col("drug_class").is_not_null() & pl.col("order_stands")
+    ).select(
+        "stay_id", "order_id", "item_code", "item_name", "drug_class", "start_time",
+        pl.when(pl.col("stop_time").is_null() & pl.col("long_term").fill_null(value=False))
+        .then(None).otherwise("reach").alias("over"),
+    )  # fmt: skip
+    shared = pl.min_horizontal("over", "over_other")
+    hours = (
+        pl.when(pl.col("over").is_null() & pl.col("over_other").is_null())
+        .then(_RUNNING_HOURS)
+        .otherwise((shared - pl.col("start_time")).dt.total_hours())
+    )
+    earlier = (pl.col("start_time_other") < pl.col("start_time")) | (
+        (pl.col("start_time_other") == pl.col("start_time"))
+        & (pl.col("order_id_other") < pl.col("order_id"))
+    )
+    pairs = (
+        classed.lazy()
+        .join(classed.lazy(), on=["stay_id", "drug_class"], how="inner", suffix="_other")
+        .filter(earlier & (pl.col("item_code") != pl.col("item_code_other")))
+        .with_columns(hours=hours)
+        .filter(pl.col("hours") > 0)
+        .sort(
+            "stay_id", "order_id", "hours", "order_id_other", descending=[False, False, True, False]
+        )
+        .unique(["stay_id", "order_id"], keep="first", maintain_order=True)
+        .select(
+            "stay_id",
+            "order_id",
+            "hours",
+            pl.coalesce("item_name_other", "item_code_other").alias("same_class_drug"),
+        )
+    )
+    return (
+        rows.lazy()
+        .select("stay_id", "order_id", "drug_class")
+        .join(pairs, on=["stay_id", "order_id"], how="left")
+        .select(
+            "stay_id",
+            pl.col("order_id").alias(":subject_id"),
+            "drug_class",
+            pl.col("hours").fill_null(0).alias("same_class_overlap_hours"),
+            "same_class_drug",
+        )
+    )
