@@ -24,7 +24,7 @@ class Detail:
 
 
 FULL = Detail(99, 99, 99, 99, 40, 150)
-"""The hospital month of the demo: 40 to 150 lines a stay."""
+"""The hospital month of the demo: 40 to about 150 lines a stay."""
 SHORT = Detail(5, 2, 2, 1, 20, 36)
 """The small committed month."""
 BRIEF = Detail(2, 1, 1, 0, 0, 0)

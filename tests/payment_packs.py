@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -61,7 +62,12 @@ def scheme_with(**sheets: list[Row] | None) -> Scheme:
             if rows is not None
         }
     )
-    return replace(_tiny(), tables={**_tiny().tables, **{name: typed[name] for name in sheets}})
+    return replace(
+        _tiny(),
+        tables={**_tiny().tables, **{name: typed[name] for name in sheets}},
+        # The digest tells schemes apart, here as in a pack that was read.
+        sha256=hashlib.sha256(repr(sorted(sheets.items())).encode()).hexdigest(),
+    )
 
 
 def pay_rows(scheme: Scheme, tables: Tables, group: str | None = "BR15") -> list[Row]:

@@ -37,15 +37,18 @@ def add_excluded(facts: pl.DataFrame, tables: Tables, terms: Terms) -> pl.DataFr
     """
     excluded = terms.excluded
     needed = covers(REGION, excluded)
-    items = terms.special_cases["item_code"]
     # Most regions name no items; then the charge lines need not be read.
-    charges = tables.charges if excluded.height or items.count() else tables.charges.slice(0, 0)
+    charges = (
+        tables.charges
+        if excluded.rows.height or terms.reviewed_items
+        else tables.charges.slice(0, 0)
+    )
     itemised = pl.DataFrame(charges.select(["stay_id"])).unique().with_columns(itemised=True)
     lines = lines_of(
         facts,
         charges,
-        pl.col("item_code").is_in(excluded["item_code"].drop_nulls().unique().implode())
-        | pl.col("category").is_in(excluded["category"].drop_nulls().unique().implode()),
+        pl.col("item_code").is_in(excluded.rows["item_code"].drop_nulls().unique().implode())
+        | pl.col("category").is_in(excluded.rows["category"].drop_nulls().unique().implode()),
     ).with_row_index("line")
     keyed = lines.join(facts.select("place", "date", REGION, "insurance_type"), on="place")
     sums = (

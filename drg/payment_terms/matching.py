@@ -34,23 +34,38 @@ class _Pattern:
     rows: pl.DataFrame
 
 
-def match(
-    stays: pl.DataFrame, terms: pl.DataFrame, *, holds: pl.Expr | None = None, adrg: bool = True
-) -> pl.DataFrame:
+@dataclass(frozen=True, slots=True, eq=False)
+class Ranked:
+    """The rows of a table of terms with the ways in which they are narrowed, strongest first.
+
+    Made once a scheme: working it out takes longer than matching a stay.
+    """
+
+    rows: pl.DataFrame
+    patterns: tuple[_Pattern, ...]
+    payload: tuple[str, ...]
+
+
+def rank(terms: pl.DataFrame, *, adrg: bool = True) -> Ranked:
+    """The terms, ready to be matched; with ``adrg`` false a group is met by that group alone."""
+    scope = [name for name, _ in SCOPE if name in terms.columns]
+    payload = tuple(name for name in terms.columns if name not in {REGION, *scope})
+    return Ranked(terms, tuple(_patterns(terms, adrg=adrg)), payload)
+
+
+def match(stays: pl.DataFrame, terms: Ranked, *, holds: pl.Expr | None = None) -> pl.DataFrame:
     """For each stay the terms of the strongest pattern that has any for it.
 
     ``stays`` has ``place`` (its key), ``date``, ``region_code`` and the columns of
     ``SCOPE`` that ``terms`` uses. A row holds if its division is empty or the start of
     the stay's, what it names is the stay's, its period contains the date, and ``holds``
     (over the columns of both) is true. Returns ``place`` with the other columns of
-    ``terms``: several rows a stay where terms differ only in what is no scope. With
-    ``adrg`` false a row that names a group holds for that group alone.
+    ``terms``: several rows a stay where terms differ only in what is no scope.
     """
-    scope = [name for name, _ in SCOPE if name in terms.columns]
-    payload = [name for name in terms.columns if name not in {REGION, *scope}]
+    payload = terms.payload
     found: list[pl.DataFrame] = []
     left = stays
-    patterns = _patterns(terms, adrg=adrg)
+    patterns = terms.patterns
     for pattern in patterns:
         if left.is_empty():
             break
@@ -68,24 +83,25 @@ def match(
     if found:
         return pl.concat(found)
     return pl.DataFrame(
-        schema={"place": stays.schema["place"], **{name: terms.schema[name] for name in payload}}
+        schema={
+            "place": stays.schema["place"],
+            **{name: terms.rows.schema[name] for name in payload},
+        }
     )
 
 
-def match_one(
-    stays: pl.DataFrame, terms: pl.DataFrame, *, holds: pl.Expr | None = None, adrg: bool = True
-) -> pl.DataFrame:
+def match_one(stays: pl.DataFrame, terms: Ranked, *, holds: pl.Expr | None = None) -> pl.DataFrame:
     """As ``match``, but one row a stay: should periods overlap, the one that began last."""
-    found = match(stays, terms, holds=holds, adrg=adrg)
+    found = match(stays, terms, holds=holds)
     if found["place"].n_unique() < found.height:
         found = found.sort("effective_from").unique("place", keep="last", maintain_order=True)
     return found.drop(_PERIOD)
 
 
-def covers(regions: str, terms: pl.DataFrame) -> pl.Expr:
+def covers(regions: str, terms: Ranked) -> pl.Expr:
     """Whether any of the terms, whatever its date, is for the division in that column."""
     by_length: dict[int, list[str]] = {}
-    for prefix in terms[REGION].unique().to_list():
+    for prefix in terms.rows[REGION].unique().to_list():
         by_length.setdefault(len(prefix or ""), []).append(prefix or "")
     if not by_length:
         return pl.lit(False)

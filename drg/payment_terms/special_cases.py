@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import polars as pl
@@ -9,7 +10,7 @@ import polars as pl
 from domain.tables import Tables
 from drg.payment_terms.answer import TRIGGERS
 from drg.payment_terms.charges import lines_of
-from drg.payment_terms.matching import match_one
+from drg.payment_terms.matching import Ranked, match_one
 from drg.payment_terms.standard import WHERE_GROUP, wide
 from drg.payment_terms.terms import Terms
 
@@ -37,17 +38,15 @@ def add_reviews(facts: pl.DataFrame, tables: Tables, terms: Terms) -> pl.DataFra
 
     Of each trigger (of each item for ``item``) the most specific row counts.
     """
-    rows_of = terms.special_cases.drop("source").partition_by("trigger", as_dict=True)
     met: list[pl.Expr] = []
     unknown: list[pl.Expr] = []
     for trigger in TRIGGERS:
-        rows = rows_of.get((trigger,))
-        if rows is None:
-            continue
-        if trigger == "item":
-            facts = _judge_items(facts, tables, rows)
+        if trigger == "item" and terms.reviewed_items:
+            facts = _judge_items(facts, tables, terms.reviewed_items)
+        elif trigger in terms.reviews:
+            facts = _judge(facts, terms.reviews[trigger], trigger)
         else:
-            facts = _judge(facts, rows, trigger)
+            continue
         met.append(pl.when(f"met_{trigger}").then(pl.lit(trigger)))
         unknown.append(pl.when(f"unknown_{trigger}").then(pl.lit(trigger)))
     return facts.with_columns(
@@ -65,10 +64,10 @@ def _holds(trigger: str) -> pl.Expr:
     return pl.when(pl.col("op") == ">").then(left > right).otherwise(left >= right)
 
 
-def _judge(facts: pl.DataFrame, rows: pl.DataFrame, trigger: str) -> pl.DataFrame:
+def _judge(facts: pl.DataFrame, rows: Ranked, trigger: str) -> pl.DataFrame:
     """Add ``met_`` and ``unknown_`` of a trigger that measures the stay."""
     keys = facts.filter("settled").select(WHERE_GROUP)
-    found = match_one(keys, rows.drop("item_code", "trigger"))
+    found = match_one(keys, rows)
     return (
         facts.join(found, on="place", how="left", maintain_order="left")
         .with_columns(_holds(trigger).alias(f"met_{trigger}"))
@@ -81,21 +80,18 @@ def _judge(facts: pl.DataFrame, rows: pl.DataFrame, trigger: str) -> pl.DataFram
     )
 
 
-def _judge_items(facts: pl.DataFrame, tables: Tables, rows: pl.DataFrame) -> pl.DataFrame:
+def _judge_items(facts: pl.DataFrame, tables: Tables, rows: Mapping[str, Ranked]) -> pl.DataFrame:
     """Add the same for the items: met if one of them is, unknown where there are no charges."""
     settled = facts.filter("settled")
     keys = settled.select(WHERE_GROUP)
-    items = rows["item_code"].unique()
     charged = (
-        lines_of(settled, tables.charges, pl.col("item_code").is_in(items.implode()))
+        lines_of(settled, tables.charges, pl.col("item_code").is_in(list(rows)))
         .group_by("place", "item_code")
         .agg(item_fen=pl.col("amount_fen").sum())
     )
     found = pl.concat(
-        match_one(
-            keys, rows.filter(pl.col("item_code") == item).drop("item_code", "trigger")
-        ).with_columns(item_code=pl.lit(item))
-        for item in items
+        match_one(keys, ranked).with_columns(item_code=pl.lit(item))
+        for item, ranked in rows.items()
     )
     judged = (
         found.join(settled.select("place", "itemised"), on="place")

@@ -32,9 +32,7 @@ def add_level(facts: pl.DataFrame, tables: Tables, terms: Terms) -> pl.DataFrame
     """Add ``level``: the region's own word for the hospital, else the claim's, else the list's."""
     own = match_one(
         facts.select("place", "date", REGION, "provider_id"),
-        terms.levels.with_columns(pl.lit(None, pl.String).alias(REGION)).rename(
-            {"level": "own_level"}
-        ),
+        terms.levels,
     ).select("place", "own_level")
     listed = pl.DataFrame(tables.providers.select(["provider_id", "level"])).unique(
         "provider_id", keep="any"
@@ -60,7 +58,7 @@ def add_standard(facts: pl.DataFrame, terms: Terms) -> pl.DataFrame:
     not known, while a region without any pays weight x rate.
     """
     keys = facts.select(WHERE_GROUP)
-    weights = match_one(keys, terms.weights, adrg=False).rename(
+    weights = match_one(keys, terms.weights).rename(
         {"source": "weight_source", "mean_stay_days": "mean_days"}
     )
     rates = match_one(keys, terms.rates).rename({"source": "rate_source", "base_rate_yuan": "rate"})
@@ -85,11 +83,10 @@ def add_lines(facts: pl.DataFrame, terms: Terms) -> pl.DataFrame:
     and ``high_line_fen`` is null, the line exists but cannot be computed.
     """
     for kind in ("high", "low"):
-        rows = terms.outliers.filter(pl.col("kind") == kind).drop("kind")
         found = (
             match(
                 facts.filter(pl.col("standard_fen").is_not_null()).select(*WHERE_GROUP, "weight"),
-                rows,
+                terms.outliers[kind],
                 holds=pl.col("weight_up_to").is_null()
                 | (pl.col("weight") <= pl.col("weight_up_to")),
             )
