@@ -8,6 +8,8 @@ from typing import Final
 
 import polars as pl
 
+from domain.errors import SentinelError
+
 FOLDER: Final = Path(__file__).resolve().parent.parent / "reference"
 """The tables that ship with the rules; an installation may point elsewhere."""
 
@@ -71,6 +73,65 @@ def with_items(lines: pl.LazyFrame, day: str, folder: Path = FOLDER) -> pl.LazyF
     holds = pl.col("valid_from") <= pl.col(day)
     holds &= pl.col("valid_to").is_null() | (pl.col(day) < pl.col("valid_to"))
     return joined.with_columns(pl.when(holds).then(pl.col(flag)).alias(flag) for flag in flags)
+
+
+SETTINGS: Final = ("ward", "clinic", "parenteral", "oral")
+"""What ``settings.csv`` may say of a treatment (the first two) or a drug (the last two)."""
+
+
+@cache
+def settings(folder: Path = FOLDER) -> pl.DataFrame:
+    """item_code, setting, valid_from, valid_to; SentinelError names the line of a wrong setting."""
+    path = folder / "settings.csv"
+    raw = _read(path).with_row_index("line", offset=2)
+    wrong = raw.filter(~pl.col("setting").is_in(SETTINGS))
+    if wrong.height:
+        raise SentinelError(
+            f"setting {wrong['setting'][0]!r} is not one of {', '.join(SETTINGS)}",
+            where=f"{path}:{wrong['line'][0]}",
+            cure="Write one of them, or leave the item out.",
+        )
+    return raw.select("item_code", "setting", pl.col("valid_from", "valid_to").str.to_date()).sort(
+        "valid_from", "item_code"
+    )
+
+
+@cache
+def classes(folder: Path = FOLDER) -> pl.DataFrame:
+    """item_code, tariff_class (insurance class in the tariff), valid_from, valid_to."""
+    return (
+        _read(folder / "items.csv")
+        .select(
+            "item_code",
+            pl.col("insurance_class").alias("tariff_class"),
+            pl.col("valid_from", "valid_to").str.to_date(),
+        )
+        .sort("valid_from", "item_code")
+    )
+
+
+def with_settings(lines: pl.LazyFrame, day: str, folder: Path = FOLDER) -> pl.LazyFrame:
+    """The lines with the ``setting`` of their item on their day; null where the table lacks it."""
+    return _dated(lines, day, settings(folder), "setting")
+
+
+def with_classes(lines: pl.LazyFrame, day: str, folder: Path = FOLDER) -> pl.LazyFrame:
+    """The lines with the ``tariff_class`` of their item on their day; null where it is unknown."""
+    return _dated(lines, day, classes(folder), "tariff_class")
+
+
+def _dated(lines: pl.LazyFrame, day: str, table: pl.DataFrame, value: str) -> pl.LazyFrame:
+    if table["item_code"].is_unique().all():
+        joined = lines.join(table.lazy(), on="item_code", how="left")
+    else:
+        joined = lines.sort(day).join_asof(
+            table.lazy(), left_on=day, right_on="valid_from", by="item_code", strategy="backward"
+        )
+    holds = pl.col("valid_from") <= pl.col(day)
+    holds &= pl.col("valid_to").is_null() | (pl.col(day) < pl.col("valid_to"))
+    return joined.with_columns(pl.when(holds).then(pl.col(value)).alias(value)).drop(
+        "valid_from", "valid_to"
+    )
 
 
 def sha_paths(folder: Path = FOLDER) -> list[Path]:

@@ -9,6 +9,7 @@ from typing import Final
 import polars as pl
 
 from rules.facts import (
+    aggregate,
     benchmark,
     charge,
     coding,
@@ -25,13 +26,14 @@ from rules.facts import (
     order,
     prescription,
     procedure,
+    quantities,
     removal,
     settlement_list,
     stay,
     tariff,
     visits,
 )
-from rules.facts.fact import Fact, Kind, facts_of
+from rules.facts.fact import AGGREGATE_UNITS, Fact, Kind, facts_of
 from rules.facts.source import Source
 
 SUBJECT: Final = ":subject_id"
@@ -85,6 +87,10 @@ BUILDERS: Final = (
     Builder("stay", cost.DEPARTMENTS, cost.departments),
     Builder("stay", benchmark.USUAL, benchmark.usual),
     Builder("stay", benchmark.MIX, benchmark.mix),
+    Builder("stay", quantities.HOURS, quantities.hours),
+    Builder("stay", quantities.SESSIONS, quantities.sessions),
+    Builder("stay", quantities.COURSE, quantities.course),
+    Builder("stay", quantities.PANELS, quantities.panels),
     Builder("stay", order.OF_STAY, order.of_stay),
     Builder("stay", lookback.PRIOR, lookback.prior),
     Builder("stay", lookback.DISEASE, lookback.disease),
@@ -127,6 +133,7 @@ BUILDERS: Final = (
     Builder("order", prescription.INDICATIONS, prescription.indications),
     Builder("order", prescription.EVIDENCE, prescription.evidence),
     Builder("order", prescription.IMAGING, prescription.imaging),
+    *(Builder(unit, facts, run) for unit, facts, run in aggregate.PARTS),
 )
 """Every builder; together they declare every fact."""
 
@@ -137,7 +144,9 @@ def build(source: Source, wanted: Mapping[str, Collection[str]]) -> dict[str, pl
     Each has ``stay_id``, ``:subject_id``, ``:service_date`` (discharge date, else
     admission date), ``:region_code``, ``:currency``, ``:has_row`` and the facts wanted.
     A stay without lines has one row with ``:has_row`` false, so that what its head
-    already decides is decided.
+    already decides is decided. An aggregate's table has one row a subject, dated by the
+    last day of its period, with its ``:provider_id``, ``:physician_id``,
+    ``:period_start`` and ``:claims`` in place of ``stay_id``.
     """
     needed = {
         fact
@@ -145,9 +154,16 @@ def build(source: Source, wanted: Mapping[str, Collection[str]]) -> dict[str, pl
         for fact in names
         if facts_of(unit)[fact].unit == "stay"
     }
+    tables: dict[str, pl.DataFrame] = {
+        unit: _aggregates(source, unit, names)
+        for unit, names in wanted.items()
+        if unit in AGGREGATE_UNITS
+    }
+    of_stays = {unit: names for unit, names in wanted.items() if unit not in tables}
+    if not of_stays:
+        return tables
     stays = _stays(source, needed).collect()
-    tables: dict[str, pl.DataFrame] = {}
-    for unit, names in wanted.items():
+    for unit, names in of_stays.items():
         mine = sorted(set(names) & needed)
         head = stays.select("stay_id", SERVICE_DATE, REGION, CURRENCY, *mine)
         if unit == "stay":
@@ -168,6 +184,26 @@ def build(source: Source, wanted: Mapping[str, Collection[str]]) -> dict[str, pl
             .collect()
         )
     return tables
+
+
+def _aggregates(source: Source, unit: str, names: Collection[str]) -> pl.DataFrame:
+    found = aggregate.heads(source, unit).select(
+        SUBJECT,
+        pl.col("period_end").alias(SERVICE_DATE),
+        pl.col("region_code").alias(REGION),
+        pl.col("currency").alias(CURRENCY),
+        pl.lit(value=True).alias(HAS_ROW),
+        *[pl.col(c).alias(f":{c}") for c in aggregate.KEPT],
+    )
+    for builder in BUILDERS:
+        mine = [f for f in builder.facts if builder.unit == unit and f.name in names]
+        if mine:
+            found = found.join(
+                builder.run(source).select(SUBJECT, *[_cast(f) for f in mine]),
+                on=SUBJECT,
+                how="left",
+            )
+    return found.sort(SUBJECT).collect()
 
 
 def _stays(source: Source, names: Collection[str]) -> pl.LazyFrame:
