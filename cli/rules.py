@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
+import polars as pl
 import typer
 
 import drg
 import rules
+import rules.backtest
+import rules.difference
 from cli import options
-from cli.output import finish
+from cli.output import finish, tell
 from cli.reading import PSEUDONYM_KEY, read_claims
 from domain.errors import SentinelError
 from domain.results import Verdict
@@ -91,14 +95,7 @@ def run(
 ) -> None:
     """Judge files with one check, whatever its status: hits as JSON lines, then the counts."""
     everything = rules.load(folder, parameters=parameters)
-    try:
-        one = everything.only(rule_id)
-    except KeyError as error:
-        raise SentinelError(
-            f"no check is named {rule_id}",
-            where=str(folder),
-            cure="sentinel rules list shows the ids.",
-        ) from error
+    one = _only(everything, rule_id, folder)
     read = read_claims(inputs, written, key=key)
     judged = rules.judge(one, read.tables, settled=drg.settle(read.tables, drg.load()))
     for row in judged.hits.head(limit).iter_rows(named=True):
@@ -116,6 +113,105 @@ def run(
             "hits": judged.hits.height,
         }
     )
+
+
+@app.command()
+def backtest(
+    rule_id: Annotated[str, typer.Argument(metavar="RULE", help="The check to try.")],
+    first: Annotated[
+        datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day of service.")
+    ],
+    last: Annotated[
+        datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day of service.")
+    ],
+    db: Annotated[
+        str, typer.Option(help="Database with the claims: sqlite:///file.db")
+    ] = "sqlite:///sentinel.db",
+    file: Annotated[
+        Path | None,
+        typer.Option(help="A changed file of the check; else the one in force is tried."),
+    ] = None,
+    scheme: options.Schemes = None,
+    curves: options.Curves = None,
+    folder: Folder = loader.CATALOG,
+    parameters: options.Parameters = None,
+    limit: Annotated[int, typer.Option(min=0, help="Hits to print; the count is of all.")] = 20,
+) -> None:
+    """Judge stored claims of a period with one check: hits, money, overlap, and what a changed file alters.
+
+    Nothing is stored, no alert is raised. The last line printed is JSON.
+    """
+    import store  # noqa: PLC0415
+    from streaming.service import look_back  # noqa: PLC0415
+
+    in_force = rules.load(folder, parameters=parameters)
+    changed = None if file is None else rules.load(file, parameters=parameters)
+    candidate = _only(in_force if changed is None else changed, rule_id, file or folder)
+    known = {rule.id for rule in in_force.rules if rule.status is rules.Status.ACTIVE}
+    with store.open(db) as opened:
+        claims = opened.period(first.date(), last.date())
+        if not len(claims):
+            raise SentinelError(
+                f"no claim was served from {first.date()} to {last.date()}",
+                where=db,
+                cure="Name another period, or the database into which the claims were assessed.",
+            )
+        past = look_back(opened, claims)
+        hits = opened.stored_hits(claims.stays["stay_id"].to_pylist())
+    made = rules.backtest.backtest(
+        candidate,
+        claims,
+        history=past,
+        settled=drg.settle(
+            claims,
+            drg.load(scheme or ()),
+            curves=None if curves is None else drg.Curves.load(curves),
+        ),
+        in_force=in_force.only(rule_id) if changed is not None and rule_id in known else None,
+        others=pl.DataFrame(hits, schema=["stay_id", "rule_id"], orient="row") if hits else None,
+    )
+    for row in made.found.head(limit).iter_rows(named=True):
+        mark = "" if made.gained is None else "new" if row["stay_id"] in made.gained else "same"
+        _line(json.dumps({"stay_id": row["stay_id"], "subject_id": row["subject_id"], "change": mark,
+                          "exposure_fen": row["exposure_fen"], "finding_zh": row["finding_zh"],
+                          "finding_en": row["finding_en"]}, ensure_ascii=False))  # fmt: skip
+    finish(
+        {
+            **made.as_json(),
+            "from": str(first.date()),
+            "to": str(last.date()),
+            "lost_stays": list(made.lost or ())[:limit],
+        }
+    )
+
+
+@app.command()
+def diff(
+    old: Annotated[Path, typer.Argument(help="Catalogue in force.")],
+    new: Annotated[Path, typer.Argument(help="Catalogue to come.")],
+) -> None:
+    """Say what changes from one catalogue to another; exit 1 if a past date is edited or a check left out."""
+    changes = rules.difference.compare(rules.load(old), rules.load(new))
+    for change in changes:
+        _line(str(change))
+    refused = sum(change.refused for change in changes)
+    finish({"changes": len(changes), "refused": refused})
+    if refused:
+        tell(
+            "A past date is never edited: add a date instead. A check that ends is retired, not removed."
+        )
+        raise typer.Exit(1)
+
+
+def _only(everything: rules.RuleSet, rule_id: str, where: Path) -> rules.RuleSet:
+    try:
+        return everything.only(rule_id)
+    except KeyError as error:
+        raise SentinelError(
+            f"no check is named {rule_id}",
+            where=str(where),
+            cure="sentinel rules list shows the ids.",
+        ) from error
 
 
 def _described(rule: rules.Rule) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from types import TracebackType
 
 import sqlalchemy as sa
@@ -108,6 +108,16 @@ class Store:
                 excluding=excluding,
                 newest_per_fingerprint=newest_per_fingerprint,
             )
+
+    def period(self, first: date, last: date) -> Tables:
+        """Stored claims served (discharged, else admitted) from ``first`` to ``last``, each stay once."""
+        with translate(self._where), self.engine.connect() as connection:
+            return history.read_period(connection, first, last)
+
+    def stored_hits(self, stay_ids: Sequence[str]) -> list[tuple[str, str]]:
+        """(stay_id, rule_id) of every hit of the stays' last decisions, sorted."""
+        with translate(self._where), self.engine.connect() as connection:
+            return history.read_hits(connection, stay_ids)
 
     def alerts(
         self,
