@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from data_samples import broken, month, planted_claims, planted_history, planted_lines, writer
+from data_samples import (
+    broken,
+    month,
+    planted_claims,
+    planted_coding,
+    planted_history,
+    planted_lines,
+    planted_list,
+    writer,
+)
 from data_samples.plans import SHORT
 from data_samples.planting import SEED, Pattern, Planter, Scene
 from domain.errors import SentinelError
@@ -117,6 +126,8 @@ def _planters() -> dict[str, Planter]:
     return {
         **planted_claims.PLANTED,
         **planted_lines.PLANTED,
+        **planted_coding.PLANTED,
+        **planted_list.PLANTED,
         **planted_history.PLANTED,
     }
 
