@@ -62,9 +62,11 @@ ALTERNATIVES: Final = pl.Schema(
         "group_without_complications": pl.String(),
         "weight_without_complications": pl.Decimal(18, 4),
         "standard_without_complications_fen": pl.Int64(),
+        "payment_without_complications_fen": pl.Int64(),
         "group_without_severity_diagnosis": pl.String(),
         "weight_without_severity_diagnosis": pl.Decimal(18, 4),
         "standard_without_severity_diagnosis_fen": pl.Int64(),
+        "payment_without_severity_diagnosis_fen": pl.Int64(),
         "sibling_groups": pl.String(),
     }
 )
@@ -74,6 +76,8 @@ BY_DIAGNOSIS: Final = pl.Schema(
     {
         **chs.BY_DIAGNOSIS,
         "group_weight": pl.Decimal(18, 4),
+        "payment_standard_fen": pl.Int64(),
+        "payment_fen": pl.Int64(),
     }
 )
 """One row an other diagnosis of such a stay: its group with that one as the principal one."""
@@ -126,6 +130,7 @@ class Settled:
                 near = near.with_columns(
                     prices["group_weight"].alias(f"weight_without_{name}"),
                     prices["payment_standard_fen"].alias(f"standard_without_{name}_fen"),
+                    prices["payment_fen"].alias(f"payment_without_{name}_fen"),
                 )
             made.append(near.select(list(ALTERNATIVES)))
         return pl.concat([grouping.empty(ALTERNATIVES), *made])
@@ -137,7 +142,7 @@ class Settled:
         for part, scheme, grouped in self.chs_parts():
             near = chs.by_diagnosis(part, scheme, grouped)
             weights = _weigh(near.select("stay_id", "group_code"), part, scheme)
-            made.append(near.with_columns(weights["group_weight"]))
+            made.append(near.with_columns(weights.get_columns()))
         return pl.concat([grouping.empty(BY_DIAGNOSIS), *made])
 
     @cached_property
@@ -406,7 +411,7 @@ def _weigh(groups: pl.DataFrame, part: Tables, scheme: Scheme) -> pl.DataFrame:
     distinct = groups.drop_nulls().unique()
     weights = pay(
         distinct.with_columns(adrg=pl.col("group_code").str.head(3)), part, scheme
-    ).select("stay_id", "group_code", "group_weight", "payment_standard_fen")
+    ).select("stay_id", "group_code", "group_weight", "payment_standard_fen", "payment_fen")
     return groups.join(
         weights, on=["stay_id", "group_code"], how="left", maintain_order="left"
-    ).select("group_weight", "payment_standard_fen")
+    ).select("group_weight", "payment_standard_fen", "payment_fen")

@@ -25,12 +25,15 @@ SUPPOSED: Final = pl.Schema(
         "severity": pl.String(),
         "group_weight": pl.Decimal(18, 4),
         "payment_standard_fen": pl.Int64(),
+        "payment_fen": pl.Int64(),
     }
 )
-"""One row a stay asked about: its other group, and its price at the stay's place and day.
+"""One row a stay asked about: its other group, and what that pays at the stay's place and day.
 
 ``group_code`` is null where the grouper could not answer any more.
 """
+
+_PRICE: Final = ("group_weight", "payment_standard_fen", "payment_fen")
 
 KINDS: Final = pl.Schema(
     {"stay_id": pl.String(), "group_kind": pl.String(), "unread_codes": pl.Int64()}
@@ -131,7 +134,7 @@ def _price(found: pl.DataFrame, part: Tables, scheme: Scheme) -> pl.DataFrame:
     asked = found.filter(pl.col("group_code").is_not_null()).select(
         "stay_id", "group_code", adrg=pl.col("group_code").str.head(3)
     )
-    paid = pay(asked, part, scheme).select("stay_id", "group_weight", "payment_standard_fen")
+    paid = pay(asked, part, scheme).select("stay_id", *_PRICE)
     return found.join(paid, on="stay_id", how="left", maintain_order="left").select(
         pl.col(name).cast(dtype) for name, dtype in SUPPOSED.items()
     )

@@ -1,0 +1,350 @@
+"""Facts of complications that raise the group: without evidence, acquired, minor, carried over.
+
+Each asks the grouper again without the diagnoses in question (``drg.supposed``): only what makes
+the group heavier is told, and the money is the difference of the two payment standards.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+
+from drg import supposed
+from rules.facts import evidence
+from rules.facts.fact import Kind, declare
+from rules.facts.source import PERSON, Source
+
+FLAG, INTEGER, MONEY, TEXT = Kind.FLAG, Kind.INTEGER, Kind.MONEY, Kind.TEXT
+OWN_CHECK: Final = (
+    "malnutrition", "sepsis", "respiratory_failure", "acute_kidney_injury", "heart_failure",
+)  # fmt: skip
+"""Families of diagnoses (``name_en`` of the table) that a check of their own looks at."""
+AT_MOST: Final = 4
+"""So many unsupported diagnoses of a stay are tried one by one; more of them are told together."""
+UNDECIDED: Final = (
+    "the stay is not grouped, or such a diagnosis would raise the group but the claim has no charge lines or an item "
+    "that the tariff lacks, or no table knows the code system"
+)
+
+# fmt: off
+UNSUPPORTED: Final = declare(
+    "stay", "diagnoses, charges, procedures, reference/diagnosis_evidence.csv, drg.supposed", (
+    *((f"unsupported_{family}", FLAG, f"无依据{zh}抬高病组", f"{en} without evidence raises the group",
+       f"An other diagnosis of {en} shows no test, drug, treatment or operation on the claim, and makes the group heavier.",
+       UNDECIDED) for family, zh, en in (
+        ("malnutrition", "重度营养不良", "severe malnutrition"), ("sepsis", "脓毒症", "sepsis"),
+        ("respiratory_failure", "呼吸衰竭", "respiratory failure"), ("acute_kidney_injury", "急性肾损伤", "acute kidney injury"),
+        ("heart_failure", "心力衰竭", "heart failure"))),
+    ("unsupported_other_mcc", FLAG, "无依据其他MCC抬高病组", "other MCC without evidence raises the group",
+     "The same for any other listed diagnosis where the group is one with MCC.", UNDECIDED),
+    ("unsupported_other_cc", FLAG, "无依据其他CC抬高病组", "other CC without evidence raises the group",
+     "The same for any other listed diagnosis where the group is one with CC.", UNDECIDED),
+    ("unsupported_codes", TEXT, "无依据且抬高病组的诊断", "diagnoses without evidence that raise the group",
+     "Their codes in the order of the claim, joined by a comma.", "there is none"),
+    ("unsupported_names_zh", TEXT, "无依据诊断名称", "their Chinese names", "Names of their families.", "there is none"),
+    ("unsupported_names_en", TEXT, "无依据诊断英文名称", "their English names", "Names of their families.", "there is none"),
+    ("group_without_unsupported", TEXT, "去除无依据诊断后病组", "group without them",
+     "Group of the stay without all diagnoses that lack evidence.", "there is none"),
+    ("unsupported_excess_fen", MONEY, "无依据诊断多计金额", "what they add to the payment",
+     "What the group pays for this stay less what the group without them would pay; at most the total amount. Payment standards while the patient is in hospital.", "there is none, or a group has no price"),
+    ("unsupported_was_on_earlier_claim", FLAG, "无依据诊断既往已填报", "such a diagnosis stood on an earlier stay",
+     "One of these codes stands on an earlier inpatient claim of the patient.", UNDECIDED),
+), as_of={"unsupported_was_on_earlier_claim": "stays that began before it (admission date, admission time, stay_id)"})
+ACQUIRED: Final = declare("stay", "diagnoses, reference/hospital_acquired.csv, drg.supposed", (
+    ("acquired_raises_group", FLAG, "院内获得性诊断抬高病组", "hospital-acquired diagnosis raises the group",
+     "An other diagnosis of the table, not present on admission (4), makes the group heavier.",
+     "the stay is not grouped, or such a diagnosis does not state whether it was present, or no table knows the code system"),
+    ("acquired_codes", TEXT, "院内获得性诊断", "hospital-acquired diagnoses", "Their codes, joined by a comma.", "there is none"),
+    ("group_without_acquired", TEXT, "去除院内获得性诊断后病组", "group without them", "Group of the stay without them.", "there is none"),
+    ("acquired_excess_fen", MONEY, "院内获得性诊断增加金额", "what they add to the payment",
+     "What the group pays for this stay less what the group without them would pay; at most the total amount. Payment standards while the patient is in hospital.", "there is none, or a group has no price"),
+))
+MINOR: Final = declare("stay", "diagnoses, reference/minor_complications.csv, drg.supposed", (
+    ("minor_raises_group", FLAG, "同系统轻微诊断抬高病组", "minor condition of the same system raises the group",
+     "An other diagnosis that the table pairs with the principal one as a minor part of it makes the group heavier.",
+     "the stay is not grouped, or no table knows the code system"),
+    ("minor_codes", TEXT, "同系统轻微诊断", "minor conditions", "Their codes, joined by a comma.", "there is none"),
+    ("group_without_minor", TEXT, "去除轻微诊断后病组", "group without them", "Group of the stay without them.", "there is none"),
+    ("minor_excess_fen", MONEY, "轻微诊断多计金额", "what they add to the payment",
+     "What the group pays for this stay less what the group without them would pay; at most the total amount. Payment standards while the patient is in hospital.", "there is none, or a group has no price"),
+))
+# fmt: on
+
+
+@dataclass(frozen=True, slots=True)
+class Less:
+    """Stays without some diagnoses: ``told`` has stay_id, lighter, group, excess, weight."""
+
+    told: pl.DataFrame
+
+    def lighter(self) -> pl.Series:
+        """The stays whose group weighs less then."""
+        return self.told.filter("lighter")["stay_id"]
+
+
+def unsupported(source: Source) -> pl.LazyFrame:
+    """The facts ``UNSUPPORTED``; all null without a grouper."""
+    stays = judged(source, "diagnosis_evidence")
+    rows = evidence.support(source).filter(pl.col("ordinal") != 1)
+    missing = rows.filter(~pl.col("supported").fill_null(value=True))
+    less = without(source, missing)
+    guilty = _contributing(source, missing, less).join(
+        priced(source).select("stay_id", "severity"), on="stay_id", how="left"
+    )
+    family = _family(guilty)
+    perhaps = _undecided(source, rows)
+    earlier = _on_earlier_claims(source, guilty)
+    told = (
+        guilty.with_columns(family)
+        .sort("stay_id", "ordinal")
+        .group_by("stay_id", maintain_order=True)
+        .agg(
+            *[(pl.col("family") == f).any().alias(f"unsupported_{f}") for f in OWN_CHECK],
+            ((pl.col("family") == "other") & (pl.col("severity") == "mcc"))
+            .any()
+            .alias("unsupported_other_mcc"),
+            ((pl.col("family") == "other") & (pl.col("severity") != "mcc"))
+            .any()
+            .alias("unsupported_other_cc"),
+            unsupported_codes=pl.col("code").str.join(","),
+            unsupported_names_zh=pl.col("name_zh").unique(maintain_order=True).str.join("、"),
+            unsupported_names_en=pl.col("name_en").unique(maintain_order=True).str.join(", "),
+        )
+        .join(less.told, on="stay_id", how="left")
+        .join(earlier, on="stay_id", how="left")
+        .rename({"group": "group_without_unsupported", "excess": "unsupported_excess_fen"})
+    )
+    flags = [f.name for f in UNSUPPORTED if f.kind is FLAG]
+    return (
+        stays.join(told, on="stay_id", how="left")
+        .join(perhaps, on="stay_id", how="left")
+        .with_columns(
+            pl.when(pl.col("judged") & pl.col("perhaps").is_null())
+            .then(pl.col(flag).fill_null(value=False))
+            .when(pl.col("judged") & pl.col(flag))
+            .then(pl.lit(value=True))
+            .alias(flag)
+            for flag in flags
+        )
+        .lazy()
+    )
+
+
+def acquired(source: Source) -> pl.LazyFrame:
+    """The facts ``ACQUIRED``; all null without a grouper."""
+    rows = evidence.matched(source, "hospital_acquired").filter(pl.col("ordinal") != 1)
+    sure = rows.filter(present_on_admission="4")
+    silent = rows.filter(pl.col("present_on_admission").is_null())
+    perhaps = without(source, silent).lighter().implode()
+    made = _told(source, sure, "acquired", "hospital_acquired")
+    return made.with_columns(
+        pl.when(pl.col("acquired_raises_group") | ~pl.col("stay_id").is_in(perhaps)).then(
+            "acquired_raises_group"
+        )
+    ).lazy()
+
+
+def minor(source: Source) -> pl.LazyFrame:
+    """The facts ``MINOR``; all null without a grouper."""
+    return _told(source, _minor_rows(source), "minor", "minor_complications").lazy()
+
+
+def judged(source: Source, table: str) -> pl.DataFrame:
+    """Every stay, with ``judged``: the group is known and a table knows the code system.
+
+    Where the answer of the grouper is that there is no group, no diagnosis can raise it.
+    """
+    return (
+        source.table("stays")
+        .select("stay_id", evidence.SYSTEM)
+        .join(priced(source), on="stay_id", how="left", maintain_order="left")
+        .select(
+            "stay_id",
+            judged=pl.col("group_status").is_in(["grouped", "ambiguous", "ungroupable"])
+            & pl.col(evidence.SYSTEM).is_in(evidence.systems(source, table)),
+        )
+    )
+
+
+def priced(source: Source) -> pl.DataFrame:
+    """Status, severity, weight, standard and total of each stay; nulls without a grouper."""
+    return source.once("upcoding.priced", _priced)
+
+
+def without(source: Source, dropped: pl.DataFrame) -> Less:
+    """The stays of ``dropped`` (stay_id, ordinal) without these diagnoses."""
+    if source.settled is None or dropped.is_empty():
+        found = pl.DataFrame(schema=supposed.SUPPOSED)
+    else:
+        found = supposed.without_diagnoses(source.settled, dropped)
+    return Less(compare(source, found))
+
+
+def compare(source: Source, found: pl.DataFrame) -> pl.DataFrame:
+    """What another group (``drg.supposed.SUPPOSED``) changes: lighter, group, weight, excess."""
+    # By the region's terms, outliers included; by the standards while the patient is in hospital.
+    difference = pl.coalesce(
+        pl.col("payment") - pl.col("payment_fen"),
+        pl.col("standard") - pl.col("payment_standard_fen"),
+    )
+    return (
+        found.join(
+            priced(source).select("stay_id", "weight", "standard", "payment", "total"),
+            on="stay_id",
+            how="left",
+            maintain_order="left",
+        )
+        .select(
+            "stay_id",
+            pl.col("group_code").alias("group"),
+            pl.col("group_weight").alias("other_weight"),
+            lighter=(pl.col("group_weight") < pl.col("weight")).fill_null(value=False),
+            excess=pl.when(difference > 0)
+            .then(pl.min_horizontal(difference, "total"))
+            .when(difference <= 0)
+            .then(0),
+        )
+    )  # fmt: skip
+
+
+def _priced(source: Source) -> pl.DataFrame:
+    stays = source.table("stays").select("stay_id", total="total_amount_fen")
+    if source.settled is None:
+        return stays.with_columns(
+            group_status=pl.lit(None, pl.String),
+            severity=pl.lit(None, pl.String),
+            weight=pl.lit(None, pl.Decimal(18, 4)),
+            standard=pl.lit(None, pl.Int64),
+            payment=pl.lit(None, pl.Int64),
+        )
+    return stays.join(
+        source.settled.priced.select(
+            "stay_id",
+            "group_status",
+            "severity",
+            weight="group_weight",
+            standard="payment_standard_fen",
+            payment="payment_fen",
+        ),
+        on="stay_id",
+        how="left",
+        maintain_order="left",
+    )
+
+
+def _contributing(source: Source, missing: pl.DataFrame, less: Less) -> pl.DataFrame:
+    """Those of the missing diagnoses that make the group heavier.
+
+    One does if the stay weighs more with it alone than without all of them.
+    """
+    rows = missing.filter(pl.col("stay_id").is_in(less.lighter().implode())).with_columns(
+        rank=pl.col("ordinal").rank("dense").over("stay_id"), n=pl.len().over("stay_id")
+    )
+    alone = rows.filter(pl.col("n") == 1)
+    several = rows.filter((pl.col("n") > 1) & (pl.col("rank") <= AT_MOST))
+    base = less.told.select("stay_id", base="other_weight")
+    # Beyond that many all are told: there is nothing on the claim for any of them.
+    found = [alone, rows.filter((pl.col("n") > 1) & (pl.col("rank") > AT_MOST))]
+    for rank in range(1, AT_MOST + 1):
+        kept = several.filter(pl.col("rank") == rank)
+        if kept.is_empty():
+            break
+        others = rows.join(
+            kept.select("stay_id", "ordinal"), on=["stay_id", "ordinal"], how="anti"
+        ).join(kept.select("stay_id"), on="stay_id", how="semi")
+        heavier = (
+            without(source, others)
+            .told.join(base, on="stay_id", how="left")
+            .filter(pl.col("other_weight") > pl.col("base"))
+        )
+        found.append(kept.join(heavier.select("stay_id"), on="stay_id", how="semi"))
+    return pl.concat(found).sort("stay_id", "ordinal")
+
+
+def _undecided(source: Source, rows: pl.DataFrame) -> pl.DataFrame:
+    """``stay_id`` and ``perhaps`` of stays that would be lighter without what cannot be judged."""
+    open_stays = rows.filter(pl.col("supported").is_null())["stay_id"].unique().implode()
+    asked = rows.filter(
+        ~pl.col("supported").fill_null(value=False) & pl.col("stay_id").is_in(open_stays)
+    )
+    return without(source, asked).lighter().to_frame().with_columns(perhaps=pl.lit(value=True))
+
+
+def _family(guilty: pl.DataFrame) -> pl.Series:
+    slug = guilty["name_en"].str.replace_all(" ", "_")
+    return slug.zip_with(
+        slug.is_in(OWN_CHECK), pl.Series(["other"]).new_from_index(0, len(slug))
+    ).alias("family")
+
+
+def _on_earlier_claims(source: Source, guilty: pl.DataFrame) -> pl.DataFrame:
+    """Whether one of a stay's guilty codes stands on an earlier inpatient stay of the patient."""
+    asked = guilty.select("stay_id").unique()
+    # Visits are left out: a test there shows a disease, but no stay that carried the code over.
+    claims = (
+        source.claims.filter(pl.col("claim_type") == "inpatient")
+        .sort("admission_date", "admission_time", "stay_id", nulls_last=False)
+        .with_columns(place=pl.int_range(pl.len()).over(PERSON))
+    )
+    people = claims.join(asked, on="stay_id", how="semi").select(PERSON).unique()
+    mine = claims.join(people, on=PERSON, how="semi").select("stay_id", *PERSON, "place")
+    listed = (
+        source.all_rows("diagnoses")
+        .lazy()
+        .select("stay_id", "code")
+        .join(mine.lazy(), on="stay_id", how="inner")
+        .group_by(*PERSON, "code")
+        .agg(first=pl.col("place").min())
+        .collect()
+    )
+    return (
+        guilty.join(mine, on="stay_id", how="inner")
+        .join(listed, on=[*PERSON, "code"], how="left")
+        .group_by("stay_id")
+        .agg(unsupported_was_on_earlier_claim=(pl.col("first") < pl.col("place")).any())
+    )
+
+
+def _minor_rows(source: Source) -> pl.DataFrame:
+    """The other diagnoses that the table pairs with the principal one."""
+    rows = evidence.coded(source)
+    pairs = evidence.pairs(source, "minor_complications", "principal_prefix")
+    principal = (
+        rows.filter(pl.col("ordinal") == 1)
+        .join(pairs, on=evidence.SYSTEM, how="inner")
+        .filter(pl.col("norm").str.starts_with(pl.col("principal_prefix")) & evidence.holds())
+        .select("stay_id", "prefix")
+    )
+    return (
+        rows.filter(pl.col("ordinal") != 1)
+        .join(principal, on="stay_id", how="inner")
+        .filter(pl.col("norm").str.starts_with(pl.col("prefix")))
+        .select("stay_id", "ordinal", "code")
+        .unique()
+    )
+
+
+def _told(source: Source, rows: pl.DataFrame, name: str, table: str) -> pl.DataFrame:
+    """The facts of one theme: flag, codes, other group, excess."""
+    less = without(source, rows)
+    codes = (
+        rows.sort("stay_id", "ordinal")
+        .group_by("stay_id", maintain_order=True)
+        .agg(pl.col("code").str.join(",").alias(f"{name}_codes"))
+    )
+    told = less.told.filter("lighter").join(codes, on="stay_id", how="left")
+    return (
+        judged(source, table)
+        .join(told, on="stay_id", how="left")
+        .select(
+            "stay_id",
+            f"{name}_codes",
+            pl.when("judged")
+            .then(pl.col("lighter").fill_null(value=False))
+            .alias(f"{name}_raises_group"),
+            pl.col("group").alias(f"group_without_{name}"),
+            pl.col("excess").alias(f"{name}_excess_fen"),
+        )
+    )
