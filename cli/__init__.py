@@ -9,7 +9,19 @@ from typing import Annotated
 
 import typer
 
-from cli import assess, demo, fields, group, models, project, rules, samples, scheme, serve
+from cli import (
+    assess,
+    benchmarks,
+    demo,
+    fields,
+    group,
+    models,
+    project,
+    rules,
+    samples,
+    scheme,
+    serve,
+)
 from cli.output import complain
 from domain.errors import SentinelError
 
@@ -22,6 +34,7 @@ app = typer.Typer(
 )
 app.command()(assess.assess)
 app.command()(group.group)
+app.command()(benchmarks.benchmarks)
 app.command()(models.train)
 app.command()(models.score)
 app.command()(serve.serve)
