@@ -10,9 +10,13 @@ from data_samples import (
     month,
     planted_claims,
     planted_coding,
+    planted_cost,
     planted_history,
     planted_lines,
     planted_list,
+    planted_quantities,
+    planted_stays,
+    planted_tariff,
     writer,
 )
 from data_samples.plans import SHORT
@@ -126,9 +130,13 @@ def _planters() -> dict[str, Planter]:
     return {
         **planted_claims.PLANTED,
         **planted_lines.PLANTED,
+        **planted_tariff.PLANTED,
+        **planted_quantities.PLANTED,
         **planted_coding.PLANTED,
         **planted_list.PLANTED,
         **planted_history.PLANTED,
+        **planted_cost.PLANTED,
+        **planted_stays.PLANTED,
     }
 
 

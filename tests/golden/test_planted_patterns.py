@@ -6,6 +6,8 @@ The whole path runs: intake, price, judge.
 from __future__ import annotations
 
 import json
+import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,8 @@ import drg
 import rules
 from domain.results import Severity, Verdict
 from domain.tables import Tables
+from drg import projection
+from drg.projection import Curves
 from streaming import intake
 from streaming.pseudonym import PseudonymKey
 
@@ -39,8 +43,18 @@ def read(name: str | Path) -> Tables:
     return found.tables
 
 
+@cache
+def curves() -> Curves:
+    """Cost curves of a clean month, by which patients still in hospital are projected."""
+    with tempfile.TemporaryDirectory() as folder:
+        data_samples.produce(Path(folder), preset="clean", stays=600, seed=12)
+        tables = read(Path(folder))
+    return projection.fit(tables, drg.settle(tables, drg.load()).by_cell)
+
+
 def judge(ruleset: rules.RuleSet, tables: Tables, history: Tables | None = None) -> rules.Judged:
-    return rules.judge(ruleset, tables, history=history, settled=drg.settle(tables, drg.load()))
+    settled = drg.settle(tables, drg.load(), curves=curves())
+    return rules.judge(ruleset, tables, history=history, settled=settled)
 
 
 def hit_by(judged: rules.Judged, check: str) -> set[str]:
