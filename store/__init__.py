@@ -3,6 +3,7 @@
 from store.alerts import After, AlertFilter, AlertRecord, AlertSort, Page
 from store.database import Store, open
 from store.errors import StoreBusyError, StoreError
+from store.tallies import Tally
 from store.writing import Model, Ruleset, Written
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Store",
     "StoreBusyError",
     "StoreError",
+    "Tally",
     "Written",
     "open",
 ]

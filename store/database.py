@@ -12,10 +12,11 @@ import sqlalchemy as sa
 from domain.results import Results
 from domain.tables import Tables
 from store import alerts as alert_queries
-from store import engine, history, writing
+from store import engine, history, tallies, writing
 from store.alerts import After, AlertFilter, AlertRecord, AlertSort, Page
 from store.errors import StoreError, translate
 from store.tables import ALERTS_SQL, INSERT_ORDER, RULESETS_SQL
+from store.tallies import Tally
 from store.writing import Model, Ruleset, Written
 
 
@@ -155,6 +156,11 @@ class Store:
         query = sa.select(ALERTS_SQL.c.severity, sa.func.count()).group_by(ALERTS_SQL.c.severity)
         with translate(self._where), self.engine.connect() as connection:
             return {severity: int(number) for severity, number in connection.execute(query)}
+
+    def tallies(self) -> dict[str, Tally]:
+        """How often each check hit, passed or could not judge; it reads every decision."""
+        with translate(self._where), self.engine.connect() as connection:
+            return tallies.read(connection)
 
     def rule_ids(self, rules_sha256: str) -> tuple[str, ...] | None:
         """The ids of a stored rule set in the order of verdict letters; None if not stored."""
