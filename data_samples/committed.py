@@ -14,6 +14,8 @@ from data_samples import (
     planted_history,
     planted_lines,
     planted_list,
+    planted_operations,
+    planted_orders,
     planted_quantities,
     planted_stays,
     planted_tariff,
@@ -135,6 +137,8 @@ def _planters() -> dict[str, Planter]:
         **planted_coding.PLANTED,
         **planted_list.PLANTED,
         **planted_history.PLANTED,
+        **planted_operations.PLANTED,
+        **planted_orders.PLANTED,
         **planted_cost.PLANTED,
         **planted_stays.PLANTED,
     }
