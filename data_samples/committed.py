@@ -12,8 +12,10 @@ from data_samples import (
     planted_coding,
     planted_cost,
     planted_history,
+    planted_journeys,
     planted_lines,
     planted_list,
+    planted_needs,
     planted_operations,
     planted_orders,
     planted_quantities,
@@ -31,7 +33,7 @@ FOLDER = Path(__file__).resolve().parent
 CLEAN_STAYS = 34
 """Inpatient stays of the small clean month."""
 
-LIMIT_BYTES = 5_000_000
+LIMIT_BYTES = 12_000_000
 """All committed files together must be smaller."""
 
 _FOLDERS = ("patterns", "clean", "broken")
@@ -137,6 +139,8 @@ def _planters() -> dict[str, Planter]:
         **planted_coding.PLANTED,
         **planted_list.PLANTED,
         **planted_history.PLANTED,
+        **planted_needs.PLANTED,
+        **planted_journeys.PLANTED,
         **planted_operations.PLANTED,
         **planted_orders.PLANTED,
         **planted_cost.PLANTED,

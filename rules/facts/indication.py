@@ -41,9 +41,9 @@ OF_STAY: Final = declare("stay", "charges, reference/settings.csv", (
     ("tests_in_stay_fen", MONEY, "住院检查化验费", "tests billed in the stay",
      "Sum of the examination and laboratory lines of the claim.", _NONE),
     ("tests_share", NUMBER, "检查化验费占比", "share of tests",
-     "Examinations and laboratory tests divided by all charge lines.", "the claim has no charge lines, or they add up to nothing"),
+     "Examinations and laboratory tests divided by all charge lines, to four places.", "the claim has no charge lines, or they add up to nothing"),
     ("therapy_share", NUMBER, "治疗药品费占比", "share of therapy",
-     "Treatment, operation, consumables and drugs divided by all charge lines.", "as the share of tests"),
+     "Treatment, operation, consumables and drugs divided by all charge lines, to four places.", "as the share of tests"),
 ), measures={"ward_care_days": "day", "bed_only_days": "day"})
 HEAD: Final = declare("stay", "diagnoses, procedures, ICU stays", (
     ("principal_is_outpatient_treatable", FLAG, "主要诊断多可门诊治疗", "principal diagnosis is mostly treated without a bed",
@@ -112,8 +112,8 @@ def of_stay(source: Source) -> pl.LazyFrame:
             .then((inside & pl.col("bed") & ~pl.col("care")).sum())
             .alias("bed_only_days"),
             pl.col("tests").sum().alias("tests_in_stay_fen"),
-            (pl.col("tests").sum() / share).alias("tests_share"),
-            (pl.col("therapy").sum() / share).alias("therapy_share"),
+            (pl.col("tests").sum() / share).round(4).alias("tests_share"),
+            (pl.col("therapy").sum() / share).round(4).alias("therapy_share"),
         )
     )
 

@@ -50,6 +50,8 @@ TESTS: Final = declare("stay", "outpatient claims and charges of the patient at 
     ("test_visit_id", TEXT, "入院前门诊结算ID", "visit before admission", "The last of those claims.", "there is none"),
 ), as_of=_ADMITTED)
 AFTER: Final = declare("stay", "stays and charges of the patient at the same hospital", (
+    ("has_same_provider_stay", FLAG, "此前本院住院", "has an earlier stay at the same hospital",
+     "The claim is a visit, and a stay of the patient at the hospital ended on or before its day.", None),
     ("days_since_same_provider_stay", INTEGER, "距本院出院天数", "days since discharge from the same hospital",
      "Date of the visit minus the last discharge on or before it from a stay at the hospital.",
      "the claim is a stay, or there is no such discharge"),
@@ -203,6 +205,7 @@ def after(source: Source) -> pl.LazyFrame:
             (pl.col("admission_date") - pl.col("left"))
             .dt.total_days()
             .alias("days_since_same_provider_stay"),
+            has_same_provider_stay=pl.lit(value=True),
         )
     )
     return (
