@@ -19,6 +19,8 @@ ACTIVE_CATEGORIES: Final = ("03", "04", "05", "06", "09", "10", "11")
 """Charge categories that show something done for the patient: exams, lab, treatment, operation, drugs."""
 BED_CATEGORY: Final = "01"
 NURSING_CATEGORY: Final = "07"
+ROW: Final = ":row"
+"""The place of a line in the batch's table, by which builders of line facts are joined."""
 HOUR_WORDS: Final = ("小时", "时", "h", "hr", "hour", "hours")
 """Units that say that a line's quantity counts hours, for items that the tariff lacks."""
 
@@ -291,14 +293,14 @@ def lines(source: Source) -> pl.LazyFrame:
             .alias("days_after_discharge"),
         )
         .rename(DIRECT | {"line_id": ":subject_id"})
-        .select("stay_id", ":subject_id", *[f.name for f in LINES])
+        .select("stay_id", ":subject_id", ROW, *[f.name for f in LINES])
         .sort("stay_id", ":subject_id")
     )
 
 
 def _marked(source: Source) -> pl.LazyFrame:
     """Lines with ``line_is_reversed``; a line that was taken back in part still stands."""
-    rows = source.table("charges").lazy()
+    rows = source.table("charges").lazy().with_row_index(ROW)
     taken_back = (
         rows.filter(pl.col("reverses_line_id").is_not_null())
         .group_by("stay_id", pl.col("reverses_line_id").alias("line_id"))

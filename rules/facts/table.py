@@ -9,6 +9,7 @@ from typing import Final
 import polars as pl
 
 from rules.facts import (
+    admission_diagnosis,
     aggregate,
     benchmark,
     charge,
@@ -82,6 +83,7 @@ BUILDERS: Final = (
     Builder("stay", regrouping.IMPLIED, regrouping.implied),
     Builder("stay", diagnosis.OF_STAY, diagnosis.of_stay),
     Builder("stay", coding.OF_STAY, coding.of_stay),
+    Builder("stay", admission_diagnosis.OF_STAY, admission_diagnosis.of_stay),
     Builder("stay", coding.PAIRS, coding.pairs),
     Builder("stay", coding.BIRTH, coding.birth),
     Builder("stay", settlement_list.TIMES, settlement_list.times),
@@ -248,7 +250,9 @@ def _lines(source: Source, unit: str, names: Collection[str]) -> pl.LazyFrame:
     first, *others = [b for b in BUILDERS if b.unit == unit]
     keys = ["stay_id", SUBJECT]
     mine = [_cast(f) for f in first.facts if f.name in names]
-    place = [ROW] if any(b.sparse and {f.name for f in b.facts} & set(names) for b in others) else []
+    place = (
+        [ROW] if any(b.sparse and {f.name for f in b.facts} & set(names) for b in others) else []
+    )
     found = first.run(source).select(*keys, *place, *mine)
     for builder in others:
         more = [_cast(f) for f in builder.facts if f.name in names]

@@ -1,0 +1,128 @@
+"""The charge lines of which a reference table says something, and what it says: shared by the builders."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+from rules.facts import reference, terms
+from rules.facts.charge import ROW
+from rules.facts.lookback import ORDER
+from rules.facts.source import PERSON, Source
+
+_KEPT: Final = [
+    ROW, "stay_id", "line_id", "item_code", "item_name", "category", "quantity", "unit_price",
+    "amount_fen", "charge_date", "charge_time", "region_code", "provider_level",
+]  # fmt: skip
+
+
+def watched(source: Source) -> pl.DataFrame:
+    """The standing lines whose item a reference table names, with ``:row``, region and level."""
+    return source.once("watched lines", _watched)
+
+
+def _watched(source: Source) -> pl.DataFrame:
+    rows = source.table("charges").lazy().with_row_index(ROW)
+    hourly = reference.items().filter("is_hourly")["item_code"].to_list()
+    mine = rows.filter(pl.col("item_code").is_in([*terms.watched_codes(), *hourly]))
+    heads = source.table("stays").lazy().select("stay_id", "region_code", "provider_level")
+    return standing(mine, rows).join(heads, on="stay_id", how="inner").select(_KEPT).collect()
+
+
+def standing(some: pl.LazyFrame, rows: pl.LazyFrame) -> pl.LazyFrame:
+    """Those of ``some`` lines that neither take another back nor are taken back by one of ``rows``."""
+    back = (
+        rows.filter(pl.col("reverses_line_id").is_not_null())
+        .group_by("stay_id", pl.col("reverses_line_id").alias("line_id"))
+        .agg(pl.col("quantity").sum().abs().alias("taken_back"))
+    )
+    return some.join(back, on=["stay_id", "line_id"], how="left").filter(
+        pl.col("reverses_line_id").is_null()
+        & ~(pl.col("taken_back") >= pl.col("quantity")).fill_null(value=False)
+    )
+
+
+def stated(source: Source) -> pl.DataFrame:
+    """``:row``, ``term``, ``value`` (text) of each term that holds for a watched line."""
+    return source.once("item terms", _stated)
+
+
+def _stated(source: Source) -> pl.DataFrame:
+    return (
+        terms.applicable(watched(source).lazy(), terms.item_terms())
+        .select(ROW, "term", "value", pl.col("term_region").str.len_bytes().alias("reach"))
+        .sort("reach")
+        .unique([ROW, "term"], keep="last", maintain_order=True)
+        .drop("reach")
+        .collect()
+    )
+
+
+def pairs(source: Source) -> pl.DataFrame:
+    """Each watched line (the other item) with each line of its main item in the window.
+
+    ``:row``, ``relation``, ``value``, ``main_code`` and, where a main line was found, its ``main_row``,
+    ``main_name``, ``main_quantity``, ``main_amount``, ``minutes`` apart and ``sure`` (false: a time is missing).
+    """
+    return source.once("item pairs", _paired)
+
+
+def _paired(source: Source) -> pl.DataFrame:
+    mains = (
+        watched(source)
+        .lazy()
+        .filter(pl.col("item_code").is_in(terms.item_pairs()["item_code"].unique().to_list()))
+        .select(
+            "stay_id",
+            pl.col("item_code").alias("main_code"),
+            pl.col(ROW).alias("main_row"),
+            pl.col("item_name").alias("main_name"),
+            pl.col("quantity").alias("main_quantity"),
+            pl.col("amount_fen").alias("main_amount"),
+            pl.col("line_id").alias("main_line"),
+            pl.col("charge_date").alias("main_date"),
+            pl.col("charge_time").alias("main_time"),
+        )
+    )
+    minutes = (pl.col("charge_time") - pl.col("main_time")).dt.total_minutes().abs()
+    same_day = pl.col("charge_date") == pl.col("main_date")
+    holds = (
+        pl.when(pl.col("window") == "day")
+        .then(same_day)
+        .when(pl.col("window") == "stay")
+        .then(pl.col("main_row").is_not_null())
+        .otherwise(minutes <= pl.col("window").cast(pl.Int64, strict=False))
+    )
+    return (
+        terms.applicable(watched(source).lazy(), terms.item_pairs(), on="other_code")
+        .join(mains, on=["stay_id", "main_code"], how="left")
+        .with_columns(minutes=minutes, holds=holds)
+        .with_columns(
+            found=pl.col("main_row").is_not_null() & pl.col("holds").fill_null(value=True),
+            sure=pl.col("holds").is_not_null(),
+        )
+        .select(
+            ROW, "relation", "value", "line_id", "amount_fen", "item_name", "main_code", "main_row",
+            "main_line", "main_name", "main_quantity", "main_amount", "minutes", "found", "sure",
+        )
+        .collect()
+    )  # fmt: skip
+
+
+def earlier_claims(source: Source) -> pl.LazyFrame:
+    """``stay_id``, the person and ``claim``, the place of the claim in the order of claims."""
+    return (
+        source.claims.lazy()
+        .select("stay_id", *PERSON, *[c for c in ORDER if c != "stay_id"])
+        .sort(*ORDER, nulls_last=False)
+        .with_row_index("claim")
+        .select("stay_id", "claim", *PERSON)
+    )
+
+
+def item_days(source: Source, items: list[str]) -> pl.LazyFrame:
+    """``stay_id``, ``item_code``, ``charge_date`` of standing lines of the items, history included."""
+    rows = source.all_rows("charges").lazy()
+    mine = rows.filter(pl.col("item_code").is_in(items))
+    return standing(mine, rows).select("stay_id", "item_code", "charge_date").unique()
