@@ -135,7 +135,9 @@ def _compare(source: Source) -> pl.DataFrame:
     )  # fmt: skip
     asked = stays.join(_cells(source), on="stay_id", how="left")
     frames = [
-        with_benchmarks(asked.with_columns(cell=pl.col(key)), NAMES).sort("stay_id")
+        with_benchmarks(asked.with_columns(cell=pl.col(key)), NAMES, source.reference).sort(
+            "stay_id"
+        )
         for key in ("group_code", "adrg")
     ]
     own, wider = (frame.collect() for frame in frames)

@@ -99,7 +99,7 @@ def sums(source: Source) -> pl.LazyFrame:
     named = [f"{kind}_cost_fen" for kind in KINDS]
     more = ("chinese_drug", "antibacterial", "blood_product")
     names = [*named, *(f"{name}_cost_fen" for name in more)]
-    days = pl.max_horizontal(_stay_days(), 1)
+    days = pl.when(_stay_days().is_not_null()).then(pl.max_horizontal(_stay_days(), 1))
     return (
         _days(source)
         .lazy()
@@ -254,7 +254,7 @@ def _add_up(source: Source) -> pl.DataFrame:
     home = pl.col("discharge_medication").fill_null(value=False)
     lines = _standing(source).with_columns(pl.col("category").cast(pl.Categorical))
     return (
-        with_item_class(lines, "charge_date")
+        with_item_class(lines, "charge_date", source.reference)
         .select(
             "stay_id",
             "charge_date",

@@ -50,7 +50,12 @@ def with_item_class(lines: pl.LazyFrame, day: str, folder: Path = FOLDER) -> pl.
         joined = lines.join(table.lazy(), on="item_code", how="left")
     else:
         joined = lines.sort(day).join_asof(
-            table.lazy(), left_on=day, right_on="valid_from", by="item_code", strategy="backward"
+            table.lazy(),
+            left_on=day,
+            right_on="valid_from",
+            by="item_code",
+            strategy="backward",
+            check_sortedness=False,
         )
     return joined.with_columns(_holding(day, "class"))
 
@@ -91,7 +96,12 @@ def with_benchmarks(
         joined = stays.join(table.lazy(), on=keys, how="left", maintain_order="left")
     else:
         joined = stays.sort("day").join_asof(
-            table.lazy(), left_on="day", right_on="valid_from", by=keys, strategy="backward"
+            table.lazy(),
+            left_on="day",
+            right_on="valid_from",
+            by=keys,
+            strategy="backward",
+            check_sortedness=False,
         )
     return joined.with_columns(_holding("day", *names)).drop("valid_from", "valid_to")
 
