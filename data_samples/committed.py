@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from data_samples import catalogue as clinical
 from data_samples import (
     broken,
     month,
+    places,
+    planted_aggregates,
     planted_claims,
     planted_coding,
     planted_cost,
@@ -15,6 +18,7 @@ from data_samples import (
     planted_journeys,
     planted_lines,
     planted_list,
+    planted_people,
     planted_needs,
     planted_operations,
     planted_orders,
@@ -36,7 +40,7 @@ CLEAN_STAYS = 34
 LIMIT_BYTES = 12_000_000
 """All committed files together must be smaller."""
 
-_FOLDERS = ("patterns", "clean", "broken")
+_FOLDERS = ("patterns", "aggregates", "clean", "broken")
 
 
 class StaleSampleError(SentinelError):
@@ -73,6 +77,7 @@ def generate() -> Iterator[tuple[str, bytes]]:
             }
         )
     yield "patterns/index.json", writer.spell_json(index).encode()
+    yield from _aggregates()
     yield from _clean_month()
     yield from _broken_files()
 
@@ -146,6 +151,39 @@ def _planters() -> dict[str, Planter]:
         **planted_cost.PLANTED,
         **planted_stays.PLANTED,
     }
+
+
+def aggregates() -> dict[str, Planter]:
+    """What plants the patterns of the checks of a hospital's month or a physician's day."""
+    return {**planted_aggregates.PLANTED, **planted_people.PLANTED}
+
+
+def _aggregates() -> Iterator[tuple[str, bytes]]:
+    """Their files. ``hits`` names subjects; they stand apart, since many claims make one hit."""
+    index = []
+    for check, planter in sorted(aggregates().items()):
+        pattern = planter(Scene(check))
+        lines = [writer.encode(record) for record in pattern.records]
+        yield f"aggregates/{check}.jsonl", "".join(line + "\n" for line in lines).encode()
+        index.append(
+            {
+                "check": check,
+                "file": f"{check}.jsonl",
+                "hits": list(pattern.hits),
+                "zh": pattern.zh,
+                "en": pattern.en,
+            }
+        )
+    yield "aggregates/index.json", writer.spell_json(index).encode()
+    hospitals = places.found(SEED, clinical.load())
+    shown = hospitals[planted_aggregates.HOSPITAL : planted_aggregates.PEERS[-1] + 1]
+    parties = {
+        "providers": [hospital.record() for hospital in hospitals],
+        "physicians": places.physician_records(SEED, shown),
+    }
+    for name, records in parties.items():
+        text = "".join(writer.encode(record) + "\n" for record in records)
+        yield f"aggregates/{name}.jsonl", text.encode()
 
 
 def _clean_month() -> Iterator[tuple[str, bytes]]:
