@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from data_samples import (
     planted_claims,
     planted_coding,
     planted_cost,
+    planted_groups,
     planted_history,
     planted_journeys,
     planted_lines,
@@ -149,6 +151,7 @@ def _planters() -> dict[str, Planter]:
         **planted_operations.PLANTED,
         **planted_orders.PLANTED,
         **planted_cost.PLANTED,
+        **planted_groups.PLANTED,
         **planted_stays.PLANTED,
     }
 
@@ -182,8 +185,8 @@ def _aggregates() -> Iterator[tuple[str, bytes]]:
         "physicians": places.physician_records(SEED, shown),
     }
     for name, records in parties.items():
-        text = "".join(writer.encode(record) + "\n" for record in records)
-        yield f"aggregates/{name}.jsonl", text.encode()
+        lines = [json.dumps(record, ensure_ascii=False) for record in records]
+        yield f"aggregates/{name}.jsonl", "".join(line + "\n" for line in lines).encode()
 
 
 def _clean_month() -> Iterator[tuple[str, bytes]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from enum import IntEnum, StrEnum
 
 import pyarrow as pa
@@ -162,9 +162,38 @@ ALERTS = Table(
         Field("title_en", T, "标题(英文)", "First line in English.", required=True),
     ),
 )
+FINDINGS = Table(
+    "findings", "聚合发现", "What a check of many stays found: on a hospital's month or a physician's day.",
+    key=("finding_id",),
+    fields=(
+        Field("finding_id", T, "发现ID", "Derived from check, unit and subject: judged again, the row is replaced.", required=True),
+        Field("unit", C, "判定对象", "provider_month or physician_day.", required=True),
+        Field("subject_id", T, "对象ID", "Hospital or physician, a bar, and the month or day.", required=True),
+        Field("provider_id", T, "定点医药机构编号", "The hospital; of a physician's day that with most of what was done.", required=True),
+        Field("physician_id", T, "医师代码", "The physician of a physician's day."),
+        Field("period_start", Kind.DATE, "开始日期", "First day.", required=True),
+        Field("period_end", Kind.DATE, "结束日期", "Last day.", required=True),
+        Field("upto", Kind.DATE, "截至日期", "Only claims that ended before this day were used.", required=True),
+        Field("region_code", C, "医保区划", "Place of care."),
+        Field("currency", C, "币种", "Currency of the amounts.", required=True),
+        Field("stay_count", INT, "涉及结算数", "Claims behind the period.", required=True),
+        Field("rule_id", C, "规则编号", "The check, such as GRP-023.", required=True),
+        Field("rule_sha256", T, "规则摘要", "Digest of the rule file.", required=True),
+        Field("rules_sha256", T, "规则集摘要", "Digest of the rule set.", required=True),
+        Field("severity", C, "严重程度", "Severity of the check.", required=True, codes=_SEVERITIES),
+        Field("cause", C, "原因归类", "Findings of one cause are one problem.", required=True),
+        Field("exposure_fen", M, "涉及金额", "Money at risk if the finding is true; empty if unknown."),
+        Field("thresholds", T, "阈值", "Bound parameters as a JSON object: name -> {value, unit}.", required=True),
+        Field("facts", T, "事实", "Facts that the predicate read as a JSON object: name -> value.", required=True),
+        Field("finding_zh", T, "发现", "What was found, in Chinese.", required=True),
+        Field("finding_en", T, "发现(英文)", "What was found, in English.", required=True),
+        Field("title_zh", T, "标题", "Name of the check in Chinese.", required=True),
+        Field("title_en", T, "标题(英文)", "Name of the check in English.", required=True),
+    ),
+)
 # fmt: on
 
-RESULT_TABLES = (DECISIONS, HITS, SCORES, REASONS, ALERTS)
+RESULT_TABLES = (DECISIONS, HITS, SCORES, REASONS, ALERTS, FINDINGS)
 """All tables of a result."""
 
 
@@ -177,6 +206,8 @@ class Results:
     scores: pa.Table
     reasons: pa.Table
     alerts: pa.Table
+    findings: pa.Table = field(default_factory=FINDINGS.arrow.empty_table)
+    """Of the whole input, not of a stay; empty where only single claims were judged."""
 
     def items(self) -> Iterator[tuple[str, pa.Table]]:
         """Name and table, in an order in which they can be inserted."""

@@ -4,12 +4,14 @@
 and the hits with their evidence. docs/rules.md is the manual.
 """
 
+from rules.aggregates import Aggregated, judge_aggregates
 from rules.engine import Judged, fingerprint, judge
 from rules.problem import Problem, RuleError
 from rules.rule import Rule, Status
 from rules.ruleset import RuleSet, load
 
 __all__ = [
+    "Aggregated",
     "Judged",
     "Problem",
     "Rule",
@@ -18,5 +20,6 @@ __all__ = [
     "Status",
     "fingerprint",
     "judge",
+    "judge_aggregates",
     "load",
 ]

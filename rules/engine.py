@@ -146,8 +146,13 @@ def _hits(check: Compiled, table: pl.DataFrame, verdicts: pl.Series) -> pl.DataF
     rows = table.filter((verdicts == int(Verdict.HIT)) & table[HAS_ROW])
     if not rows.height:
         return _no_hits()
-    rule = check.rule
     rows = rows.with_columns(e.alias(n) for n, e in check.bound.items())
+    return rows.select("stay_id", *evidence(check))
+
+
+def evidence(check: Compiled) -> list[pl.Expr]:
+    """What is kept of a hit, read from its row of the facts table with the bound parameters."""
+    rule = check.rule
     limits = [
         pl.struct(
             pl.col(column).alias("value"), pl.lit(rule.params[name].unit).alias("unit")
@@ -155,8 +160,7 @@ def _hits(check: Compiled, table: pl.DataFrame, verdicts: pl.Series) -> pl.DataF
         for name, column in check.columns().items()
     ]
     values = [pl.col(name) for name in check.shown]
-    return rows.select(
-        "stay_id",
+    return [
         pl.lit(rule.id).alias("rule_id"),
         pl.lit(rule.sha256).alias("rule_sha256"),
         pl.lit(rule.unit).alias("unit"),
@@ -168,7 +172,7 @@ def _hits(check: Compiled, table: pl.DataFrame, verdicts: pl.Series) -> pl.DataF
         _json(values).alias("facts"),
         check.finding_zh.alias("finding_zh"),
         check.finding_en.alias("finding_en"),
-    )
+    ]
 
 
 def _json(fields: list[pl.Expr]) -> pl.Expr:

@@ -10,6 +10,7 @@ from rules import loader
 from rules.compiled import Compiled, compile_rule
 from rules.document import read
 from rules.facts import reference
+from rules.facts.fact import STAY_UNITS
 from rules.overlay import lay_over
 from rules.problem import Problem, RuleError, show_path
 from rules.rule import Rule, Status
@@ -17,8 +18,10 @@ from rules.rule import Rule, Status
 
 @dataclass(frozen=True, slots=True)
 class RuleSet:
-    """Checks with everything compiled once. ``ids`` are those of the active ones, in order.
+    """Checks with everything compiled once.
 
+    ``ids`` are the active ones that judge stays, in the order of a decision's letters;
+    ``aggregate_ids`` the active ones that judge a hospital's month or a physician's day.
     ``sha256`` covers every rule file, overlay value and reference table: the same
     digest means the same judgement of the same claims.
     """
@@ -27,6 +30,7 @@ class RuleSet:
     sha256: str
     rules: tuple[Rule, ...]
     compiled: tuple[Compiled, ...]
+    aggregate_ids: tuple[str, ...] = ()
 
     def __getitem__(self, rule_id: str) -> Rule:
         """The rule of that id; KeyError if there is none."""
@@ -39,7 +43,8 @@ class RuleSet:
         """A set that judges just these, whatever their status; KeyError for an unknown id."""
         rules = tuple(self[rule_id] for rule_id in rule_ids)
         made = [c for c in (compile_rule(r) for r in rules) if isinstance(c, Compiled)]
-        return RuleSet(tuple(r.id for r in rules), self.sha256, rules, tuple(made))
+        ids, aggregate_ids = _ids(made)
+        return RuleSet(ids, self.sha256, rules, tuple(made), aggregate_ids)
 
 
 def load(folder: Path | None = None, *, parameters: Path | None = None) -> RuleSet:
@@ -86,8 +91,10 @@ def load(folder: Path | None = None, *, parameters: Path | None = None) -> RuleS
             problems.extend(made)
     if problems:
         raise RuleError(problems)
+    ids, aggregate_ids = _ids(compiled)
     return RuleSet(
-        ids=tuple(c.rule.id for c in compiled),
+        ids=ids,
+        aggregate_ids=aggregate_ids,
         sha256=_digest(found),
         rules=tuple(found),
         compiled=tuple(compiled),
@@ -104,6 +111,12 @@ def rule_files(folder: Path) -> list[Path]:
             [Problem(show_path(folder), 1, "RL001", "has no rule file", "Check the path.")]
         )
     return files
+
+
+def _ids(compiled: list[Compiled]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The ids of the checks of stays, and those of the checks of aggregates."""
+    of_stays = tuple(c.rule.id for c in compiled if c.rule.unit in STAY_UNITS)
+    return of_stays, tuple(c.rule.id for c in compiled if c.rule.id not in of_stays)
 
 
 def _digest(rules: list[Rule]) -> str:

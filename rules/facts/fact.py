@@ -13,7 +13,13 @@ import polars as pl
 from domain.schema import Field, Table
 from domain.schema import Kind as FieldKind
 
-UNITS: Final = ("stay", "diagnosis", "procedure", "charge", "order")
+STAY_UNITS: Final = ("stay", "diagnosis", "procedure", "charge", "order")
+"""Units whose verdicts are verdicts of a stay."""
+
+AGGREGATE_UNITS: Final = ("provider_month", "physician_day")
+"""Units that look at many stays at once: a hospital's month, a physician's day."""
+
+UNITS: Final = (*STAY_UNITS, *AGGREGATE_UNITS)
 """What a check can judge."""
 
 
@@ -122,12 +128,15 @@ def _from_field(table: Table, field: Field, unit: str, name: str) -> Fact:
 
 @cache
 def facts_of(unit: str) -> Mapping[str, Fact]:
-    """Every fact that a check of the unit may read: its own and the stay's, by name."""
+    """Every fact that a check of the unit may read, by name.
+
+    A check of a stay's lines reads also the stay's facts; an aggregate reads its own only.
+    """
     from rules.facts.table import BUILDERS  # noqa: PLC0415 - the builders declare the facts
 
     found: dict[str, Fact] = {}
     for builder in BUILDERS:
-        if builder.unit in ("stay", unit):
+        if builder.unit == unit or (builder.unit == "stay" and unit in STAY_UNITS):
             for fact in builder.facts:
                 if fact.name in found:
                     raise ValueError(f"two facts are named {fact.name}")

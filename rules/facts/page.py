@@ -15,7 +15,8 @@ _HEAD = """\
 # Facts
 
 Made by `python -m rules.facts.page`; do not edit. A check of a line (diagnosis, procedure, charge,
-order) may read the facts of its unit and all facts of the stay. "Null when" empty: the fact always
+order) may read the facts of its unit and all facts of the stay; a check of a provider_month or
+physician_day reads the facts of its unit only. "Null when" empty: the fact always
 has a value. Amounts are whole fen (hundredths of the claim's currency). "Sees" says which other
 claims a look-back fact may see."""
 
