@@ -121,8 +121,14 @@ def earlier_claims(source: Source) -> pl.LazyFrame:
     )
 
 
-def item_days(source: Source, items: list[str]) -> pl.LazyFrame:
-    """``stay_id``, ``item_code``, ``charge_date`` of standing lines of the items, history included."""
+def item_days(source: Source, term: str) -> pl.LazyFrame:
+    """``stay_id``, ``item_code``, ``charge_date`` of standing lines of items with the term, history included."""
+    items = terms.item_terms().filter(term=term)["item_code"].unique().to_list()
+    return source.once("item days", _item_days).lazy().filter(pl.col("item_code").is_in(items))
+
+
+def _item_days(source: Source) -> pl.DataFrame:
+    looked_back = terms.item_terms().filter(pl.col("term").is_in(["interval_days", "course_days"]))
     rows = source.all_rows("charges").lazy()
-    mine = rows.filter(pl.col("item_code").is_in(items))
-    return standing(mine, rows).select("stay_id", "item_code", "charge_date").unique()
+    mine = rows.filter(pl.col("item_code").is_in(looked_back["item_code"].unique().to_list()))
+    return standing(mine, rows).select("stay_id", "item_code", "charge_date").unique().collect()

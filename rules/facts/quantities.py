@@ -177,10 +177,9 @@ def course(source: Source) -> pl.LazyFrame:
             pl.col("course_days_payable").max(),
         )
     )
-    items = terms.item_terms().filter(term="course_days")["item_code"].unique().to_list()
     claims = earlier_claims(source)
     seen = (
-        item_days(source, items)
+        item_days(source, "course_days")
         .join(claims, on="stay_id", how="inner")
         .select(*PERSON, "item_code", pl.col("claim").alias("then"), "charge_date")
     )

@@ -278,7 +278,7 @@ def _interval(source: Source) -> pl.LazyFrame:
     mine = watched(source).lazy().filter(pl.col("item_code").is_in(items))
     claims = earlier_claims(source)
     seen = (
-        item_days(source, items)
+        item_days(source, "interval_days")
         .join(claims, on="stay_id", how="inner")
         .select(
             *PERSON,
