@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from data_samples import catalogue as clinical
 from data_samples import (
     broken,
     month,
@@ -20,15 +19,16 @@ from data_samples import (
     planted_journeys,
     planted_lines,
     planted_list,
-    planted_people,
     planted_needs,
     planted_operations,
     planted_orders,
+    planted_people,
     planted_quantities,
     planted_stays,
     planted_tariff,
     writer,
 )
+from data_samples import catalogue as clinical
 from data_samples.plans import SHORT
 from data_samples.planting import SEED, Pattern, Planter, Scene
 from domain.errors import SentinelError

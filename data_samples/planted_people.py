@@ -91,23 +91,29 @@ def _bed_days(scene: Scene) -> Pattern:
     crowd = Crowd(scene)
     small = _smallest(scene)
     offered = scene.hospital(small).bed_count * 31
-    stays = []
-    for number in range(12):
-        record = scene.stay(
-            "stroke-rehabilitation", crowd.letter(), day=-50 + number % 4, nights=70,
-            hospital=small, secondary=(),
-        )  # fmt: skip
-        record["orders"] = []
-        record["charges"] = [line for line in record["charges"] if line["category"] == "01"][:1]
-        line = record["charges"][0]
-        price = line["amount_fen"] // int(line["quantity"])
-        line |= {"quantity": str(70), "amount_fen": 70 * price, "in_scope_fen": 70 * price}
-        stays.append(record)
+    count = offered * 12 // 10 // _LONG + 1
+    bad = [_long_stay(scene, crowd, small, number) for number in range(count)]
+    good = [_long_stay(scene, crowd, HOSPITAL, number) for number in range(3)]
     return Pattern(
-        tuple(stays), (crowd.subject(small),) if 12 * 70 > 1.2 * offered else (),
-        f"12例收费床日{12 * 70},编制床位当月可提供{offered}床日。",
-        f"Twelve stays are charged {12 * 70} bed days; the beds offer {offered} in the month.",
+        (*bad, *good), (crowd.subject(small),),
+        f"{count}例收费床日{count * _LONG},编制床位当月可提供{offered}床日;另一家机构床位充足。",
+        f"{count} stays are charged {count * _LONG} bed days, the beds offer {offered}; another hospital has beds enough.",
     )  # fmt: skip
+
+
+_LONG: Final = 70
+
+
+def _long_stay(scene: Scene, crowd: Crowd, hospital: int, number: int) -> Record:
+    """A stay of 70 nights with one line for all its bed days."""
+    record = scene.stay(
+        "stroke-rehabilitation", crowd.letter(), day=-50 + number % 4, nights=_LONG,
+        hospital=hospital, secondary=(),
+    )  # fmt: skip
+    line = next(line for line in record["charges"] if line["category"] == "01")
+    price = line["amount_fen"] // int(line["quantity"])
+    line |= {"quantity": str(_LONG), "amount_fen": _LONG * price, "in_scope_fen": _LONG * price}
+    return record | {"orders": [], "charges": [line]}
 
 
 def _smallest(scene: Scene) -> int:

@@ -143,7 +143,7 @@ def beside_peers(counted: pl.LazyFrame, source: Source, *kinds: str) -> pl.LazyF
             excess_fen=pl.when(enough)
             .then(pl.when(k > 0).then(pl.col("money") * part).otherwise(0.0).round(0))
             .cast(pl.Int64),
-        )  # fmt: skip
+        )
     )
 
 

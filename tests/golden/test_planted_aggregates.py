@@ -44,7 +44,8 @@ def read(*paths: Path) -> Tables:
 def month_after(tables: Tables) -> date:
     """The first day after the month in which the last claim ended."""
     ends = pl.DataFrame(tables.stays).select(end=end_of_claim())["end"]
-    return pl.Series([ends.max()]).dt.month_end().dt.offset_by("1d")[0]
+    after: date = pl.Series([ends.max()]).dt.month_end().dt.offset_by("1d")[0]
+    return after
 
 
 def judge(ruleset: rules.RuleSet, tables: Tables, upto: date | None = None) -> rules.Aggregated:
