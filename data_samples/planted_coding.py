@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from data_samples.planting import Pattern, Planter, Scene
@@ -93,6 +94,7 @@ def _complication_alone(scene: Scene) -> Pattern:
     bad, good = scene.stay("erysipelas"), scene.stay("erysipelas", "B")
     for record in (bad, good):
         _swap_first(record, "T81.400x001", "操作后伤口感染")
+        del record["billed_group_code"]
     del bad["diagnoses"][1:]
     return Pattern(
         (bad, good),
@@ -107,6 +109,7 @@ def _tumour_first(scene: Scene) -> Pattern:
     _drop(bad, "Z51")
     _drop(bad, "C")
     _diagnose(bad, "C18.700", "乙状结肠恶性肿瘤", first=True)
+    del bad["billed_group_code"]
     return Pattern(
         (bad, good),
         (bad["stay_id"],),
@@ -212,6 +215,48 @@ def _unmarked(scene: Scene) -> Pattern:
     )
 
 
+def _acute_again(scene: Scene) -> Pattern:
+    first = scene.stay("cerebral-infarction", day=-60)
+    recovery = scene.template("stroke-rehabilitation")
+    bad = scene.stay(replace(recovery, exams=recovery.exams[1:]))  # without the scan of the head
+    before = scene.stay("cerebral-infarction", "B", day=-60)
+    good = scene.stay("cerebral-infarction", "B")
+    _swap_first(bad, "I63.900", "脑梗死")
+    del bad["billed_group_code"]
+    return Pattern(
+        (first, bad, before, good),
+        (bad["stay_id"],),
+        "脑梗死出院一个多月后康复住院，无头颅影像，主要诊断仍为脑梗死；另一例有头颅CT，不应命中。",
+        "Rehabilitation weeks after a stroke is coded as a stroke again, without a scan of the head; the other stay has one.",
+    )
+
+
+def _not_shown(scene: Scene) -> Pattern:
+    bad, good = scene.stay("hypertension"), scene.stay("pancreatitis", "B")
+    _swap_first(bad, "K85.900", "急性胰腺炎")
+    del bad["billed_group_code"]
+    return Pattern(
+        (bad, good),
+        (bad["stay_id"],),
+        "主要诊断为急性胰腺炎，费用中无任何相应检查、用药或处置。",
+        "Acute pancreatitis stands first and nothing that was charged shows it.",
+    )
+
+
+def _put_behind(scene: Scene) -> Pattern:
+    bad, good = scene.stay("sepsis"), scene.stay("sepsis", "B")
+    for record in (bad, good):
+        _drop(record, "N39")
+        _diagnose(record, "N39.000", "泌尿道感染")
+    bad["admission_diagnosis_code"] = "N39.000"
+    return Pattern(
+        (bad, good),
+        (bad["stay_id"],),
+        "以泌尿道感染入院，出院以脓毒症作主要诊断，权重更高；另一例入院诊断即为脓毒症，不应命中。",
+        "Admitted for a urinary infection, which then stands behind a sepsis of more weight; the other was admitted for sepsis.",
+    )
+
+
 PLANTED: Final[Mapping[str, Planter]] = {
     "DXC-001": _other_sex,
     "DXC-002": _other_age,
@@ -221,11 +266,14 @@ PLANTED: Final[Mapping[str, Planter]] = {
     "DXC-012": _tumour_first,
     "DXC-013": _unspecified,
     "DXC-016": _session_alone,
+    "DXC-017": _acute_again,
     "DXC-018": _exclusive,
     "DXC-019": _no_outcome,
     "DXC-020": _late_perinatal,
     "DXC-021": _wrong_side,
     "DXC-023": _no_diagnosis,
+    "DXC-024": _not_shown,
+    "DXC-025": _put_behind,
     "DXC-026": _unmarked,
 }
 """Check id -> what plants it."""

@@ -11,15 +11,21 @@ from data_samples.planting import Pattern, Planter, Scene
 Change = Callable[[dict[str, Any]], None]
 
 
-def _planter(kind: str, zh: str, en: str, wrong: Change, near: Change | None = None) -> Planter:
-    """A stay made wrong by one change, and one of the same kind with a change that is right."""
+def _planter(
+    kind: str, zh: str, en: str, wrong: Change, near: Change | None = None, *, also: str = ""
+) -> Planter:
+    """A stay made wrong by one change, and one of the same kind with a change that is right.
+
+    ``also`` is another check that the wrong stay rightly hits.
+    """
 
     def plant(scene: Scene) -> Pattern:
         bad, good = scene.stay(kind), scene.stay(kind, "B")
         wrong(bad)
         if near is not None:
             near(good)
-        return Pattern((bad, good), (bad["stay_id"],), zh, en)
+        hits = (bad["stay_id"],)
+        return Pattern((bad, good), hits, zh, en, {also: hits} if also else {})
 
     return plant
 
@@ -197,6 +203,7 @@ PLANTED: Final[Mapping[str, Planter]] = {
         "The operation is dated two days before the admission; the other is on its day.",
         _operated(-2),
         _operated(0),
+        also="PXC-004",  # nothing is charged on the day that is stated
     ),
     "SLQ-021": _planter(
         "long-ventilation",

@@ -18,7 +18,7 @@ from rules.facts.source import Source
 FLAG, TEXT = Kind.FLAG, Kind.TEXT
 MEANINGS: Final = (
     "unacceptable_principal", "asterisk", "complication", "perinatal", "malignant",
-    "brain_injury", "birth_outcome", "poa_exempt",
+    "brain_injury", "birth_outcome", "poa_exempt", "acute_event",
 )  # fmt: skip
 """Meanings of ``diagnoses.csv`` that the facts of this module read."""
 FORMS: Final = {
@@ -46,6 +46,8 @@ OF_STAY: Final[tuple[Fact, ...]] = declare("stay", "diagnoses, reference/diagnos
      "The first code lies in the chapter of the perinatal period.", _NONE),
     ("principal_is_malignant", FLAG, "主要诊断为恶性肿瘤", "principal diagnosis is a malignant neoplasm",
      "The first code lies in C00 to C97.", _NONE),
+    ("principal_is_acute_event", FLAG, "主要诊断为急性心脑血管事件", "principal diagnosis is an acute event",
+     "The first code is an acute infarction of heart or brain or a bleeding in the brain (I21, I60, I61, I63).", _NONE),
     ("has_brain_injury", FLAG, "存在颅脑损伤诊断", "has a brain injury",
      "A diagnosis is an injury of the brain or its late effect.", _NONE),
     ("has_birth_outcome", FLAG, "存在分娩结局诊断", "states the outcome of the birth",
@@ -150,6 +152,7 @@ def of_stay(source: Source) -> pl.LazyFrame:
         principal_is_complication="complication",
         principal_is_perinatal="perinatal",
         principal_is_malignant="malignant",
+        principal_is_acute_event="acute_event",
     )
     siblings = (
         marked.filter(~first)

@@ -36,8 +36,6 @@ TIMES: Final[tuple[Fact, ...]] = declare("stay", "stays, icu_stays, procedures",
     ("procedure_days_outside_stay", INTEGER, "手术日期越界天数", "procedure outside the stay",
      "Largest number of days by which a procedure is dated before the admission or after the discharge; 0 if none is.",
      "a procedure has no date and the dated ones lie in the stay"),
-    ("procedure_times_reversed", FLAG, "手术或麻醉时间颠倒", "operation or anaesthesia ends before it begins",
-     "An operation or its anaesthesia ends before it begins; times that are not stated count as none.", None),
 ), measures={
     "age_at_admission_days": "day", "days_from_discharge_to_filing": "day",
     "icu_minutes_outside_stay": "minute", "procedure_days_outside_stay": "day",
@@ -87,7 +85,7 @@ def times(source: Source) -> pl.LazyFrame:
         .with_columns(
             _unless_any("icu_minutes_outside_stay", "any_icu"),
             _unless_any("procedure_days_outside_stay", "any_procedure"),
-            pl.col("icu_times_reversed", "procedure_times_reversed").fill_null(value=False),
+            pl.col("icu_times_reversed").fill_null(value=False),
         )
     )
 
@@ -123,9 +121,6 @@ def _operations(source: Source, moments: pl.LazyFrame) -> pl.LazyFrame:
     before = (pl.col("admission_date") - on).dt.total_days()
     after = (on - pl.col("discharge_date")).dt.total_days()
     outside = pl.max_horizontal(before.max(), after.max(), 0)
-    turned = (pl.col("end_time") < pl.col("start_time")).fill_null(value=False) | (
-        pl.col("anaesthesia_end_time") < pl.col("anaesthesia_start_time")
-    ).fill_null(value=False)
     return (
         source.table("procedures")
         .lazy()
@@ -135,7 +130,6 @@ def _operations(source: Source, moments: pl.LazyFrame) -> pl.LazyFrame:
             pl.when(on.is_not_null().all() | (outside > 0))
             .then(outside)
             .alias("procedure_days_outside_stay"),
-            turned.any().alias("procedure_times_reversed"),
             any_procedure=pl.lit(value=True),
         )
     )

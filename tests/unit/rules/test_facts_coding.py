@@ -51,6 +51,7 @@ def test_a_missing_place_is_a_gap_whatever_the_order_of_rows() -> None:
         ("T81.400x001", "principal_is_complication"),
         ("P22.101", "principal_is_perinatal"),
         ("C18.700", "principal_is_malignant"),
+        ("I63.900", "principal_is_acute_event"),
         ("S06.202", "has_brain_injury"),
         ("Z37.000", "has_birth_outcome"),
     ],
