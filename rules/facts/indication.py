@@ -1,6 +1,7 @@
 """Facts that tell whether a bed was needed: care a day, shares of the bill, intensive care.
 
-Sums and days are net: a line that takes another back counts against it on its day.
+Sums and days are net: a line that takes another back counts against it on its day, and a
+kind of care stands on a day if its amounts add up to more than nothing.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import Final
 import polars as pl
 
 from rules.facts import reference
+from rules.facts.charge import BED_CATEGORY
 from rules.facts.diagnosis import is_any, normal
 from rules.facts.fact import Kind, declare
 from rules.facts.source import Source
@@ -21,6 +23,7 @@ _NONE: Final = "the claim has no charge lines"
 TESTS: Final = ("03", "04")
 TREATMENT: Final = "05"
 OPERATION: Final = "06"
+CONSUMABLES: Final = "08"
 DRUGS: Final = ("09", "10", "11")
 CARE: Final = ("03", "04", "05", "06", "07", "08", "09", "10", "11")
 """Charge categories that show that somebody came to the patient: all but bed, consultation and fees."""
@@ -65,51 +68,48 @@ HEAD: Final = declare("stay", "diagnoses, procedures, ICU stays", (
 
 def of_stay(source: Source) -> pl.LazyFrame:
     """The facts ``OF_STAY``; a claim without charge lines is left out."""
-    setting = pl.col("setting")
-    classed = pl.col("category").is_in((TREATMENT, *DRUGS))
-    amount, operated = pl.col("amount_fen"), pl.col("category") == OPERATION
     heads = source.table("stays").lazy().select("stay_id", "admission_date", "discharge_date")
     days = (
         reference.with_settings(
             source.table("charges")
             .lazy()
-            .select("stay_id", "charge_date", "category", "item_code", "quantity", "amount_fen"),
+            .select("stay_id", "charge_date", "category", "item_code", "amount_fen"),
             "charge_date",
         )
-        .group_by("stay_id", "charge_date")
-        .agg(
-            amount.sum().alias("all"),
-            amount.filter(pl.col("category").is_in(TESTS)).sum().alias("tests"),
-            amount.filter(pl.col("category").is_in((TREATMENT, OPERATION, "08", *DRUGS)))
-            .sum()
-            .alias("therapy"),
-            _positive(setting.is_in(["ward", "parenteral"]) | operated).alias("ward"),
-            _positive((pl.col("category") == TREATMENT) | operated).alias("treated"),
-            _positive(setting == "parenteral").alias("parenteral"),
-            _positive(pl.col("category").is_in(DRUGS)).alias("drugs"),
-            _positive(classed & setting.is_null()).alias("unknown"),
-            _positive(pl.col("category").is_in(DRUGS) & setting.is_null()).alias("unknown_drug"),
-            _positive(pl.col("category") == "01").alias("bed"),
-            _positive(pl.col("category").is_in(CARE)).alias("care"),
+        .select(
+            "stay_id",
+            "charge_date",
+            pl.col("amount_fen").alias("all"),
+            *[
+                pl.when(which).then("amount_fen").otherwise(0).alias(name)
+                for name, which in _kinds().items()
+            ],
         )
+        .group_by("stay_id", "charge_date")
+        .sum()
     )
     inside = (pl.col("charge_date") > pl.col("admission_date")) & (
         pl.col("charge_date") < pl.col("discharge_date")
     )
     share = pl.when(pl.col("all").sum() > 0).then(pl.col("all").sum())
+
+    def stands(kind: str) -> pl.Expr:
+        """Whether lines of the kind stand on the day after what was taken back."""
+        return pl.col(kind) > 0
+
     return (
         days.join(heads, on="stay_id", how="inner")
         .group_by("stay_id")
         .agg(
-            pl.col("ward").sum().alias("ward_care_days"),
-            (~pl.col("unknown").any()).alias("care_items_all_classified"),
-            pl.when((pl.col("treated") | pl.col("parenteral")).any() | ~pl.col("drugs").any())
+            stands("ward").sum().alias("ward_care_days"),
+            (~stands("unknown").any()).alias("care_items_all_classified"),
+            pl.when((stands("treated") | stands("parenteral")).any() | ~stands("drugs").any())
             .then(pl.lit(value=False))
-            .when(~pl.col("unknown_drug").any())
+            .when(~stands("unknown_drug").any())
             .then(pl.lit(value=True))
             .alias("gives_oral_drugs_only"),
             pl.when(pl.col("discharge_date").first().is_not_null())
-            .then((inside & pl.col("bed") & ~pl.col("care")).sum())
+            .then((inside & stands("bed") & ~stands("care")).sum())
             .alias("bed_only_days"),
             pl.col("tests").sum().alias("tests_in_stay_fen"),
             (pl.col("tests").sum() / share).round(4).alias("tests_share"),
@@ -118,9 +118,23 @@ def of_stay(source: Source) -> pl.LazyFrame:
     )
 
 
-def _positive(which: pl.Expr) -> pl.Expr:
-    """Whether lines of the kind stand on the day after what was taken back."""
-    return pl.col("quantity").filter(which).sum() > 0
+def _kinds() -> dict[str, pl.Expr]:
+    """What a charge line may be, by its category and setting."""
+    category, setting = pl.col("category"), pl.col("setting")
+    operated, drug = category == OPERATION, category.is_in(DRUGS)
+    treated = category == TREATMENT
+    return {
+        "tests": category.is_in(TESTS),
+        "therapy": treated | operated | drug | (category == CONSUMABLES),
+        "ward": operated | setting.is_in(["ward", "parenteral"]),
+        "treated": treated | operated,
+        "parenteral": setting == "parenteral",
+        "drugs": drug,
+        "unknown": (treated | drug) & setting.is_null(),
+        "unknown_drug": drug & setting.is_null(),
+        "bed": category == BED_CATEGORY,
+        "care": category.is_in(CARE),
+    }
 
 
 def head(source: Source) -> pl.LazyFrame:

@@ -89,6 +89,9 @@ class Source:
 
     def all_rows(self, name: str) -> pl.DataFrame:
         """A table of batch and history together, each stay once."""
+        return self.once(f"all rows of {name}", lambda source: source._all_rows(name))
+
+    def _all_rows(self, name: str) -> pl.DataFrame:
         mine = self.table(name)
         if self.history is None or self._past is None:
             return mine

@@ -51,7 +51,7 @@ TESTS: Final = declare("stay", "outpatient claims and charges of the patient at 
 ), as_of=_ADMITTED)
 AFTER: Final = declare("stay", "stays and charges of the patient at the same hospital", (
     ("has_same_provider_stay", FLAG, "此前本院住院", "has an earlier stay at the same hospital",
-     "The claim is a visit, and a stay of the patient at the hospital ended on or before its day.", None),
+     "The claim is a visit, and a stay of the patient at the hospital began before and ended on or before its day.", None),
     ("days_since_same_provider_stay", INTEGER, "距本院出院天数", "days since discharge from the same hospital",
      "Date of the visit minus the last discharge on or before it from a stay at the hospital.",
      "the claim is a stay, or there is no such discharge"),
@@ -195,7 +195,9 @@ def after(source: Source) -> pl.LazyFrame:
     pairs = (
         visits.join(stays, on=keys, how="inner")
         .filter(
-            (pl.col("left") <= pl.col("admission_date")) & (pl.col("admitted") <= pl.col("left"))
+            (pl.col("left") <= pl.col("admission_date"))
+            & (pl.col("admitted") < pl.col("admission_date"))
+            & (pl.col("admitted") <= pl.col("left"))
         )
         .sort("stay_id", "left", "admitted", "last_same_provider_stay_id")
         .unique("stay_id", keep="last", maintain_order=True)
