@@ -204,7 +204,9 @@ def resting(source: Source) -> pl.LazyFrame:
             "stay_id",
             complications_excess_fen=excess("complications"),
             severity_diagnosis_excess_fen=excess("severity_diagnosis"),
-            cost_against_lighter_group=pl.col("total") / pl.when(lighter > 0).then(lighter),
+            cost_against_lighter_group=(pl.col("total") / pl.when(lighter > 0).then(lighter)).round(
+                4
+            ),
             one_diagnosis_raises_group=pl.when(pl.col("group_status") == "grouped").then(
                 (pl.col("weight_without_severity_diagnosis") < pl.col("weight")).fill_null(
                     value=False
