@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -388,3 +389,78 @@ def test_in_the_shipped_table_what_every_stay_has_is_spread_above_its_mean() -> 
     assert table.height > 100
     for name in ("total_cost", "cost_per_day", "first_days_cost"):
         assert table.filter(pl.col(f"{name}_p95") < pl.col(f"{name}_mean")).height == 0
+
+
+# peers
+
+
+def month_of(count: int, ended: str, *, days: int = 5, **more: Any) -> list[dict[str, Any]]:
+    """Stays of one group that ended on a day and cost 1, 2, 3, ... yuan."""
+    plain: dict[str, Any] = {"billed_group_code": "ES35", "provider_level": "3"}
+    admitted = str(day(ended) - timedelta(days=days))
+    return [
+        stay(f"{ended}-{n}", admitted, days) | plain | {"total_amount_fen": 100 * n} | more
+        for n in range(1, count + 1)
+    ]
+
+
+def own(ended: str, yuan: int | None, **more: Any) -> dict[str, Any]:
+    (made,) = month_of(1, ended, **more)
+    return made | {"stay_id": "own", "total_amount_fen": None if yuan is None else 100 * yuan}
+
+
+PEER_FACTS = ("cost_percentile_in_group", "stay_percentile_in_group", "peers_in_group")
+
+
+def test_a_percentile_is_the_share_of_cheaper_peers_and_half_of_the_equal() -> None:
+    batch = tables([own("2024-03-10", 31, days=9)])
+    earlier = tables(month_of(40, "2024-03-09"))
+    assert facts(batch, *PEER_FACTS, history=earlier) == {"own": (30.5 / 40, 1.0, 40)}
+    assert facts(tables([own("2024-03-10", 31)]), *PEER_FACTS, history=earlier) == {"own": (30.5 / 40, 0.5, 40)}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"billed_group_code": "ES33"},
+        {"provider_level": "2"},
+        {"currency": "USD"},
+        {"claim_type": "outpatient"},
+        {"total_amount_fen": None},
+    ],
+)
+def test_peers_are_stays_like_it(other: dict[str, Any]) -> None:
+    batch = tables([own("2024-03-10", 5)])
+    earlier = tables(month_of(40, "2024-03-09", **other))
+    assert facts(batch, *PEER_FACTS, history=earlier) == {"own": (None, None, 0)}
+
+
+@pytest.mark.parametrize(
+    ("ended", "seen"),
+    [("2024-03-09", 30), ("2024-03-10", 0), ("2023-03-11", 30), ("2023-03-10", 0)],
+)
+def test_peers_ended_in_the_year_before_the_day_of_discharge(ended: str, seen: int) -> None:
+    batch = tables([own("2024-03-10", 5)])
+    found = facts(batch, *PEER_FACTS, history=tables(month_of(30, ended)))
+    assert found["own"][2] == seen
+    assert (found["own"][0] is None) == (seen == 0)
+
+
+def test_under_thirty_peers_there_is_no_percentile() -> None:
+    found = facts(tables([own("2024-03-10", 5)]), *PEER_FACTS, history=tables(month_of(29, "2024-03-09")))  # fmt: skip
+    assert found == {"own": (None, None, 29)}
+
+
+def test_a_stay_without_total_group_or_discharge_has_no_percentile_of_it() -> None:
+    earlier = tables(month_of(30, "2024-03-09"))
+    silent = facts(tables([own("2024-03-10", None)]), *PEER_FACTS, history=earlier)
+    assert silent == {"own": (None, 0.5, 30)}
+    for lacking in ({"billed_group_code": None}, {"discharge_date": None}):
+        batch = tables([own("2024-03-10", 5, **lacking)])
+        assert facts(batch, *PEER_FACTS, history=earlier) == {"own": (None,) * 3}
+
+
+def test_peers_of_the_batch_count_as_those_of_the_history() -> None:
+    together = tables([*month_of(30, "2024-03-09"), own("2024-03-10", 5)])
+    apart = facts(tables([own("2024-03-10", 5)]), *PEER_FACTS, history=tables(month_of(30, "2024-03-09")))  # fmt: skip
+    assert facts(together, *PEER_FACTS)["own"] == apart["own"]
