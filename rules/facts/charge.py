@@ -263,21 +263,12 @@ def lines(source: Source) -> pl.LazyFrame:
     head = source.table("stays").lazy().select("stay_id", "admission_date", "discharge_date")
     marked = _marked(source).join(head, on="stay_id", how="inner")
     item_day = ["stay_id", "item_code", "charge_date"]
-    # Equal in all but the clock; narrower first, so that the costly ranking sees few rows.
-    coarse = [*item_day, "quantity", "unit_price", "ordering_physician_id", "line_is_reversed"]
-    exact = [*coarse, pl.col("charge_time").dt.truncate("1m")]
-    alone = pl.len().over(coarse) == 1
-    untimed = pl.col("charge_time").is_null().any().over(coarse)
-    rank = pl.col("line_id").rank("ordinal").over(exact).cast(pl.Int64) - 1
     hourly = pl.coalesce("is_hourly", pl.col("unit").str.strip_chars().is_in(HOUR_WORDS))
     return (
         reference.with_items(marked, "charge_date")
+        .join(_alike(marked, item_day), on=ROW, how="left")
         .with_columns(
-            pl.when(alone | pl.col("line_is_reversed"))
-            .then(0)
-            .when(~untimed)
-            .then(rank)
-            .alias("identical_lines_before"),
+            pl.when("alike").then("place").otherwise(0).alias("identical_lines_before"),
             hourly.alias("item_is_hourly"),
             pl.col("is_repeatable").alias("item_is_repeatable"),
             pl.col("quantity").sum().over(item_day).alias("item_quantity_on_day"),
@@ -296,6 +287,28 @@ def lines(source: Source) -> pl.LazyFrame:
         .select("stay_id", ":subject_id", ROW, *[f.name for f in LINES])
         .sort("stay_id", ":subject_id")
     )
+
+
+def _alike(marked: pl.LazyFrame, item_day: list[str]) -> pl.LazyFrame:
+    """Live lines equal to others in all but the clock, with their ``place`` among the equal ones.
+
+    The place counts from 0 by line id within the minute; null where a time is not stated.
+    Ranking is costly and few lines have a like, so only those are ranked.
+    """
+    coarse = [*item_day, "quantity", "unit_price", "ordering_physician_id"]
+    return (
+        marked.filter(~pl.col("line_is_reversed"))
+        .filter(pl.len().over(coarse) > 1)
+        .sort("line_id")
+        .with_columns(
+            place=pl.int_range(pl.len()).over([*coarse, pl.col("charge_time").dt.truncate("1m")]),
+            untimed=pl.col("charge_time").is_null().any().over(coarse),
+        )
+        .select(
+            ROW, alike=pl.lit(value=True),
+            place=pl.when(~pl.col("untimed")).then("place"),
+        )
+    )  # fmt: skip
 
 
 def _marked(source: Source) -> pl.LazyFrame:
