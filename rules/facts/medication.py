@@ -19,6 +19,7 @@ from rules.facts.order import DEAD_STATUSES
 from rules.facts.source import Source
 
 FLAG, INTEGER, DECIMAL, TEXT = Kind.FLAG, Kind.INTEGER, Kind.DECIMAL, Kind.TEXT
+_UNLISTED: Final = "the drug is not listed"
 _UNLIMITED: Final = "the drug is not listed with such a limit"
 GRADES: Final = {
     "non-restricted": ("非限制使用级", "Not restricted"),
@@ -55,12 +56,13 @@ TIMING: Final = declare("order", "orders, stays, reference/drugs.csv", (
     ("drug_start_window_hours", INTEGER, "限起始时限", "hours after onset within which the drug must start",
      "Hours after the onset of the disease.", _UNLIMITED),
     ("hours_from_admission", INTEGER, "入院至开始小时数", "hours from admission to the order",
-     "Whole hours from admission to the start of the order.", "the time of admission is not stated"),
+     "Whole hours from admission to the start of the order.",
+     "the time of admission is not stated, or the drug is not listed"),
     ("first_order_of_item", FLAG, "该药首条医嘱", "first order of the item",
-     "No standing order of the item in the stay starts earlier.", None),
+     "No standing order of the item in the stay starts earlier.", _UNLISTED),
     ("order_hours_so_far", INTEGER, "医嘱已执行时长", "hours of the order so far",
      "Whole hours from start to stop; a running order reaches to the latest start of any order; 0 for a single order.",
-     None),
+     _UNLISTED),
 ), measures={
     "drug_course_days": "day", "drug_days_ordered": "day", "drug_start_window_hours": "hour",
     "hours_from_admission": "hour", "order_hours_so_far": "hour",
@@ -85,12 +87,7 @@ SAME_CLASS: Final = declare("order", "orders, reference/drugs.csv", (
 
 
 def standing(source: Source) -> pl.DataFrame:
-    """Orders with ``order_stands``, ``horizon``, ``reach`` and what ``drugs.csv`` says of them.
-
-    ``horizon`` is the latest start of any order of the stay, ``reach`` the instant up to
-    which the order is known to run. ``local_start`` and ``local_reach`` are calendar
-    dates in the stay's time zone.
-    """
+    """Orders with what facts need of their stay, and ``order_stands``."""
     return source.once("standing orders", _standing)
 
 
@@ -99,38 +96,56 @@ def _standing(source: Source) -> pl.DataFrame:
         "stay_id", "time_zone", "admission_time", "discharge_date", "provider_level"
     )
     draft_counts = (pl.col("status") == "draft") & pl.col("discharge_date").is_null()
-    stop = pl.max_horizontal("stop_time", "start_time")
+    return (
+        source.table("orders")
+        .join(stays, on="stay_id", how="inner", maintain_order="left")
+        .with_columns(order_stands=~pl.col("status").is_in(DEAD_STATUSES) | draft_counts)
+    )
+
+
+def listed(source: Source) -> pl.DataFrame:
+    """Orders of drugs in ``drugs.csv`` with what it says of them on the day of the order.
+
+    ``reach`` is the instant up to which the order is known to run: its stop, or the
+    latest start of any order of the stay. ``local_start`` and ``local_reach`` are
+    calendar dates in the stay's time zone.
+    """
+    return source.once("orders of listed drugs", _listed)
+
+
+def _listed(source: Source) -> pl.DataFrame:
+    orders = standing(source)
+    drugs = codebook.read("drugs", source.reference).rename({"dose_unit": "limit_unit"})
+    found = orders.join(drugs, on="item_code", how="inner")
+    horizon = (
+        orders.lazy()
+        .join(found.lazy().select("stay_id").unique(), on="stay_id", how="semi")
+        .group_by("stay_id")
+        .agg(pl.col("start_time").max().alias("horizon"))
+        .collect()
+    )
     reach = (
         pl.when(pl.col("stop_time").is_not_null())
-        .then(stop)
+        .then(pl.max_horizontal("stop_time", "start_time"))
         .when(pl.col("long_term").fill_null(value=False))
         .then(pl.max_horizontal("horizon", "start_time"))
         .otherwise("start_time")
     )
-    rows = (
-        source.table("orders")
-        .join(stays, on="stay_id", how="inner", maintain_order="left")
-        .with_columns(
-            order_stands=~pl.col("status").is_in(DEAD_STATUSES) | draft_counts,
-            horizon=pl.col("start_time").max().over("stay_id"),
-        )
-        .with_columns(reach=reach)
-    )
+    rows = found.join(horizon, on="stay_id", how="left").with_columns(reach=reach)
+    return local_dates(rows, "start_time", "reach").filter(in_force("local_start"))
+
+
+def in_force(day: str) -> pl.Expr:
+    """Whether a row of a dated table holds on the day."""
+    until = pl.col("valid_to").is_null() | (pl.col(day) < pl.col("valid_to"))
+    return (pl.col("valid_from") <= pl.col(day)) & until
+
+
+def local_dates(rows: pl.DataFrame, *columns: str) -> pl.DataFrame:
+    """The rows with the calendar date of each instant in its stay's zone, as ``local_…``."""
     zones = rows["time_zone"].unique().sort().to_list()
-    dated = rows.with_columns(
-        _local(zones, "start_time").alias("local_start"),
-        _local(zones, "reach").alias("local_reach"),
-    )
-    drugs = codebook.read("drugs", source.reference)
-    found = dated.select("stay_id", "order_id", "item_code", "local_start").join(
-        drugs, on="item_code", how="inner"
-    )
-    in_force = (pl.col("valid_from") <= pl.col("local_start")) & (
-        pl.col("valid_to").is_null() | (pl.col("local_start") < pl.col("valid_to"))
-    )
-    known = found.filter(in_force).drop("item_code", "local_start", "valid_from", "valid_to")
-    return dated.join(
-        known.rename({"dose_unit": "limit_unit"}), on=["stay_id", "order_id"], how="left"
+    return rows.with_columns(
+        _local(zones, c).alias("local_" + c.removesuffix("_time")) for c in columns
     )
 
 
@@ -149,36 +164,44 @@ def _local(zones: list[str], column: str) -> pl.Expr:
 def limits(source: Source) -> pl.LazyFrame:
     """The facts ``LIMITS``, one row an order."""
     level = pl.col("provider_level")
+    keys = ["stay_id", "order_id"]
     return (
         standing(source)
         .lazy()
-        .select(
-            "stay_id",
-            pl.col("order_id").alias(":subject_id"),
-            "order_stands",
-            pl.col("sex").alias("drug_sex"),
-            pl.col("min_age_years").alias("drug_min_age_years"),
-            pl.col("max_age_years").alias("drug_max_age_years"),
-            pl.col("setting").alias("drug_setting"),
-            pl.col("min_level").alias("drug_min_level"),
+        .select(*keys, "order_stands", "provider_level")
+        .join(
+            listed(source)
+            .lazy()
+            .select(
+                *keys,
+                pl.col("sex").alias("drug_sex"),
+                pl.col("min_age_years").alias("drug_min_age_years"),
+                pl.col("max_age_years").alias("drug_max_age_years"),
+                pl.col("setting").alias("drug_setting"),
+                pl.col("min_level").alias("drug_min_level"),
+                pl.col("grade").alias("antibacterial_grade"),
+            ),
+            on=keys,
+            how="left",
+        )
+        .with_columns(
             pl.when(level.is_in(["1", "2", "3"]))
             .then(level.cast(pl.Int64, strict=False))
-            .alias("hospital_level"),
-            pl.col("grade").alias("antibacterial_grade"),
+            .alias("hospital_level")
         )
+        .rename({"order_id": ":subject_id"})
     )
 
 
 def timing(source: Source) -> pl.LazyFrame:
-    """The facts ``TIMING``, one row an order."""
-    rows = standing(source)
+    """The facts ``TIMING``, one row an order of a listed drug."""
+    rows = listed(source)
     first = pl.col("start_time") == pl.col("start_time").filter("order_stands").min().over(
         "stay_id", "item_code"
     )
-    keys = ["stay_id", "order_id"]
     return (
         rows.lazy()
-        .join(_days_ordered(rows).lazy(), on=keys, how="left")
+        .join(_days_ordered(rows).lazy(), on=["stay_id", "order_id"], how="left")
         .select(
             "stay_id",
             pl.col("order_id").alias(":subject_id"),
@@ -229,7 +252,7 @@ def dose(source: Source) -> pl.LazyFrame:
         / pl.col("milligrams_limit").cast(pl.Float64)
     ).round(6)
     return (
-        standing(source)
+        listed(source)
         .lazy()
         .filter(pl.col("max_daily_dose").is_not_null())
         .with_columns(frequency=pl.col("frequency").str.strip_chars().str.to_lowercase(), unit=unit)
@@ -251,7 +274,7 @@ def dose(source: Source) -> pl.LazyFrame:
 
 def same_class(source: Source) -> pl.LazyFrame:
     """The facts ``SAME_CLASS``, one row an order."""
-    rows = standing(source)
+    rows = listed(source)
     classed = rows.filter(
         pl.col("drug_class").is_not_null() & pl.col("order_stands")
     ).select(

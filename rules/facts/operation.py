@@ -14,11 +14,12 @@ from rules.facts import codebook, reference
 from rules.facts.charge import live
 from rules.facts.diagnosis import normal_codes
 from rules.facts.fact import Kind, declare
-from rules.facts.prescription import stated_codes
 from rules.facts.source import Source
 
 FLAG, INTEGER, MONEY, TEXT = Kind.FLAG, Kind.INTEGER, Kind.MONEY, Kind.TEXT
 OPERATION_CATEGORY: Final = "06"
+PROVING_CATEGORIES: Final = ("05", "06", "08")
+"""Treatments, operations and consumables."""
 ANAESTHESIA_ITEMS: Final = ("S-0107016", "S-0107017")
 NONINVASIVE_ITEMS: Final = ("S-0106002",)
 _SYSTEM: Final = "ICD-9-CM-3"
@@ -74,16 +75,6 @@ TOGETHER: Final = declare("procedure", "procedures, reference/procedure_bundles.
      "such an operation is listed, but the date of one of the two is not stated"),
     ("comprehensive_operation_code", TEXT, "包含该步骤的手术", "operation that contains the step", "The first of them.", "there is none"),
 ))
-COVER: Final = declare("procedure", "procedures, diagnoses, stays, reference/procedures_not_covered.csv, reference/bilateral_procedures.csv", (
-    ("not_covered_name", TEXT, "非保障项目", "procedure outside coverage", "Name of the group of procedures.", _NOT_LISTED),
-    ("covered_reason_present", FLAG, "存在可支付诊断", "a diagnosis makes it payable",
-     "A diagnosis starts with a code that makes the procedure reconstructive.",
-     "the procedure is not listed, or the stay states no ICD-10 diagnosis"),
-    ("is_bilateral", FLAG, "为双侧术式编码", "is a code of both sides", "Listed as such.", None),
-    ("only_one_side_diagnosed", FLAG, "仅有单侧诊断", "only one side is diagnosed",
-     "A diagnosis names one side of the disease and none names both.",
-     "the procedure is not listed as bilateral, or the stay states no ICD-10 diagnosis"),
-))
 # fmt: on
 
 
@@ -108,7 +99,7 @@ def _coded(source: Source) -> pl.DataFrame:
     )
 
 
-def _matched(source: Source, name: str) -> pl.DataFrame:
+def matched(source: Source, name: str) -> pl.DataFrame:
     """``norm`` of the batch's procedure codes with the row of the longest prefix in a table."""
     return codebook.longest(
         coded(source)["norm"], codebook.starting(name, "prefix", source.reference)
@@ -117,10 +108,10 @@ def _matched(source: Source, name: str) -> pl.DataFrame:
 
 def body(source: Source) -> pl.LazyFrame:
     """The facts ``BODY``, one row a procedure."""
-    limits = _matched(source, "procedure_limits").select(
+    limits = matched(source, "procedure_limits").select(
         "norm", "sex", "min_age_years", "max_age_years"
     )
-    levels = _matched(source, "operations").select("norm", "level", "anaesthesia")
+    levels = matched(source, "operations").select("norm", "level", "anaesthesia")
     day = pl.duration(days=1)
     wrong = (
         (pl.col("end_time") < pl.col("start_time")).fill_null(value=False)
@@ -148,17 +139,34 @@ def body(source: Source) -> pl.LazyFrame:
     )
 
 
-def _operation_lines(source: Source) -> pl.DataFrame:
-    """Live charge lines of the operation category."""
+def _proofs(source: Source) -> pl.DataFrame:
+    """Live charge lines of the categories that can prove an operation: one pass for all facts."""
     return source.once(
-        "operation lines",
+        "lines that prove operations",
         lambda s: (
             live(s)
-            .filter(pl.col("category") == OPERATION_CATEGORY)
-            .select("stay_id", "item_code", "charge_date", "amount_fen")
+            .filter(pl.col("category").is_in(PROVING_CATEGORIES))
+            .select("stay_id", "item_code", "category", "charge_date", "amount_fen")
             .collect()
         ),
     )
+
+
+def _proving_items(source: Source) -> pl.DataFrame:
+    """``stay_id``, ``item_code`` and ``category`` of such lines, once each, of stays with procedures."""
+    return source.once(
+        "items that prove operations",
+        lambda s: (
+            _proofs(s)
+            .join(coded(s).select("stay_id").unique(), on="stay_id", how="semi")
+            .select("stay_id", "item_code", "category")
+            .unique()
+        ),
+    )
+
+
+def _operation_lines(source: Source) -> pl.DataFrame:
+    return _proofs(source).filter(pl.col("category") == OPERATION_CATEGORY)
 
 
 def _lined(source: Source) -> pl.DataFrame:
@@ -226,13 +234,7 @@ def _shown(source: Source, kind: str) -> pl.DataFrame:
     asked = rows.select("stay_id", ":subject_id", "norm").join(
         codebook.longest(rows["norm"], table), on="norm", how="inner"
     )
-    lines = (
-        live(source)
-        .join(asked.lazy().select("stay_id").unique(), on="stay_id", how="semi")
-        .select("stay_id", "item_code", "category")
-        .unique()
-        .collect()
-    )
+    lines = _proving_items(source)
     tariff = reference.items(source.reference).select("item_code").unique()
     strange = lines.join(tariff, on="item_code", how="anti").select("stay_id", "category").unique()
     true = pl.lit(value=True)
@@ -263,7 +265,8 @@ def _shown(source: Source, kind: str) -> pl.DataFrame:
 def ventilated(source: Source) -> pl.LazyFrame:
     """The facts ``VENTILATED``; a claim without charge lines is left out."""
     breaths = (
-        live(source)
+        _proofs(source)
+        .lazy()
         .filter(pl.col("item_code").is_in(NONINVASIVE_ITEMS))
         .group_by("stay_id")
         .agg(pl.len().cast(pl.Int64).alias("noninvasive_ventilation_lines"))
@@ -289,7 +292,7 @@ def listed(source: Source) -> pl.LazyFrame:
     rows = (
         coded(source)
         .lazy()
-        .join(_matched(source, "operations").lazy().select("norm", "level"), on="norm", how="left")
+        .join(matched(source, "operations").lazy().select("norm", "level"), on="norm", how="left")
         .sort("stay_id", "ordinal")
     )
     top = pl.col("level") == pl.col("level").max()
@@ -348,60 +351,5 @@ def together(source: Source) -> pl.LazyFrame:
             .then("wholes")
             .alias("comprehensive_operations"),
             "comprehensive_operation_code",
-        )
-    )
-
-
-def cover(source: Source) -> pl.LazyFrame:
-    """The facts ``COVER``, one row a procedure."""
-    rows = coded(source)
-    keys = ["stay_id", ":subject_id"]
-    outside = rows.select(*keys, "norm").join(
-        _matched(source, "procedures_not_covered"), on="norm", how="inner"
-    )
-    both = rows.select(*keys, "norm").join(
-        _matched(source, "bilateral_procedures"), on="norm", how="inner"
-    )
-    codes = stated_codes(source)
-    true = pl.lit(value=True)
-
-    def present(asked: pl.DataFrame, column: str) -> pl.DataFrame:
-        return (
-            asked.explode(column)
-            .with_columns(pl.col(column).str.replace_all(".", "", literal=True))
-            .filter(pl.col(column) != "")
-            .join(codes, on="stay_id", how="inner", suffix="_stated")
-            .filter(pl.col("norm_stated").str.starts_with(pl.col(column)))
-            .select(keys)
-            .unique()
-            .with_columns(true.alias(column))
-        )
-
-    return (
-        rows.lazy()
-        .select(keys)
-        .join(outside.lazy().select(*keys, "name_zh"), on=keys, how="left")
-        .join(both.lazy().select(*keys, is_bilateral=true), on=keys, how="left")
-        .join(present(outside, "accepted_diagnoses").lazy(), on=keys, how="left")
-        .join(present(both, "one_sided_diagnoses").lazy(), on=keys, how="left")
-        .join(present(both, "both_sided_diagnoses").lazy(), on=keys, how="left")
-        .join(
-            codes.lazy().select("stay_id").unique().with_columns(coded=true),
-            on="stay_id",
-            how="left",
-        )
-        .select(
-            *keys,
-            pl.col("name_zh").alias("not_covered_name"),
-            pl.when(pl.col("name_zh").is_not_null() & pl.col("coded"))
-            .then(pl.col("accepted_diagnoses").fill_null(value=False))
-            .alias("covered_reason_present"),
-            pl.col("is_bilateral").fill_null(value=False),
-            pl.when(pl.col("is_bilateral") & pl.col("coded"))
-            .then(
-                pl.col("one_sided_diagnoses").is_not_null()
-                & pl.col("both_sided_diagnoses").is_null()
-            )
-            .alias("only_one_side_diagnosed"),
         )
     )

@@ -13,7 +13,7 @@ import polars as pl
 from rules.facts import codebook
 from rules.facts.diagnosis import normal_codes
 from rules.facts.fact import Fact, Kind, declare
-from rules.facts.medication import standing
+from rules.facts.medication import in_force, local_dates, standing
 from rules.facts.source import Source
 
 FLAG, INTEGER, TEXT = Kind.FLAG, Kind.INTEGER, Kind.TEXT
@@ -85,16 +85,12 @@ def _stated_codes(source: Source) -> pl.DataFrame:
     return rows.select("stay_id", normal_codes(rows).alias("norm")).unique()
 
 
-def _in_force(day: str) -> pl.Expr:
-    until = pl.col("valid_to").is_null() | (pl.col(day) < pl.col("valid_to"))
-    return (pl.col("valid_from") <= pl.col(day)) & until
-
-
 def indications(source: Source) -> pl.LazyFrame:
     """The facts ``INDICATIONS``, one row an order."""
     table = codebook.read("drug_indications", source.reference)
-    orders = standing(source).select("stay_id", "order_id", "item_code", "local_start")
-    listed = orders.join(table, on="item_code", how="inner").filter(_in_force("local_start"))
+    orders = standing(source).select("stay_id", "order_id", "item_code", "time_zone", "start_time")
+    found = orders.join(table, on="item_code", how="inner")
+    listed = local_dates(found, "start_time").filter(in_force("local_start"))
     codes = stated_codes(source).join(listed.select("stay_id").unique(), on="stay_id", how="semi")
     keys = ["stay_id", "order_id", "purpose"]
     shown = (
