@@ -19,8 +19,8 @@ OUTSIDE_WORDS: Final = ("外购", "自备", "院外")
 # fmt: off
 INSURED: Final = declare("stay", "coverages", (
     ("insured_on_admission", FLAG, "入院日在保", "insured on admission",
-     "A coverage period holds the day of admission and is not suspended; where only covered months are known, 12 means yes "
-     "and 0 no.", "no period holds the day and the claim lists none, or one whose dates or state leave it open"),
+     "A coverage period holds the day of admission and is not suspended; where only the covered months of a year are known, "
+     "12 means yes and fewer leave it open.", "no period holds the day and the claim lists none, or one whose dates or state leave it open"),
     ("days_since_coverage_began", INTEGER, "首次参保至入院天数", "days since coverage began",
      "Admission date minus the first day of the earliest coverage period.",
      "the claim lists no coverage, or one without a first day"),
@@ -65,8 +65,6 @@ def insured(source: Source) -> pl.LazyFrame:
         .then(None)
         .when(dated)
         .then(holds)
-        .when(months == 0)
-        .then(pl.lit(value=False))
         .when(months == FULL_YEAR_MONTHS)
         .then(pl.lit(value=True))
     )

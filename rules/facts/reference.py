@@ -125,7 +125,12 @@ def _dated(lines: pl.LazyFrame, day: str, table: pl.DataFrame, value: str) -> pl
         joined = lines.join(table.lazy(), on="item_code", how="left")
     else:
         joined = lines.sort(day).join_asof(
-            table.lazy(), left_on=day, right_on="valid_from", by="item_code", strategy="backward"
+            table.lazy(),
+            left_on=day,
+            right_on="valid_from",
+            by="item_code",
+            strategy="backward",
+            check_sortedness=False,
         )
     holds = pl.col("valid_from") <= pl.col(day)
     holds &= pl.col("valid_to").is_null() | (pl.col(day) < pl.col("valid_to"))
