@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any, Final
 
-from data_samples.ledger import Record
 from data_samples.plans import Detail
 from data_samples.planting import START, Pattern, Planter, Scene, find_line, settle
 
@@ -90,10 +89,10 @@ def _one_midnight(scene: Scene) -> Pattern:
     )
 
 
-def _medicare(scene: Scene, number: int, nights: int) -> Record:
+def _medicare(scene: Scene, number: int, nights: int) -> dict[str, Any]:
     """A stay of a US patient without charge lines, as such claims come."""
     left = START + timedelta(days=nights)
-    record: dict[str, Any] = {
+    return {
         "stay_id": f"P-{scene.check}-{number}",
         "claim_version": 1,
         "claim_type": "inpatient",
@@ -129,7 +128,6 @@ def _medicare(scene: Scene, number: int, nights: int) -> Record:
             {"ordinal": 2, "code": f"E11.{number}", "present_on_admission": "1"},
         ],
     }
-    return record
 
 
 def _not_insured(scene: Scene) -> Pattern:

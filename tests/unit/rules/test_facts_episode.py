@@ -274,7 +274,7 @@ def test_the_chain_is_the_same_from_history_and_in_any_order() -> None:
 
 
 def test_mother_and_child_under_one_number_are_two_people() -> None:
-    child = {"birth_date": day("2024-03-05")}
+    child: dict[str, Any] = {"birth_date": day("2024-03-05")}
     batch = tables(
         [
             moved("mother", "2024-03-01", 6, birth_date=day("1990-01-01"), invoice_number="N"),

@@ -141,7 +141,7 @@ def test_time_from_intensive_care_to_discharge() -> None:
             "end_time": None if end is None else at(end),
         }  # fmt: skip
 
-    left = {"discharge_time": at("2024-03-06T10:00:00")}
+    left: dict[str, Any] = {"discharge_time": at("2024-03-06T10:00:00")}
     batch = tables(
         [stay("twice", **left), stay("open", **left), stay("untimed"), stay("none", **left)],
         icu_stays=[
