@@ -11,7 +11,7 @@ from typing import Final
 import polars as pl
 
 from rules.facts import coding_tables, reference
-from rules.facts.diagnosis import is_any, normal
+from rules.facts.diagnosis import normal
 from rules.facts.fact import Fact, Kind, declare
 from rules.facts.source import Source
 
@@ -22,7 +22,7 @@ MEANINGS: Final = (
 )  # fmt: skip
 """Meanings of ``diagnoses.csv`` that the facts of this module read."""
 FORMS: Final = {
-    "ICD-10-CN": r"^[A-Z]\d{2}\.[0-9X]\d{2}(X\d{3})?([+*].*)?$",
+    "ICD-10-CN": r"^[A-Z]\d{2}\.[0-9X]{3}(X\d{3})?([+*].*)?$",
     "ICD-10-CM": r"^[A-Z]\d[0-9AB](\.?[0-9A-Z]{1,4})?$",
     "ICD-9-CM": r"^(\d{3}|V\d{2}|E\d{3})(\.?\d{1,2})?$",
 }
@@ -97,11 +97,20 @@ def _codes(source: Source) -> pl.DataFrame:
     formed = pl.lit(value=False)
     for system, form in FORMS.items():
         formed |= (pl.col("diagnosis_system") == system) & spelt.str.contains(form)
-    known = distinct.with_columns(
-        norm.alias("norm"),
-        formed.alias("diagnosis_code_is_well_formed"),
-        *[is_any(meaning, norm).alias(meaning) for meaning in MEANINGS],
-    ).with_columns(pl.col("asterisk") & ~pl.col("norm").str.contains("+", literal=True))
+    spelled = distinct.with_columns(
+        norm.alias("norm"), formed.alias("diagnosis_code_is_well_formed")
+    )
+    # By a join: an expression of a hundred prefixes takes longer to plan than to run.
+    told = (
+        matching(spelled, coding_tables.meanings(source.reference))
+        .group_by("diagnosis_system", "code")
+        .agg((pl.col("meaning") == meaning).any().alias(meaning) for meaning in MEANINGS)
+    )
+    known = (
+        spelled.join(told, on=["diagnosis_system", "code"], how="left")
+        .with_columns(pl.col(MEANINGS).fill_null(value=False))
+        .with_columns(pl.col("asterisk") & ~pl.col("norm").str.contains("+", literal=True))
+    )
     limited = (
         matching(known, coding_tables.limits(source.reference))
         .group_by("diagnosis_system", "code")

@@ -17,6 +17,12 @@ RELATIONS: Final = ("needs", "dagger", "excludes")
 
 
 @cache
+def meanings(folder: Path = FOLDER) -> pl.DataFrame:
+    """Meanings of diagnosis codes (``diagnoses.csv``): meaning, system, prefix."""
+    return _prefixed(_read(folder / "diagnoses.csv", ("meaning", "system", "prefix", "source")))
+
+
+@cache
 def limits(folder: Path = FOLDER) -> pl.DataFrame:
     """Diagnoses of one sex or an age: system, prefix, sex, min_age_years, max_age_years."""
     path = folder / "limited_diagnoses.csv"

@@ -7,7 +7,6 @@ from typing import Final
 import polars as pl
 
 from rules.facts import coding, coding_tables, reference
-from rules.facts.charge import live, ventilation_minutes
 from rules.facts.diagnosis import normal
 from rules.facts.fact import Fact, Kind, declare
 from rules.facts.source import Source
@@ -201,7 +200,7 @@ def care(source: Source) -> pl.LazyFrame:
     coded = source.table("diagnoses").lazy().select("stay_id").unique().with_columns(coded=True)
     return (
         charged.join(coded, on="stay_id", how="left")
-        .join(ventilation_minutes(source), on="stay_id", how="left")
+        .join(_ventilation(source), on="stay_id", how="left")
         .join(_unexplained(source), on="stay_id", how="left")
         .select(
             "stay_id",
@@ -211,6 +210,49 @@ def care(source: Source) -> pl.LazyFrame:
             .alias("days_of_unexplained_treatment"),
             pl.when("coded").then("item").alias("unexplained_item"),
         )
+    )
+
+
+def _told(source: Source) -> pl.DataFrame:
+    """The live lines of the few items that ``CARE`` asks for; picked first, since lines are many."""
+    tariff = reference.items(source.reference)
+    codes = pl.concat(
+        [
+            tariff.filter("is_ventilation")["item_code"],
+            coding_tables.indications(source.reference)["item_code"],
+        ]
+    ).unique()
+    rows = source.table("charges").select(
+        "stay_id",
+        "line_id",
+        "reverses_line_id",
+        "item_code",
+        "item_name",
+        "quantity",
+        "charge_date",
+    )
+    taken_back = (
+        rows.filter(pl.col("reverses_line_id").is_not_null())
+        .group_by("stay_id", line_id="reverses_line_id")
+        .agg(taken_back=pl.col("quantity").sum().abs())
+    )
+    back = (pl.col("taken_back") >= pl.col("quantity")).fill_null(value=False)
+    return (
+        rows.filter(
+            pl.col("item_code").is_in(codes.implode()) & pl.col("reverses_line_id").is_null()
+        )
+        .join(taken_back, on=["stay_id", "line_id"], how="left")
+        .filter(~back)
+    )
+
+
+def _ventilation(source: Source) -> pl.LazyFrame:
+    lines = source.once("settlement_list.told", _told).lazy()
+    return (
+        reference.with_items(lines, "charge_date", source.reference)
+        .filter("is_ventilation")
+        .group_by("stay_id")
+        .agg((pl.col("quantity").sum() * 60).cast(pl.Int64).alias("ventilation_minutes_charged"))
     )
 
 
@@ -227,8 +269,8 @@ def _unexplained(source: Source) -> pl.LazyFrame:
     systems = source.table("stays").lazy().select("stay_id", system="diagnosis_system")
     day = pl.col("charge_date")
     return (
-        live(source)
-        .filter(pl.col("item_code").is_in(implied["item_code"].unique().implode()))
+        source.once("settlement_list.told", _told)
+        .lazy()
         .select("stay_id", "item_code", "item_name", "charge_date")
         .join(systems, on="stay_id", how="inner")
         .join(implied.lazy(), on=["item_code", "system"], how="inner")

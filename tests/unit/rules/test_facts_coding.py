@@ -154,6 +154,7 @@ def test_no_procedure_is_no_delivery() -> None:
         ("E11.900", "ICD-10-CN", True),
         ("I10.x00x002", "ICD-10-CN", True),
         (" i10.X00 ", "ICD-10-CN", True),
+        ("E11.9x0", "ICD-10-CN", True),
         ("E11.200x021+N08.3*", "ICD-10-CN", True),
         ("E11", "ICD-10-CN", False),
         ("E11.9", "ICD-10-CN", False),
