@@ -19,7 +19,7 @@ from cli.wiring import engine
 from domain import SCHEMA_VERSION
 from streaming import outputs
 from streaming.intake import Intake, deadletters
-from streaming.pipeline import Engine
+from streaming.pipeline import Engine, day_after_last
 from streaming.pipeline import assess as judge_batch
 
 
@@ -45,7 +45,7 @@ def assess(
     key: options.Key = PSEUDONYM_KEY,
     encoding: Annotated[str, typer.Option(help="utf-8 or gb18030.")] = "utf-8",
 ) -> None:
-    """Assess claims; the last line printed is JSON: read, accepted, set aside, decisions, alerts.
+    """Assess claims; the last line printed is JSON: read, accepted, set aside, decisions, alerts, findings.
 
     Ends with status 1 if not one record could be accepted.
     """
@@ -98,6 +98,7 @@ def run(
     """Judge what was read, leave everything in ``out`` (and in the database), and count it.
 
     Checks look back into the whole input and, with ``db``, into the claims stored there.
+    Complete months of hospitals and days of physicians are judged over the input alone.
     """
     began = time.monotonic() if began is None else began
     deadletters.write(read.refusals, out)
@@ -111,7 +112,13 @@ def run(
             history = look_back(opened, read.tables)
             say(f"Looking back at {len(history):,} stored claims")
         say(f"Judging {read.accepted:,} claims with {len(judge.ruleset.ids)} checks")
-        results = judge_batch(read.tables, judge, history=history, refresh=refresh)
+        results = judge_batch(
+            read.tables,
+            judge,
+            history=history,
+            refresh=refresh,
+            upto=day_after_last(read.tables),
+        )
         if opened is not None:
             say(f"Writing to {db}")
             keep(opened, read.tables, results, judge)
@@ -122,6 +129,7 @@ def run(
         "set_aside": read.set_aside,
         "decisions": results.decisions.num_rows,
         "alerts": results.alerts.num_rows,
+        "findings": results.findings.num_rows,
         "seconds": round(seconds, 3),
         "claims_per_second": round(read.accepted / seconds) if seconds else None,
     }
@@ -144,6 +152,7 @@ def run(
         "references_set_aside": read.references_set_aside,
         "rules_sha256": judge.ruleset.sha256,
         "rules": list(judge.ruleset.ids),
+        "aggregate_rules": list(judge.ruleset.aggregate_ids),
         "pack_sha256": judge.pack_sha256,
         "model_sha256": judge.artifact.sha256 if judge.artifact else None,
     }

@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from domain.results import ALERTS, DECISIONS, HITS, REASONS, SCORES, Severity
+from domain.results import ALERTS, DECISIONS, FINDINGS, HITS, REASONS, SCORES, Severity
 from domain.schema import Field, Kind, Table
 
 METADATA = sa.MetaData(
@@ -164,9 +164,19 @@ ALERTS_SQL = _mirror(
     sa.Index(None, "provider_id"),
     sa.Index(None, "stay_id"),
 )
+FINDINGS_SQL = _mirror(
+    FINDINGS,
+    sa.ForeignKeyConstraint(["rules_sha256"], ["rulesets.sha256"]),
+    sa.Column("severity_rank", sa.SmallInteger(), nullable=False),
+    _created(),
+    sa.Index(None, "provider_id", "period_start"),
+    sa.Index(None, "rule_id", "period_start"),
+    sa.Index(None, "severity_rank", "finding_id"),
+)
 
 INSERT_ORDER = (
     RULESETS_SQL, MODELS_SQL, CLAIMS_SQL, SCORES_SQL, REASONS_SQL, DECISIONS_SQL, HITS_SQL, ALERTS_SQL,
+    FINDINGS_SQL,
 )  # fmt: skip
 """All tables, referred ones first."""
 

@@ -126,6 +126,14 @@ def write(
             if row["decision_id"] in decisions
         ),
     )
+    counts[tables.FINDINGS_SQL.name] = _replace(
+        connection,
+        tables.FINDINGS_SQL,
+        (
+            {**row, "severity_rank": tables.SEVERITY_RANK.get(row["severity"], -1), **made}
+            for row in _plain(results.findings)
+        ),
+    )
     return Written(counts)
 
 
@@ -195,6 +203,28 @@ def _insert_new(connection: sa.Connection, table: sa.Table, rows: Iterable[Row])
         for chunk in _chunks(rows)
         for identifier in connection.execute(statement, chunk).scalars()
     }
+
+
+def _replace(connection: sa.Connection, table: sa.Table, rows: Iterable[Row]) -> int:
+    """Insert rows, or replace those of the same key; how many were not there before.
+
+    What a month or day shows may change as its claims come in, so its last judgement
+    counts; when a row first came in is kept.
+    """
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(table)
+    keys = {column.name for column in table.primary_key.columns}
+    changed = {
+        column.name: statement.excluded[column.name]
+        for column in table.columns
+        if column.name not in keys | {"created_at"}
+    }
+    statement = statement.on_conflict_do_update(index_elements=sorted(keys), set_=changed)
+    before = connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
+    for chunk in _chunks(rows):
+        connection.execute(statement, chunk)
+    after = connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
+    return int(after - before)
 
 
 def _statement(connection: sa.Connection, table: sa.Table) -> Any:

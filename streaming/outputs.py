@@ -10,13 +10,13 @@ from typing import Any
 import polars as pl
 import pyarrow.parquet as pq
 
-from domain.results import Results
+from domain.results import Results, Severity
 
 
 def write(results: Results, run: Mapping[str, Any], folder: Path) -> None:
-    """Write each result table as Parquet, the alerts also as CSV, and ``run.json``.
+    """Write each result table as Parquet, the alerts and findings also as CSV, and ``run.json``.
 
-    The CSV is sorted by priority and starts with a byte-order mark, so that Excel shows
+    The alerts are sorted by priority, the findings by severity; a CSV starts with a byte-order mark, so that Excel shows
     the Chinese texts; its amounts are in the major unit of their currency.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -30,6 +30,17 @@ def write(results: Results, run: Mapping[str, Any], folder: Path) -> None:
             "exposure"
         )
     ).drop("exposure_fen").write_csv(folder / "alerts.csv", include_bom=True)
+    findings = pl.DataFrame(results.findings)
+    rank = pl.col("severity").replace_strict(
+        {str(s): s.rank for s in Severity}, return_dtype=pl.Int8
+    )
+    findings.sort(
+        rank, "unit", "subject_id", "rule_id", descending=[True, False, False, False]
+    ).with_columns(
+        pl.format("{}.{}", amount // 100, (amount % 100).cast(pl.String).str.zfill(2)).alias(
+            "exposure"
+        )
+    ).drop("exposure_fen").write_csv(folder / "findings.csv", include_bom=True)
     (folder / "run.json").write_text(
         json.dumps(run, ensure_ascii=False, indent=2, sort_keys=True) + "\n", encoding="utf-8"
     )

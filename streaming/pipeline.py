@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -18,6 +19,7 @@ import rules
 from domain.results import (
     ALERTS,
     DECISIONS,
+    FINDINGS,
     HITS,
     REASONS,
     SCORES,
@@ -37,6 +39,16 @@ NO_MODEL = "no model was loaded"
 UNKNOWN_PROVIDER = "the model has not seen this provider: refresh it with its claims"
 HIGH_PAYMENT = "payment_p90"
 """The model's feature that says from which payment a provider's claim is one of its dearest."""
+
+
+def day_after_last(batch: Tables) -> date | None:
+    """The day after the last discharge or visit of the batch; None if no claim has ended.
+
+    Up to that day the batch is complete as far as it tells: a month whose last day nobody
+    left on is taken as still running.
+    """
+    last: date | None = pl.DataFrame(batch.stays)["discharge_date"].max()  # type: ignore[assignment]
+    return None if last is None else last + timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +74,27 @@ class Engine:
 
 
 def assess(
-    batch: Tables, engine: Engine, *, history: Tables | None = None, refresh: bool = False
+    batch: Tables,
+    engine: Engine,
+    *,
+    history: Tables | None = None,
+    refresh: bool = False,
+    upto: date | None = None,
 ) -> Results:
     """Judge every stay of the batch.
 
     ``history`` holds earlier claims for the facts that look back. With ``refresh`` the
     providers' scores are computed anew from all claims of the batch; without it they are
     the ones stored with the model. Exactly one decision a stay, in the order of the batch.
+    With ``upto`` the batch is taken as all claims of its hospitals that ended before that
+    day, and their complete months and days are judged too (``findings``).
     """
+    settled = drg.settle(batch, engine.library, curves=engine.curves)
     judged = rules.judge(
         engine.ruleset,
         batch,
         history=history,
-        settled=drg.settle(batch, engine.library, curves=engine.curves),
+        settled=settled,
     )
     scores, reasons, high_payments = _score(batch, engine, judged.verdicts, refresh=refresh)
     decisions = _decide(batch, engine, judged.verdicts, judged.hits, scores)
@@ -83,12 +103,17 @@ def assess(
     )
     names = {rule.id: (rule.name.zh, rule.name.en) for rule in engine.ruleset.rules}
     threshold = engine.artifact.threshold if engine.artifact else math.inf
+    findings = FINDINGS.arrow.empty_table()
+    if upto is not None:
+        found = rules.judge_aggregates(engine.ruleset, batch, settled=settled, upto=upto).findings
+        findings = _table(found, FINDINGS)
     return Results(
         decisions=_table(decisions, DECISIONS),
         hits=_table(hits, HITS),
         scores=scores,
         reasons=reasons,
         alerts=_table(raise_alerts(decisions, hits, names, threshold, high_payments), ALERTS),
+        findings=findings,
     )
 
 

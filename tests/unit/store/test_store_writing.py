@@ -6,6 +6,7 @@ import hashlib
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 import store
-from domain.results import Results
+from domain.results import FINDINGS, Results
 from store.engine import writer
 from tests import service_samples as samples
 
@@ -41,8 +42,44 @@ def test_a_batch_is_stored_whole_and_counted(opened: store.Store) -> None:
     assert written.counts == {
         "rulesets": 1, "models": 1, "claims": 30, "scores": 3, "reasons": 12,
         "decisions": 30, "hits": results.hits.num_rows, "alerts": results.alerts.num_rows,
+        "findings": 0,
     }  # fmt: skip
     assert opened.counts() == written.counts
+
+
+def test_a_finding_judged_again_is_replaced_and_keeps_its_first_day(opened: store.Store) -> None:
+    batch = samples.claims(3)
+    results = samples.assess(batch)
+
+    def keep(upto: date, exposure: int | None) -> int:
+        row = {
+            "finding_id": "f" * 32, "unit": "provider_month", "subject_id": "H1|2025-03", "provider_id": "H1",
+            "physician_id": None, "period_start": date(2025, 3, 1), "period_end": date(2025, 3, 31), "upto": upto,
+            "region_code": "330100", "currency": "CNY", "stay_count": 20, "rule_id": "GRP-023",
+            "rule_sha256": "r" * 64, "rules_sha256": samples.RULESET.sha256, "severity": "medium",
+            "cause": "severity_share", "exposure_fen": exposure, "thresholds": "{}", "facts": "{}",
+            "finding_zh": "发现", "finding_en": "found", "title_zh": "标题", "title_en": "title",
+        }  # fmt: skip
+        found = pa.Table.from_pylist([row], schema=FINDINGS.arrow)
+        written = opened.write(
+            claims=batch,
+            results=replace(results, findings=found),
+            ruleset=samples.RULESET,
+            model=samples.MODEL,
+        )
+        return written.counts["findings"]
+
+    query = sa.text("select upto, exposure_fen, severity_rank, created_at from findings")
+
+    def stored() -> list[tuple[object, ...]]:
+        with opened.engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(query)]
+
+    assert keep(date(2025, 4, 1), 100) == 1
+    (first,) = stored()
+    assert keep(date(2025, 5, 1), None) == 0
+    (second,) = stored()
+    assert (str(second[0]), *second[1:]) == ("2025-05-01", None, 2, first[3])
 
 
 def test_the_same_batch_twice_changes_nothing(opened: store.Store) -> None:
