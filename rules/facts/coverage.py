@@ -1,4 +1,4 @@
-"""Facts of insurance and of who pays: coverage periods, items paid by the patient, outside supply."""
+"""Facts of insurance and of who pays: coverage, self-paid items, outside supply, invoices."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import polars as pl
 
 from rules.facts import reference
 from rules.facts.fact import Kind, declare
+from rules.facts.lookback import BEFORE, ORDER, of_patients
 from rules.facts.order import DEAD_STATUSES
-from rules.facts.source import Source
+from rules.facts.source import PERSON, Source
 
 FLAG, INTEGER, MONEY, TEXT = Kind.FLAG, Kind.INTEGER, Kind.MONEY, Kind.TEXT
 FULL_YEAR_MONTHS: Final = 12
@@ -42,6 +43,12 @@ OUTSIDE: Final = declare("stay", "orders", (
      "the claim has no orders, or none is found and a drug or consumable order has no name"),
     ("outside_supply_names", TEXT, "外购自备项目", "what the patient brings", "The names, joined by 、.", "there is none"),
 ))
+INVOICE: Final = declare("stay", "claims of the patient", (
+    ("same_invoice_claim_id", TEXT, "同票据号的另一结算ID", "earlier claim with the same invoice",
+     "The first earlier claim of the patient at the same hospital with the same invoice number.", "there is none"),
+    ("has_same_invoice_claim", FLAG, "票据号重复", "an earlier claim has the same invoice",
+     "There is such a claim; false where this claim states no invoice number.", None),
+), as_of=BEFORE)
 # fmt: on
 
 
@@ -175,5 +182,33 @@ def outside(source: Source) -> pl.LazyFrame:
             .then(0)
             .otherwise("outside_supply_orders")
             .alias("outside_supply_orders")
+        )
+    )
+
+
+def invoice(source: Source) -> pl.LazyFrame:
+    """The facts ``INVOICE`` of every claim of the batch."""
+    numbers = (
+        source.all_rows("stays")
+        .select("stay_id", pl.col("invoice_number").str.strip_chars())
+        .filter(pl.col("invoice_number").str.len_chars() > 0)
+    )
+    keys = [*PERSON, "provider_id", "invoice_number"]
+    return (
+        of_patients(source)
+        .join(numbers, on="stay_id", how="inner")
+        .filter(pl.struct(keys).is_duplicated())
+        .lazy()
+        .sort(*ORDER, nulls_last=False)
+        .with_columns(
+            same_invoice_claim_id=pl.when(pl.int_range(pl.len()).over(keys) > 0).then(
+                pl.col("stay_id").first().over(keys)
+            )
+        )
+        .filter("in_batch")
+        .select(
+            "stay_id",
+            "same_invoice_claim_id",
+            pl.col("same_invoice_claim_id").is_not_null().alias("has_same_invoice_claim"),
         )
     )

@@ -13,7 +13,7 @@ import polars as pl
 
 from rules.facts.diagnosis import is_any, normal
 from rules.facts.fact import Kind, declare
-from rules.facts.lookback import BEFORE, ORDER, inpatient, of_patients
+from rules.facts.lookback import BEFORE, inpatient
 from rules.facts.source import PERSON, Source
 
 FLAG, INTEGER, MONEY, TEXT, NUMBER = (
@@ -95,12 +95,6 @@ CARE: Final = declare("stay", "diagnoses, procedures and charges of this and the
     ("drug_likeness_with_prior", NUMBER, "与上次药品重合度", "likeness of the drugs to the prior stay's",
      "Drug items charged in both stays divided by those charged in either; 0 if neither has any.",
      "there is no prior stay, or one of the two has no charge lines"),
-), as_of=BEFORE)
-INVOICE: Final = declare("stay", "claims of the patient", (
-    ("same_invoice_claim_id", TEXT, "同票据号的另一结算ID", "earlier claim with the same invoice",
-     "The first earlier claim of the patient at the same hospital with the same invoice number.", "there is none"),
-    ("has_same_invoice_claim", FLAG, "票据号重复", "an earlier claim has the same invoice",
-     "There is such a claim; false where this claim states no invoice number.", None),
 ), as_of=BEFORE)
 # fmt: on
 
@@ -380,32 +374,4 @@ def _drugs(source: Source) -> pl.LazyFrame:
             .alias("drug_likeness_with_prior"),
         )
         .lazy()
-    )
-
-
-def invoice(source: Source) -> pl.LazyFrame:
-    """The facts ``INVOICE`` of every claim of the batch."""
-    numbers = (
-        source.all_rows("stays")
-        .select("stay_id", pl.col("invoice_number").str.strip_chars())
-        .filter(pl.col("invoice_number").str.len_chars() > 0)
-    )
-    keys = [*PERSON, "provider_id", "invoice_number"]
-    return (
-        of_patients(source)
-        .join(numbers, on="stay_id", how="inner")
-        .filter(pl.struct(keys).is_duplicated())
-        .lazy()
-        .sort(*ORDER, nulls_last=False)
-        .with_columns(
-            same_invoice_claim_id=pl.when(pl.int_range(pl.len()).over(keys) > 0).then(
-                pl.col("stay_id").first().over(keys)
-            )
-        )
-        .filter("in_batch")
-        .select(
-            "stay_id",
-            "same_invoice_claim_id",
-            pl.col("same_invoice_claim_id").is_not_null().alias("has_same_invoice_claim"),
-        )
     )
