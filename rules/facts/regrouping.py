@@ -123,9 +123,9 @@ def billed(source: Source) -> pl.LazyFrame:
             "stay_id",
             "group_kind",
             all_codes_in_scheme=pl.col("unread_codes") == 0,
-            billed_excess_fen=pl.when(pl.col("group_source") == "grouper").then(
-                pl.min_horizontal(difference.clip(0), "total_amount_fen")
-            ),
+            billed_excess_fen=pl.when(
+                (pl.col("group_source") == "grouper") & difference.is_not_null()
+            ).then(pl.min_horizontal(difference.clip(0), "total_amount_fen")),
             billed_counts_excluded=pl.when(
                 (pl.col("group_status") == "grouped") & pl.col("billed_group_code").is_not_null()
             ).then(~same & (pl.col("freed") == pl.col("billed_group_code")).fill_null(value=False)),
