@@ -25,7 +25,16 @@ PACK = ROOT / "drg" / "packs" / "chs_sample"
 CODED_WRONG = {
     "P-SLQ-001-1": "no sex",
     "P-DXC-003-1": "an external cause stands first",
+    "P-DXC-005-1": "a stent stands first",
     "P-DXC-006-1": "a symptom stands first",
+    "P-DXC-020-1": "a newborn's disease in a child",
+    "P-GRP-001-1": "no birth weight",
+    "P-GRP-003-1": "a heavier group is billed",
+    "P-GRP-006-1": "an excluded diagnosis is counted",
+    "P-PXC-010-2": "an operation that the subset lacks",
+    "P-SLQ-006-1": "the sex is not stated",
+    "P-SLQ-011-1": "a code of four places",
+    "P-SLQ-017-1": "no birth weight",
 }
 
 
@@ -94,7 +103,8 @@ def test_only_planted_codes_group_elsewhere(scheme: Scheme) -> None:
     wrong = {}
     for path in sorted((SAMPLES / "patterns").glob("*.jsonl")):
         for stay_id, billed, found, reason in differing(group(read(path), scheme)):
-            wrong[stay_id] = (billed, found, reason)
+            if billed is not None:  # some patterns bill no group, so that nothing else is wrong
+                wrong[stay_id] = (billed, found, reason)
     assert set(wrong) == set(CODED_WRONG), wrong
     assert wrong["P-SLQ-001-1"][2] == "sex_missing"
 
