@@ -25,21 +25,54 @@ def watched(source: Source) -> pl.DataFrame:
 def _watched(source: Source) -> pl.DataFrame:
     rows = source.table("charges").lazy().with_row_index(ROW)
     hourly = reference.items().filter("is_hourly")["item_code"].to_list()
-    mine = rows.filter(pl.col("item_code").is_in([*terms.watched_codes(), *hourly]))
+    named = [
+        terms.item_terms()["item_code"],
+        terms.price_caps()["item_code"],
+        live_pairs(source)["item_code"],
+        live_pairs(source)["other_code"],
+    ]
+    codes = {*hourly, *pl.concat(named).to_list()} & codes_charged(source)
+    mine = rows.filter(pl.col("item_code").is_in(sorted(codes)))
     heads = source.table("stays").lazy().select("stay_id", "region_code", "provider_level")
     return standing(mine, rows).join(heads, on="stay_id", how="inner").select(_KEPT).collect()
 
 
+def codes_charged(source: Source) -> frozenset[str]:
+    """The item codes of the batch's charge lines."""
+    return frozenset(source.once("codes charged", _codes_charged)["item_code"].to_list())
+
+
+def _codes_charged(source: Source) -> pl.DataFrame:
+    return source.table("charges").select(pl.col("item_code").unique())
+
+
+def live_pairs(source: Source) -> pl.DataFrame:
+    """The rows of ``item_pairs.csv`` that can say something of the batch.
+
+    The other item must be charged; where an absent main item makes no fault, also the main one.
+    """
+    charged = list(codes_charged(source))
+    alone = pl.col("relation").is_in(
+        ["surcharge", "imaging_surcharge", "needs", "monitors", "panel"]
+    )
+    return terms.item_pairs().filter(
+        pl.col("other_code").is_in(charged) & (alone | pl.col("item_code").is_in(charged))
+    )
+
+
 def standing(some: pl.LazyFrame, rows: pl.LazyFrame) -> pl.LazyFrame:
     """Those of ``some`` lines that neither take another back nor are taken back by one of ``rows``."""
+    some = some.filter(pl.col("reverses_line_id").is_null())
     back = (
         rows.filter(pl.col("reverses_line_id").is_not_null())
         .group_by("stay_id", pl.col("reverses_line_id").alias("line_id"))
         .agg(pl.col("quantity").sum().abs().alias("taken_back"))
+        .collect()
     )
-    return some.join(back, on=["stay_id", "line_id"], how="left").filter(
-        pl.col("reverses_line_id").is_null()
-        & ~(pl.col("taken_back") >= pl.col("quantity")).fill_null(value=False)
+    if back.is_empty():
+        return some
+    return some.join(back.lazy(), on=["stay_id", "line_id"], how="left").filter(
+        ~(pl.col("taken_back") >= pl.col("quantity")).fill_null(value=False)
     )
 
 
@@ -49,14 +82,19 @@ def stated(source: Source) -> pl.DataFrame:
 
 
 def _stated(source: Source) -> pl.DataFrame:
-    return (
-        terms.applicable(watched(source).lazy(), terms.item_terms())
+    table = terms.item_terms()
+    twice = pl.struct("item_code", "term").is_duplicated()
+    lines = watched(source).lazy().select(ROW, "item_code", "charge_date", "region_code")
+    plain = terms.applicable(lines, table.filter(~twice)).select(ROW, "term", "value")
+    # Only where a term stands several times can a region's be longer than another.
+    choice = (
+        terms.applicable(lines, table.filter(twice))
         .select(ROW, "term", "value", pl.col("term_region").str.len_bytes().alias("reach"))
         .sort("reach")
         .unique([ROW, "term"], keep="last", maintain_order=True)
         .drop("reach")
-        .collect()
     )
+    return pl.concat([plain, choice]).collect()
 
 
 def pairs(source: Source) -> pl.DataFrame:
@@ -69,10 +107,11 @@ def pairs(source: Source) -> pl.DataFrame:
 
 
 def _paired(source: Source) -> pl.DataFrame:
+    table = live_pairs(source)
     mains = (
         watched(source)
         .lazy()
-        .filter(pl.col("item_code").is_in(terms.item_pairs()["item_code"].unique().to_list()))
+        .filter(pl.col("item_code").is_in(table["item_code"].unique().to_list()))
         .select(
             "stay_id",
             pl.col("item_code").alias("main_code"),
@@ -95,7 +134,7 @@ def _paired(source: Source) -> pl.DataFrame:
         .otherwise(minutes <= pl.col("window").cast(pl.Int64, strict=False))
     )
     return (
-        terms.applicable(watched(source).lazy(), terms.item_pairs(), on="other_code")
+        terms.applicable(watched(source).lazy(), table, on="other_code")
         .join(mains, on=["stay_id", "main_code"], how="left")
         .with_columns(minutes=minutes, holds=holds)
         .with_columns(

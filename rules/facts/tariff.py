@@ -9,7 +9,7 @@ import polars as pl
 
 from domain import codes
 from rules.facts import reference, terms
-from rules.facts.billed import earlier_claims, item_days, pairs, stated, watched
+from rules.facts.billed import codes_charged, earlier_claims, item_days, pairs, stated, watched
 from rules.facts.charge import ROW
 from rules.facts.fact import Fact, Kind, declare
 from rules.facts.source import PERSON, Source
@@ -150,13 +150,24 @@ def _limits(source: Source) -> pl.LazyFrame:
         "sex": "line_sex_limit", "least_age": "line_least_age", "most_age": "line_most_age",
         "least_level": "least", "interval_days": "test_interval_days",
     }  # fmt: skip
-    found = watched(source).lazy().select(ROW, "provider_level")
-    for term, name in named.items():
-        found = found.join(_of(source, term, name), on=ROW, how="left")
+    rows = stated(source).lazy().filter(pl.col("term").is_in(list(named)))
+    said = (
+        rows.select(
+            ROW,
+            *[
+                pl.when(pl.col("term") == term).then(pl.col("value").cast(pl.Int64)).alias(name)
+                for term, name in named.items()
+            ],
+        )
+        .group_by(ROW)
+        .agg(pl.all().max())
+    )
+    levels = watched(source).lazy().select(ROW, "provider_level")
+    found = said.join(levels, on=ROW, how="left")
     level = pl.when(pl.col("provider_level").is_in(["1", "2", "3"])).then("provider_level")
-    return found.filter(pl.any_horizontal(pl.col(n).is_not_null() for n in named.values())).select(
+    return found.select(
         ROW,
-        "line_sex_limit",
+        pl.col("line_sex_limit").cast(pl.String),
         pl.col("line_day_limit", "line_plausible_day_most").cast(DECIMAL.dtype),
         pl.col("line_least_age", "line_most_age", "test_interval_days").cast(pl.Int64),
         pl.col("least").is_not_null().alias("line_is_level_limited"),
@@ -200,18 +211,18 @@ def _caps(source: Source) -> pl.LazyFrame:
 
 def _later(source: Source) -> pl.LazyFrame:
     """Operations of one incision and scans of one kind: which of the day comes second."""
-    price = terms.applicable(watched(source).lazy(), terms.item_prices()).select(
+    marks = {"incision_group": "line_is_later_operation", "part_group": "line_is_later_part"}
+    grouped = stated(source).lazy().filter(pl.col("term").is_in(list(marks))).select(ROW).unique()
+    found = watched(source).lazy().join(grouped, on=ROW, how="semi")
+    price = terms.applicable(found, terms.item_prices()).select(
         ROW,
         (pl.col("quantity").ceil().cast(pl.Float64) * pl.col("price_yuan").cast(pl.Float64) * 100)
         .round(0)
         .cast(pl.Int64)
         .alias("line_tariff_fen"),
     )
-    found = watched(source).lazy()
-    marks = {"incision_group": "line_is_later_operation", "part_group": "line_is_later_part"}
     for term in marks:
         found = found.join(_of(source, term, term), on=ROW, how="left")
-    found = found.filter(pl.any_horizontal(pl.col(term).is_not_null() for term in marks))
     found = found.sort("amount_fen", "line_id", descending=[True, False])
     return (
         found.with_columns(
@@ -305,22 +316,27 @@ def _interval(source: Source) -> pl.LazyFrame:
 
 def _off_tariff(source: Source) -> pl.LazyFrame:
     """Services that the tariff lacks; in doubt where it knows fewer than half of the claim's."""
+    tariff = reference.items()["item_code"].unique().to_list()
+    strange = sorted(codes_charged(source) - set(tariff))
+    if not strange:
+        names = ("line_is_off_tariff", "unsure:line_is_off_tariff")
+        return pl.LazyFrame(schema={ROW: pl.UInt32, **dict.fromkeys(names, pl.Boolean)})
     services = (
         source.table("charges")
         .lazy()
         .with_row_index(ROW)
         .filter(pl.col("category").is_in(SERVICE_CATEGORIES))
     )
-    known = pl.col("item_code").is_in(reference.items()["item_code"].unique().to_list())
-    share = services.group_by("stay_id").agg(known.mean().alias("share"))
-    return (
-        services.filter(~known)
-        .join(share, on="stay_id", how="inner")
-        .select(
-            ROW,
-            pl.when(pl.col("share") * 2 >= 1).then(pl.lit(value=True)).alias("line_is_off_tariff"),
-            (pl.col("share") * 2 < 1).alias("unsure:line_is_off_tariff"),
-        )
+    lacking = services.filter(pl.col("item_code").is_in(strange)).select(ROW, "stay_id")
+    share = (
+        services.join(lacking.select("stay_id").unique(), on="stay_id", how="semi")
+        .group_by("stay_id")
+        .agg(pl.col("item_code").is_in(tariff).mean().alias("share"))
+    )
+    return lacking.join(share, on="stay_id", how="inner").select(
+        ROW,
+        pl.when(pl.col("share") * 2 >= 1).then(pl.lit(value=True)).alias("line_is_off_tariff"),
+        (pl.col("share") * 2 < 1).alias("unsure:line_is_off_tariff"),
     )
 
 

@@ -91,17 +91,6 @@ def item_prices(folder: Path = FOLDER) -> pl.DataFrame:
     )
 
 
-@cache
-def watched_codes(folder: Path = FOLDER) -> tuple[str, ...]:
-    """Every item code of ``item_terms.csv`` and ``item_pairs.csv``, and the capped ones."""
-    pairs = item_pairs(folder)
-    found = pl.concat(
-        [item_terms(folder)["item_code"], pairs["item_code"], pairs["other_code"],
-         price_caps(folder)["item_code"]]
-    )  # fmt: skip
-    return tuple(sorted(found.unique().to_list()))
-
-
 def applicable(lines: pl.LazyFrame, table: pl.DataFrame, *, on: str = "item_code") -> pl.LazyFrame:
     """Each line with the rows of the table that hold for its item, day and region.
 
@@ -148,7 +137,9 @@ def _dated(path: Path, checks: dict[str, Callable[[dict[str, str | None]], bool]
 def _is_value(kind: str, value: str | None) -> bool:
     if kind == "sex":
         return value in ("1", "2")
-    return _is_number(value) if kind == "number" else bool(value)
+    if kind == "number":
+        return value is not None and value.isascii() and value.isdigit()
+    return bool(value)
 
 
 def _is_number(value: str | None) -> bool:

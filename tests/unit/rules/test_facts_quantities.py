@@ -49,7 +49,7 @@ def test_hours_without_such_lines_are_none_and_without_any_line_unknown() -> Non
 
 
 def test_hours_in_hospital_need_both_times_and_no_charge() -> None:
-    times = {
+    times: dict[str, Any] = {
         "admission_time": at("2024-03-01T08:00:00"),
         "discharge_time": at("2024-03-02T20:30:00"),
     }
