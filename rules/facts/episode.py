@@ -11,6 +11,7 @@ from typing import Final
 
 import polars as pl
 
+from rules.facts import reference
 from rules.facts.diagnosis import is_any, normal
 from rules.facts.fact import Kind, declare
 from rules.facts.lookback import BEFORE, inpatient
@@ -91,9 +92,9 @@ CARE: Final = declare("stay", "diagnoses, procedures and charges of this and the
     ("prior_diagnosis_code", TEXT, "上次主要诊断编码", "principal diagnosis of the prior stay",
      "Code of its first diagnosis.", "there is no prior stay, or it has no diagnosis"),
     ("drugs_shared_with_prior", INTEGER, "与上次相同药品数", "drugs shared with the prior stay",
-     "Different drug items charged in both stays.", "there is no prior stay, or one of the two has no charge lines"),
+     "Different drug items charged in both stays, without fluids that only carry drugs (reference/settings.csv).", "there is no prior stay, or one of the two has no charge lines"),
     ("drug_likeness_with_prior", NUMBER, "与上次药品重合度", "likeness of the drugs to the prior stay's",
-     "Drug items charged in both stays divided by those charged in either; 0 if neither has any.",
+     "Such drug items charged in both stays divided by those charged in either; 0 if neither has any.",
      "there is no prior stay, or one of the two has no charge lines"),
 ), as_of=BEFORE)
 # fmt: on
@@ -343,11 +344,16 @@ def _drugs(source: Source) -> pl.LazyFrame:
     pairs = _pairs(source)
     lines = (
         source.all_rows("charges")
-        .select("stay_id", "category", "item_code", "quantity")
+        .select("stay_id", "category", "item_code", "quantity", "charge_date")
         .join(_relevant(source), on="stay_id", how="semi")
     )
+    # Salt water is given for any disease.
     items = (
-        lines.filter(pl.col("category").is_in(_DRUGS))
+        reference.with_settings(
+            lines.lazy().filter(pl.col("category").is_in(_DRUGS)), "charge_date"
+        )
+        .filter((pl.col("setting") != "vehicle").fill_null(value=True))
+        .collect()
         .group_by("stay_id", "item_code")
         .agg(pl.col("quantity").sum())
         .filter(pl.col("quantity") > 0)

@@ -126,9 +126,9 @@ def _kinds() -> dict[str, pl.Expr]:
     return {
         "tests": category.is_in(TESTS),
         "therapy": treated | operated | drug | (category == CONSUMABLES),
-        "ward": operated | setting.is_in(["ward", "parenteral"]),
+        "ward": operated | setting.is_in(["ward", "parenteral", "vehicle"]),
         "treated": treated | operated,
-        "parenteral": setting == "parenteral",
+        "parenteral": setting.is_in(["parenteral", "vehicle"]),
         "drugs": drug,
         "unknown": (treated | drug) & setting.is_null(),
         "unknown_drug": drug & setting.is_null(),

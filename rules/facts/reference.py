@@ -75,8 +75,9 @@ def with_items(lines: pl.LazyFrame, day: str, folder: Path = FOLDER) -> pl.LazyF
     return joined.with_columns(pl.when(holds).then(pl.col(flag)).alias(flag) for flag in flags)
 
 
-SETTINGS: Final = ("ward", "clinic", "parenteral", "oral")
-"""What ``settings.csv`` may say of a treatment (the first two) or a drug (the last two)."""
+SETTINGS: Final = ("ward", "clinic", "parenteral", "vehicle", "oral")
+"""What ``settings.csv`` may say of a treatment (the first two) or a drug; a vehicle is a fluid
+that carries drugs or salts, given in a ward but for any disease."""
 
 
 @cache

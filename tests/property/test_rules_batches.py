@@ -18,7 +18,7 @@ from tests.rules_claims import diagnosis, stay, tables
 
 RULES = rules.load()
 LOOK_BACK = [i for i in RULES.ids if i[:3] in ("ADM", "IDB", "SHF") or i == "SLQ-027"]
-NOT_AS_OF_ADMISSION = {"SHF-002"}
+NOT_AS_OF_ADMISSION = {"SHF-002", "ADM-014"}
 """Visits during a stay begin after it; docs/rules.md says so."""
 LOOKING = RULES.only(*LOOK_BACK)
 AS_OF = RULES.only(*(i for i in LOOK_BACK if i not in NOT_AS_OF_ADMISSION))

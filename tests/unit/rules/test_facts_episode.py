@@ -217,12 +217,14 @@ def test_drugs_shared_with_the_prior_stay_are_net_of_what_was_taken_back() -> No
         charges=[
             charge("a", "1", "X", **drug), charge("a", "2", "Y", **drug), charge("a", "3", "Z", **drug),
             charge("a", "4", "Z", quantity=-1, reverses_line_id="3", **drug), charge("a", "5", "B", category="01"),
+            charge("a", "6", "S-0901013", **drug), charge("b", "4", "S-0901013", **drug),
             charge("b", "1", "Y", **drug), charge("b", "2", "X", **drug), charge("b", "3", "W", **drug),
             charge("c", "1", "B", category="01"),
         ],
     )  # fmt: skip
     found = facts(batch, "drugs_shared_with_prior", "drug_likeness_with_prior")
     assert found["a"] == found["bare"] == (None, None)
+    # Salt water (S-0901013) tells nothing.
     assert found["b"] == (2, pytest.approx(2 / 3))
     assert found["c"] == (0, 0.0)
 
