@@ -89,6 +89,20 @@ def kinds(settled: Settled) -> pl.DataFrame:
     return pl.concat([grouping.empty(KINDS), *made])
 
 
+def complications(settled: Settled) -> pl.DataFrame:
+    """The codes (``code``) that a scheme of the batch calls MCC or CC, and those it translates."""
+    made = [
+        pl.concat(
+            [
+                scheme.tables["complications"].select("code"),
+                scheme.tables["crosswalks"].filter(pl.col("kind") == "diagnosis").select("code"),
+            ]
+        )
+        for _, scheme, _ in settled.chs_parts()
+    ]
+    return pl.concat([pl.DataFrame(schema={"code": pl.String()}), *made]).unique()
+
+
 def _unread(part: Tables, scheme: Scheme, table: str, kind: str) -> pl.DataFrame:
     walk = scheme.tables["crosswalks"].filter(pl.col("kind") == kind)["code"]
     known = pl.concat([scheme.tables[table]["code"], walk])

@@ -12,6 +12,7 @@ from typing import Final
 import polars as pl
 
 from rules.facts import codebook, reference
+from rules.facts.billed import codes_charged
 from rules.facts.charge import ACTIVE_CATEGORIES
 from rules.facts.diagnosis import normal, normal_codes
 from rules.facts.source import Source
@@ -50,10 +51,11 @@ def items_known(source: Source) -> pl.DataFrame:
 
 def shown_items(source: Source, codes: pl.Series) -> pl.LazyFrame:
     """On how many days (``days``) an item stands on a claim, what was taken back left out."""
+    asked = sorted(codes_charged(source).intersection(codes.to_list()))
     return (
         source.table("charges")
         .lazy()
-        .filter(pl.col("item_code").is_in(codes.implode()))
+        .filter(pl.col("item_code").is_in(asked))
         .group_by("stay_id", pl.col("item_code").alias("value"), "charge_date")
         .agg(pl.col("quantity").sum())
         .group_by("stay_id", "value")
@@ -184,19 +186,17 @@ def _shown(source: Source, table: pl.DataFrame) -> pl.LazyFrame:
 
 
 def _items_known(source: Source) -> pl.DataFrame:
-    tariff = reference.items(source.reference)["item_code"].unique()
-    return (
-        source.table("charges")
-        .lazy()
-        .group_by("stay_id")
-        .agg(
-            known=(
-                ~pl.col("category").is_in(ACTIVE_CATEGORIES)
-                | pl.col("item_code").is_in(tariff.implode())
-            ).all()
-        )
-        .collect()
+    tariff = reference.items(source.reference)["item_code"].to_list()
+    foreign = sorted(codes_charged(source).difference(tariff))
+    lined = source.once(
+        "stays with lines", lambda made: made.table("charges").select("stay_id").unique()
     )
+    if not foreign:
+        return lined.with_columns(known=pl.lit(value=True))
+    unknown = source.table("charges").filter(
+        pl.col("item_code").is_in(foreign) & pl.col("category").is_in(ACTIVE_CATEGORIES)
+    )["stay_id"]
+    return lined.with_columns(known=~pl.col("stay_id").is_in(unknown.unique().implode()))
 
 
 def pairs(source: Source, table: str, column: str) -> pl.DataFrame:

@@ -9,16 +9,16 @@ import polars as pl
 
 import drg
 from drg import supposed
-from rules.facts import codebook, evidence
+from rules.facts import codebook, cost, evidence
 from rules.facts.fact import Fact, Kind, declare
 from rules.facts.source import Source
-from rules.facts.upcoding import compare, priced, without
+from rules.facts.upcoding import compare, priced
 
 FLAG, INTEGER, MONEY, NUMBER, TEXT = (
     Kind.FLAG, Kind.INTEGER, Kind.MONEY, Kind.NUMBER, Kind.TEXT,
 )  # fmt: skip
-RESOURCES: Final = ("05", "06", "08")
-"""Charge categories that an operation is paid from: treatment (with anaesthesia), operation, consumables."""
+RESOURCES: Final = ("treatment_cost_fen", "operation_cost_fen", "consumable_cost_fen")
+"""What an operation costs: treatment, operation with anaesthesia, consumables (categories 05, 06, 08)."""
 MULTIPLE_TRAUMA: Final = "Z"
 _KINDS: Final = {
     "surgical": ("手术", "surgical"), "procedure": ("操作", "procedure"), "medical": ("内科", "medical"),
@@ -147,14 +147,8 @@ def procedure(source: Source) -> pl.LazyFrame:
     )
     told = compare(source, supposed.without_procedures(source.settled, rows)).filter("lighter")
     spent = (
-        source.table("charges")
-        .lazy()
-        .group_by("stay_id")
-        .agg(
-            procedure_resources_fen=pl.col("amount_fen")
-            .filter(pl.col("category").is_in(RESOURCES))
-            .sum()
-        )
+        cost.sums(source)
+        .select("stay_id", procedure_resources_fen=pl.sum_horizontal(RESOURCES))
         .collect()
     )
     return (
@@ -246,9 +240,13 @@ def trauma(source: Source) -> pl.LazyFrame:
         )
     )
     missing = injuries.filter((pl.col("ordinal") != 1) & ~pl.col("supported"))
-    multiple = _is_multiple(source).filter("grouped_to_multiple_trauma")
-    major = missing.join(multiple, on="stay_id", how="semi")
-    excess = without(source, major).told.select("stay_id", trauma_excess_fen="excess")
+    excess = pl.DataFrame(schema={"stay_id": pl.String, "trauma_excess_fen": pl.Int64})
+    if source.settled is not None:
+        multiple = _is_multiple(source).filter("grouped_to_multiple_trauma")
+        major = missing.join(multiple, on="stay_id", how="semi")
+        # Not only complications: a region makes the group by any of its injuries.
+        found = supposed.without_diagnoses(source.settled, major)
+        excess = compare(source, found).select("stay_id", trauma_excess_fen="excess")
     known = pl.col(evidence.SYSTEM).is_in(evidence.systems(source, "trauma_regions"))
     return (
         source.table("stays")

@@ -174,12 +174,35 @@ def priced(source: Source) -> pl.DataFrame:
 
 
 def without(source: Source, dropped: pl.DataFrame) -> Less:
-    """The stays of ``dropped`` (stay_id, ordinal) without these diagnoses."""
+    """The stays of ``dropped`` (stay_id, ordinal, code) without these diagnoses.
+
+    Stays whose dropped codes are no complication by any scheme are left out: what is asked
+    here is whether a complication raises the group.
+    """
+    able = complications(source)
+    dropped = dropped.filter(
+        pl.col("stay_id").is_in(
+            dropped.filter(pl.col("code").is_in(able.implode()))["stay_id"].implode()
+        )
+    )
     if source.settled is None or dropped.is_empty():
         found = pl.DataFrame(schema=supposed.SUPPOSED)
     else:
         found = supposed.without_diagnoses(source.settled, dropped)
     return Less(compare(source, found))
+
+
+def complications(source: Source) -> pl.Series:
+    """The diagnosis codes that a scheme of the batch knows as MCC or CC, or translates."""
+    found = source.once(
+        "upcoding.complications",
+        lambda made: (
+            pl.DataFrame(schema={"code": pl.String})
+            if made.settled is None
+            else supposed.complications(made.settled)
+        ),
+    )
+    return found["code"]
 
 
 def compare(source: Source, found: pl.DataFrame) -> pl.DataFrame:
@@ -310,17 +333,21 @@ def _on_earlier_claims(source: Source, guilty: pl.DataFrame) -> pl.DataFrame:
 def _minor_rows(source: Source) -> pl.DataFrame:
     """The other diagnoses that the table pairs with the principal one."""
     rows = evidence.coded(source)
-    pairs = evidence.pairs(source, "minor_complications", "principal_prefix")
-    principal = (
-        rows.filter(pl.col("ordinal") == 1)
-        .join(pairs, on=evidence.SYSTEM, how="inner")
-        .filter(pl.col("norm").str.starts_with(pl.col("principal_prefix")) & evidence.holds())
-        .select("stay_id", "prefix")
-    )
+    table = evidence.pairs(source, "minor_complications", "principal_prefix")
+    # Texts are compared once for each code of the batch.
+    codes = rows.select(evidence.SYSTEM, "norm").unique()
+    by_code = {
+        column: codes.join(table.select(evidence.SYSTEM, column).unique(), on=evidence.SYSTEM)
+        .filter(pl.col("norm").str.starts_with(pl.col(column)))
+        .join(table, on=[evidence.SYSTEM, column])
+        for column in ("principal_prefix", "prefix")
+    }
+    key = [evidence.SYSTEM, "norm"]
+    others = rows.filter(pl.col("ordinal") != 1).join(by_code["prefix"], on=key)
+    first = rows.filter(pl.col("ordinal") == 1).join(by_code["principal_prefix"], on=key)
     return (
-        rows.filter(pl.col("ordinal") != 1)
-        .join(principal, on="stay_id", how="inner")
-        .filter(pl.col("norm").str.starts_with(pl.col("prefix")))
+        others.filter(evidence.holds())
+        .join(first, on=["stay_id", "principal_prefix", "prefix"], how="semi")
         .select("stay_id", "ordinal", "code")
         .unique()
     )
