@@ -7,6 +7,8 @@ of its ADRG where the table lacks the group. ``derive`` makes such a table.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
 from typing import Final
 
 import polars as pl
@@ -14,7 +16,7 @@ import polars as pl
 from domain.tables import Tables
 from drg import Settled
 from rules.facts import cost
-from rules.facts.cost_tables import FEW, with_benchmarks
+from rules.facts.cost_tables import FEW, benchmarks, find_rows
 from rules.facts.fact import Fact, Kind, declare
 from rules.facts.source import Source
 
@@ -130,31 +132,33 @@ def _compared(source: Source) -> pl.DataFrame:
 
 
 def _compare(source: Source) -> pl.DataFrame:
-    stays = source.table("stays").lazy().select(
-        "stay_id", "currency", pl.coalesce("discharge_date", "admission_date").alias("day")
-    )  # fmt: skip
-    asked = stays.join(_cells(source), on="stay_id", how="left")
-    frames = [
-        with_benchmarks(asked.with_columns(cell=pl.col(key)), NAMES, source.reference).sort(
-            "stay_id"
-        )
-        for key in ("group_code", "adrg")
+    asked = (
+        source.table("stays")
+        .select("stay_id", "currency", pl.coalesce("discharge_date", "admission_date").alias("day"))
+        .join(_cells(source).collect(), on="stay_id", how="left")
+        .sort("day")
+    )
+    own, wider = (find_rows(asked, key, NAMES, source.reference) for key in ("group_code", "adrg"))
+    # A group that the table lacks is compared with its ADRG.
+    return (
+        asked.select("stay_id")
+        .with_columns(row=own.fill_null(wider))
+        .join(_figures(source.reference), on="row", how="left")
+        .drop("row")
+    )
+
+
+@cache
+def _figures(folder: Path) -> pl.DataFrame:
+    """``row`` and the facts ``USUAL`` of each row of the table."""
+    columns = [
+        pl.col(f"{name}_{part}").round(0).cast(pl.Int64).alias(f"{ours}_{name}_fen")
+        if name in MEASURES
+        else pl.col(f"{name}_{part}").alias(f"{ours}_{name}")
+        for name in NAMES
+        for part, ours in (("mean", "usual"), ("p95", "high"))
     ]
-    own, wider = (frame.collect() for frame in frames)
-    columns = []
-    for name in NAMES:
-        unit = "_fen" if name in MEASURES else ""
-        for part, ours in (("mean", "usual"), ("p95", "high")):
-            column = f"{name}_{part}"
-            # A group that the table lacks is compared with its ADRG, all measures alike.
-            value = (
-                pl.when(own["total_cost_mean"].is_not_null())
-                .then(own[column])
-                .otherwise(wider[column])
-            )
-            rounded = value.round(0).cast(pl.Int64) if unit else value
-            columns.append(rounded.alias(f"{ours}_{name}{unit}"))
-    return own.select("stay_id", *columns)
+    return benchmarks(NAMES, folder).select("row", *columns)
 
 
 def derive(parts: Iterable[tuple[Tables, Settled]], source: str, valid_from: str) -> pl.DataFrame:

@@ -96,13 +96,16 @@ DEPARTMENTS: Final = declare("stay", "charges", (
 
 def sums(source: Source) -> pl.LazyFrame:
     """The facts ``SUMS``; a claim without charge lines is left out."""
+    return source.once("cost.sums", _sum).lazy()
+
+
+def _sum(source: Source) -> pl.DataFrame:
     named = [f"{kind}_cost_fen" for kind in KINDS]
     more = ("chinese_drug", "antibacterial", "blood_product")
     names = [*named, *(f"{name}_cost_fen" for name in more)]
     days = pl.when(_stay_days().is_not_null()).then(pl.max_horizontal(_stay_days(), 1))
     return (
         _days(source)
-        .lazy()
         .group_by("stay_id")
         .agg(pl.col(*names, "all_fen").sum(), _first("admission_date", "discharge_date"))
         .with_columns(

@@ -62,7 +62,7 @@ def with_item_class(lines: pl.LazyFrame, day: str, folder: Path = FOLDER) -> pl.
 
 @cache
 def benchmarks(measures: tuple[str, ...], folder: Path = FOLDER) -> pl.DataFrame:
-    """What groups usually cost: ``cell``, ``currency``, dates, and mean and p95 of each measure.
+    """What groups usually cost: ``row``, ``cell``, ``currency``, dates, mean and p95 of each measure.
 
     Amounts are whole fen, days have decimals. A cell is a group or an ADRG. Errors name
     the file and line.
@@ -80,30 +80,30 @@ def benchmarks(measures: tuple[str, ...], folder: Path = FOLDER) -> pl.DataFrame
     _demand(
         table.with_columns(twice=twice), ~pl.col("twice"), path, "cell", "each cell once a date"
     )
-    return table.select(
+    found = table.select(
         "cell", "currency", "valid_from", "valid_to", pl.col(names).cast(pl.Float64)
-    ).sort("valid_from", "cell")
+    )
+    return found.sort("valid_from", "cell").with_row_index("row")
 
 
-def with_benchmarks(
-    stays: pl.LazyFrame, measures: tuple[str, ...], folder: Path = FOLDER
-) -> pl.LazyFrame:
-    """The stays (``cell``, ``currency``, ``day``) with mean and p95 of each measure of their cell."""
-    table = benchmarks(measures, folder)
+def find_rows(
+    stays: pl.DataFrame, key: str, measures: tuple[str, ...], folder: Path = FOLDER
+) -> pl.Series:
+    """The row of ``benchmarks`` that holds for each stay (``key``, ``currency``, ``day``), or null.
+
+    The stays are sorted by day.
+    """
+    table = benchmarks(measures, folder).select("row", "cell", "currency", "valid_from", "valid_to")
     keys = ["cell", "currency"]
-    names = [n for n in table.columns if n not in (*keys, "valid_from", "valid_to")]
+    asked = stays.select("currency", "day", cell=key)
     if not table.select(keys).is_duplicated().any():
-        joined = stays.join(table.lazy(), on=keys, how="left", maintain_order="left")
+        joined = asked.join(table, on=keys, how="left", maintain_order="left")
     else:
-        joined = stays.sort("day").join_asof(
-            table.lazy(),
-            left_on="day",
-            right_on="valid_from",
-            by=keys,
-            strategy="backward",
+        joined = asked.join_asof(
+            table, left_on="day", right_on="valid_from", by=keys, strategy="backward",
             check_sortedness=False,
-        )
-    return joined.with_columns(_holding("day", *names)).drop("valid_from", "valid_to")
+        )  # fmt: skip
+    return joined.select(_holding("day", "row"))["row"]
 
 
 def _holding(day: str, *names: str) -> pl.Expr:

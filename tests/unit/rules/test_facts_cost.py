@@ -327,6 +327,18 @@ def test_of_two_periods_the_one_of_the_discharge_counts(tmp_path: Path) -> None:
     assert found == {"a": 2}
 
 
+def test_a_group_whose_figures_have_expired_is_compared_with_its_adrg(tmp_path: Path) -> None:
+    batch = pneumonia()
+    group = settled(batch).priced["group_code"][0]
+    rows = [
+        {"cell": group, "total_cost_mean": 1, "drug_cost_mean": 1, "valid_to": "2024-02-01"},
+        {"cell": "ES3", "total_cost_mean": 2, "drug_cost_mean": 2},
+    ]
+    folder = write_benchmarks(tmp_path, *rows)
+    found = facts(batch, "usual_drug_cost_fen", settled=settled(batch), folder=folder)
+    assert found == {"a": 2}
+
+
 def test_the_distance_of_the_mix_is_what_would_have_to_move(tmp_path: Path) -> None:
     batch = pneumonia()
     means = {f"{n}_mean": 0 for n in MEASURES if n.endswith("_cost")}
