@@ -8,7 +8,17 @@ from typing import Any
 from fastapi import FastAPI
 
 from domain.service import Assess, Group, WhatIf
-from scoring_api import answers, assessing, catalogue, console, grouping, health, problems, reading
+from scoring_api import (
+    answers,
+    assessing,
+    catalogue,
+    console,
+    findings,
+    grouping,
+    health,
+    problems,
+    reading,
+)
 from scoring_api.evidence import Checks
 from scoring_api.health import Ready
 from scoring_api.metrics import Metrics
@@ -57,6 +67,7 @@ def build(
     app.include_router(assessing.route(assess, store, checks, metrics))
     app.include_router(grouping.route(group, what_if))
     app.include_router(reading.route(store, checks))
+    app.include_router(findings.route(store))
     app.include_router(health.route(store, checks, metrics, ready, version))
     app.include_router(catalogue.route(store, checks))
     app.include_router(console.route(store, checks))

@@ -3,6 +3,7 @@
 from store.alerts import After, AlertFilter, AlertRecord, AlertSort, Page
 from store.database import Store, open
 from store.errors import StoreBusyError, StoreError
+from store.findings import FindingFilter, FindingPage
 from store.tallies import Tally
 from store.writing import Model, Ruleset, Written
 
@@ -11,6 +12,8 @@ __all__ = [
     "AlertFilter",
     "AlertRecord",
     "AlertSort",
+    "FindingFilter",
+    "FindingPage",
     "Model",
     "Page",
     "Ruleset",

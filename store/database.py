@@ -13,8 +13,10 @@ from domain.results import Results
 from domain.tables import Tables
 from store import alerts as alert_queries
 from store import engine, history, tallies, writing
+from store import findings as finding_queries
 from store.alerts import After, AlertFilter, AlertRecord, AlertSort, Page
 from store.errors import StoreError, translate
+from store.findings import FindingFilter, FindingPage
 from store.tables import ALERTS_SQL, INSERT_ORDER, RULESETS_SQL
 from store.tallies import Tally
 from store.writing import Model, Ruleset, Written
@@ -156,6 +158,16 @@ class Store:
         query = sa.select(ALERTS_SQL.c.severity, sa.func.count()).group_by(ALERTS_SQL.c.severity)
         with translate(self._where), self.engine.connect() as connection:
             return {severity: int(number) for severity, number in connection.execute(query)}
+
+    def findings(
+        self,
+        wanted: FindingFilter | None = None,
+        after: tuple[int, str] | None = None,
+        limit: int = 50,
+    ) -> FindingPage:
+        """One page of findings on months and days, worst first; ``after`` is that of the page before."""
+        with translate(self._where), self.engine.connect() as connection:
+            return finding_queries.page(connection, wanted or FindingFilter(), after, limit)
 
     def tallies(self) -> dict[str, Tally]:
         """How often each check hit, passed or could not judge; it reads every decision."""

@@ -63,7 +63,9 @@ HEAP: Final = declare("provider_month", "drg.settle", (
 ), measures={"above_high_line_sigma": "standard deviation"})
 SUBSTITUTION: Final = declare("provider_month", "diagnoses, reference/diagnosis_pairs.csv", (
     ("substitution_pair", TEXT, "诊断替换组合", "pair of diagnoses", "The pair that lies furthest above the peers.", "the hospital has no stay of a pair that peers have too"),
-    ("substitution_of", INTEGER, "该组合病例数", "stays of the pair", "Stays whose principal diagnosis is of the pair.", "as the pair"),
+    ("substitution_of", INTEGER, "该组合病例数", "stays of the pair",
+     "Stays whose principal diagnosis is of the pair; 0 if the hospital has no stay of any pair.",
+     "the hospital has such stays, but too few peers do"),
     ("substitution_count", INTEGER, "其中较重诊断数", "stays with the heavier diagnosis", "Those with the heavier one.", "as the pair"),
     ("substitution_share", NUMBER, "较重诊断占比", "share of the heavier diagnosis", "Count divided by the stays of the pair.", "as the pair"),
     ("substitution_peer_share", NUMBER, "同级较重诊断占比", "share of the peers", "Share of all peers together.", "as the pair"),
@@ -241,15 +243,28 @@ def substitution(source: Source) -> pl.LazyFrame:
         trait = pl.when(of_pair).then(is_heavy)
         rows = stays.with_columns(trait=trait, money=_FUND)
         found.append(beside_peers(counts(rows), source).with_columns(pair=pl.lit(pair)))
+    compared = pl.concat(found)
+    some = compared.select(SUBJECT).unique().with_columns(some=pl.lit(value=True))
     worst = (
-        pl.concat(found)
-        .filter(pl.col("sigma").is_not_null())
+        compared.filter(pl.col("sigma").is_not_null())
         .sort(SUBJECT, "sigma", "pair", descending=[False, True, False])
         .unique(SUBJECT, keep="first", maintain_order=True)
     )
-    return worst.select(
+    named = worst.select(
         SUBJECT,
         *[pl.col(f.name.removeprefix("substitution_")).alias(f.name) for f in SUBSTITUTION],
+    )
+    return (
+        months(source)
+        .select(SUBJECT)
+        .join(named, on=SUBJECT, how="left")
+        .join(some, on=SUBJECT, how="left")
+        .with_columns(
+            pl.when(pl.col("some").is_null())
+            .then(0)
+            .otherwise("substitution_of")
+            .alias("substitution_of")
+        )
     )
 
 

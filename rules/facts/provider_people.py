@@ -60,7 +60,7 @@ DOCTOR: Final = declare("provider_month", "drg.settle", (
     ("severity_doctor_id", TEXT, "并发症占比最高医师", "physician furthest above the colleagues",
      "Attending physician whose share of stays with CC or MCC lies furthest above that of the colleagues of the department.",
      "no physician has colleagues with stays"),
-    ("severity_doctor_stays", INTEGER, "该医师病例数", "stays of the physician", "Stays with a group.", "as the physician"),
+    ("severity_doctor_stays", INTEGER, "该医师病例数", "stays of the physician", "Stays with a group; 0 if there is no such physician.", None),
     ("severity_doctor_share", NUMBER, "该医师占比", "share of the physician", "Share with CC or MCC.", "as the physician"),
     ("severity_colleague_share", NUMBER, "同科室占比", "share of the colleagues", "Share of all others of the department.", "as the physician"),
     ("severity_doctor_sigma", NUMBER, "高于同科室(标准差)", "standard deviations above the colleagues",
@@ -222,7 +222,7 @@ def doctor(source: Source) -> pl.LazyFrame:
     alike = [SUBJECT, "department"]
     n, k = pl.col("n"), pl.col("k")
     p = (pl.col("k_") + 0.5) / (pl.col("n_") + 1)
-    return (
+    furthest = (
         own.with_columns(n_=n.sum().over(alike) - n, k_=k.sum().over(alike) - k)
         .filter(pl.col("n_") > 0)
         .with_columns(sigma=((k - n * p) / (n * p * (1 - p)).sqrt()).round(2))
@@ -237,6 +237,7 @@ def doctor(source: Source) -> pl.LazyFrame:
             severity_doctor_sigma="sigma",
         )
     )
+    return _counted(source, furthest, "severity_doctor_stays")
 
 
 def _counted(source: Source, found: pl.LazyFrame, *names: str) -> pl.LazyFrame:

@@ -15,6 +15,9 @@ INTEGER, MONEY, NUMBER, TEXT = Kind.INTEGER, Kind.MONEY, Kind.NUMBER, Kind.TEXT
 MIN_MONTHS: Final = 3
 """Fewer earlier months say nothing: facts of the trend are then null."""
 
+MIN_MONTH_STAYS: Final = 3
+"""An earlier month with fewer stays is no past: often only a few claims of it are at hand."""
+
 MIN_GROUP_STAYS: Final = 5
 """A group that the peers have less often has no usual cost."""
 
@@ -45,7 +48,7 @@ def _trend_facts(name: str, zh: str, en: str) -> tuple[Fact, ...]:
 
 TREND: Final = (
     *declare("provider_month", "stays", (
-        ("earlier_months", INTEGER, "既往月数", "earlier months", "Months of the year before in which the hospital had stays.", None),
+        ("earlier_months", INTEGER, "既往月数", "earlier months", "Months of the year before in which the hospital had at least three stays.", None),
         ("fund_beyond_past_fen", MONEY, "超出既往均值基金支付", "fund payment beyond the past",
          "What the fund paid beyond the mean of the earlier months; 0 if less.", _SHORT),
     ), as_of=EARLIER),
@@ -85,7 +88,7 @@ SPREAD: Final = declare("provider_month", "drg.settle", (
 LOSS: Final = declare("provider_month", "drg.settle", (
     ("losing_group", TEXT, "亏损最大病组", "group with the largest loss",
      "Group whose stays of this and the two months before cost most beyond their standards.", "no group costs more than its standard"),
-    ("losing_group_stays", INTEGER, "该病组病例数", "stays of that group", "Stays of those three months.", "as the group"),
+    ("losing_group_stays", INTEGER, "该病组病例数", "stays of that group", "Stays of those three months; 0 if no group loses.", None),
     ("losing_group_ratio", NUMBER, "该病组费用支付比", "cost of that group against its standard",
      "Total of the costs divided by the total of the standards.", "as the group"),
     ("losing_group_loss_fen", MONEY, "该病组亏损", "loss of that group", "Costs less standards.", "as the group"),
@@ -119,7 +122,9 @@ def trend(source: Source) -> pl.LazyFrame:
     past = (
         before(source)
         .join(
-            mine.filter(pl.col("stays") > 0).select("provider_id", *names, earlier="month"),
+            mine.filter(pl.col("stays") >= MIN_MONTH_STAYS).select(
+                "provider_id", *names, earlier="month"
+            ),
             on=["provider_id", "earlier"],
             how="inner",
         )
@@ -289,13 +294,14 @@ def loss(source: Source) -> pl.LazyFrame:
         .sort(SUBJECT, "loss", "group_code", descending=[False, True, False])
         .unique(SUBJECT, keep="first", maintain_order=True)
     )
-    return recent.select(
+    losing = recent.select(
         SUBJECT,
         losing_group="group_code",
         losing_group_stays="n",
         losing_group_ratio=(pl.col("cost") / pl.col("standard")).round(4),
         losing_group_loss_fen="loss",
     )
+    return _whole(source, losing, "losing_group_stays")
 
 
 def _whole(source: Source, found: pl.LazyFrame, *counted: str) -> pl.LazyFrame:

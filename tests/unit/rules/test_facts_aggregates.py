@@ -133,7 +133,7 @@ def test_way_of_discharge_not_stated_is_left_out_of_the_share() -> None:
 def test_growth_looks_only_at_earlier_months_of_the_hospital_and_is_null_without_three() -> None:
     rows = [
         stay(f"{m}-{n}", f"2024-0{m}-05", 3, patient_id=f"p{m}{n}")
-        for m, count in ((1, 2), (2, 2), (3, 2), (4, 8), (5, 1))
+        for m, count in ((1, 3), (2, 3), (3, 3), (4, 12), (5, 1))
         for n in range(count)
     ]
     batch = tables(rows)

@@ -1,0 +1,73 @@
+"""GET /v1/findings, from the outside."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+import pyarrow as pa
+import pytest
+from starlette.testclient import TestClient
+
+import store
+from domain.results import FINDINGS
+from tests import service_samples as samples
+
+
+@pytest.fixture
+def found(opened: store.Store, client: TestClient) -> TestClient:
+    """A client whose store holds nine findings on three hospitals and a physician."""
+    rows = [
+        {
+            "finding_id": f"{number:032x}", "unit": unit, "subject_id": f"S{number}", "provider_id": f"H{number % 3}",
+            "physician_id": "D1" if unit == "physician_day" else None, "period_start": date(2025, 1 + number % 3, 1),
+            "period_end": date(2025, 1 + number % 3, 28), "upto": date(2025, 6, 1), "region_code": "330100",
+            "currency": "CNY", "stay_count": 20, "rule_id": "IDB-014" if unit == "physician_day" else "GRP-023",
+            "rule_sha256": "r" * 64, "rules_sha256": samples.RULESET.sha256,
+            "severity": "high" if number % 2 else "low", "cause": "cause", "exposure_fen": None if number == 8 else number,
+            "thresholds": '{"sigma":{"value":4,"unit":"x"}}', "facts": '{"stays":20}', "finding_zh": "发现",
+            "finding_en": "found", "title_zh": "标题", "title_en": "title",
+        }
+        for number, unit in enumerate(["provider_month"] * 6 + ["physician_day"] * 3)
+    ]  # fmt: skip
+    batch = samples.claims(2)
+    results = replace(
+        samples.assess(batch), findings=pa.Table.from_pylist(rows, schema=FINDINGS.arrow)
+    )
+    opened.write(claims=batch, results=results, ruleset=samples.RULESET, model=samples.MODEL)
+    return client
+
+
+def test_pages_follow_their_links_from_the_worst_to_the_least(found: TestClient) -> None:
+    address, seen = "/v1/findings?limit=2", []
+    while address:
+        answer = found.get(address)
+        assert answer.status_code == 200, answer.text
+        seen += answer.json()["findings"]
+        address = answer.json()["next"]
+    assert len({f["finding_id"] for f in seen}) == 9
+    assert [f["severity"] for f in seen] == ["high"] * 4 + ["low"] * 5
+    assert seen[0]["facts"] == {"stays": 20}
+    assert seen[0]["title"] == {"zh": "标题", "en": "title"}
+    assert [f["exposure_fen"] for f in seen if f["finding_id"].endswith("8")] == [None]
+
+
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        ("provider=H1", 3),
+        ("unit=physician_day", 3),
+        ("rule=GRP-023", 6),
+        ("physician=D1&provider=H0", 1),
+        ("period_from=2025-03-01", 3),
+        ("period_to=2025-01-31", 3),
+        ("provider=H9", 0),
+    ],
+)
+def test_every_filter_narrows(query: str, count: int, found: TestClient) -> None:
+    assert len(found.get(f"/v1/findings?{query}").json()["findings"]) == count
+
+
+@pytest.mark.parametrize("query", ["unit=stay", "limit=0", "cursor=9-x", "what=1"])
+def test_a_question_that_makes_no_sense_is_refused(query: str, found: TestClient) -> None:
+    assert found.get(f"/v1/findings?{query}").status_code == 422
