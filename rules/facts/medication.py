@@ -79,7 +79,7 @@ SAME_CLASS: Final = declare("order", "orders, reference/drugs.csv", (
      "the drug is not listed with a class"),
     ("same_class_overlap_hours", INTEGER, "与同类药重叠时长", "hours of overlap with another drug of the class",
      "Longest overlap with an earlier standing order (by start, then id) of another drug of the class; two orders "
-     "that both run without a stop count as a week; 0 if there is none.", None),
+     "that both run without a stop count as a week; 0 if there is none.", _UNLISTED),
     ("same_class_drug", TEXT, "同类药名称", "the other drug of the class",
      "Name of the drug that overlaps longest.", "there is none"),
 ), measures={"same_class_overlap_hours": "hour"})
@@ -237,7 +237,7 @@ def _days_ordered(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def dose(source: Source) -> pl.LazyFrame:
-    """The facts ``DOSE``, one row an order."""
+    """The facts ``DOSE``, one row an order of a drug with a maximum."""
     times = codebook.read("frequencies", source.reference).lazy()
     masses = pl.LazyFrame(
         {"unit": list(_MASS), "milligrams": [str(m) for m in _MASS.values()]}
@@ -273,7 +273,7 @@ def dose(source: Source) -> pl.LazyFrame:
 
 
 def same_class(source: Source) -> pl.LazyFrame:
-    """The facts ``SAME_CLASS``, one row an order."""
+    """The facts ``SAME_CLASS``, one row an order of a listed drug."""
     rows = listed(source)
     classed = rows.filter(
         pl.col("drug_class").is_not_null() & pl.col("order_stands")
