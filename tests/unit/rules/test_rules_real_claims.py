@@ -15,6 +15,8 @@ FOLDER = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "provi
 ALWAYS_JUDGED = (
     "SLQ-003", "SLQ-005", "SLQ-027", "DXC-003", "DXC-008", "LOS-003", "LOS-004", "ADM-001", "ADM-002",
     "ADM-003", "ADM-017", "IDB-001", "IDB-003", "IDB-005", "IDB-030", "IDB-031", "SHF-002", "SHF-016",
+    "ADM-004", "ADM-005", "ADM-007", "ADM-008", "ADM-014", "ADM-018", "ADM-020", "ADM-022", "IDB-002", "IDB-013",
+    "IDB-025", "SHF-008", "SHF-015",
 )  # fmt: skip
 """Checks that give no unknown on these claims."""
 
@@ -52,6 +54,10 @@ def judged(inpatient: Tables) -> rules.Judged:
         ("IDB-003", 0),
         ("IDB-005", 0),
         ("DXC-003", 4),
+        ("ADM-005", 6),
+        ("ADM-018", 1),
+        # The months covered are those of a year that the file does not state.
+        ("IDB-004", 0),
     ],
 )
 def test_counts(judged: rules.Judged, rule: str, hits: int) -> None:
