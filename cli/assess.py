@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Annotated, Any
@@ -38,6 +38,14 @@ def assess(
     db: Annotated[
         str | None, typer.Option(help="Database to keep the results in: sqlite:///file.db")
     ] = None,
+    upto: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"],
+            help="Hospitals' months and physicians' days are judged if they ended before this day; "
+            "else the day after the last discharge of the input.",
+        ),
+    ] = None,
     rules: options.Rules = None,
     parameters: options.Parameters = None,
     scheme: options.Schemes = None,
@@ -65,7 +73,16 @@ def assess(
         inputs=inputs if refresh else (),
     )
     read = read_claims(inputs, written, key=key, encoding=encoding)
-    summary = run(read, judge, out=out, inputs=inputs, db=db, refresh=refresh, began=began)
+    summary = run(
+        read,
+        judge,
+        out=out,
+        inputs=inputs,
+        db=db,
+        refresh=refresh,
+        upto=None if upto is None else upto.date(),
+        began=began,
+    )
     _tell_what_is_missing(read, out)
     finish(summary)
     if read.read and not read.accepted:
@@ -93,6 +110,7 @@ def run(
     inputs: Sequence[Path],
     db: str | None = None,
     refresh: bool = False,
+    upto: date | None = None,
     began: float | None = None,
 ) -> dict[str, Any]:
     """Judge what was read, leave everything in ``out`` (and in the database), and count it.
@@ -117,7 +135,7 @@ def run(
             judge,
             history=history,
             refresh=refresh,
-            upto=day_after_last(read.tables),
+            upto=upto or day_after_last(read.tables),
         )
         if opened is not None:
             say(f"Writing to {db}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,6 +24,7 @@ from domain.errors import SentinelError
 from domain.results import Verdict
 from rules import draft, lint, loader
 from rules.facts import UNITS
+from streaming.pipeline import day_after_last
 
 app = typer.Typer(help="Write, list, check and try the checks.", no_args_is_help=True)
 
@@ -97,11 +98,21 @@ def run(
     everything = rules.load(folder, parameters=parameters)
     one = _only(everything, rule_id, folder)
     read = read_claims(inputs, written, key=key)
-    judged = rules.judge(one, read.tables, settled=drg.settle(read.tables, drg.load()))
-    for row in judged.hits.head(limit).iter_rows(named=True):
+    settled = drg.settle(read.tables, drg.load())
+    if one.aggregate_ids:
+        upto = day_after_last(read.tables) or date.max
+        found = rules.judge_aggregates(one, read.tables, settled=settled, upto=upto)
+        hits, column = found.findings, found.verdicts["verdict"]
+    else:
+        judged = rules.judge(one, read.tables, settled=settled)
+        hits, column = judged.hits, judged.verdicts[rule_id]
+    for row in hits.head(limit).iter_rows(named=True):
         facts, limits = json.loads(row.pop("facts")), json.loads(row.pop("thresholds"))
-        _line(json.dumps({**row, "thresholds": limits, "facts": facts}, ensure_ascii=False))
-    column = judged.verdicts[rule_id]
+        _line(
+            json.dumps(
+                {**row, "thresholds": limits, "facts": facts}, ensure_ascii=False, default=str
+            )
+        )
     count: Callable[[Verdict], int] = lambda verdict: int((column == int(verdict)).sum())  # noqa: E731
     finish(
         {
@@ -110,7 +121,7 @@ def run(
             "accepted": read.accepted,
             "set_aside": read.set_aside,
             **{verdict.name.lower(): count(verdict) for verdict in Verdict},
-            "hits": judged.hits.height,
+            "hits": hits.height,
         }
     )
 
