@@ -23,7 +23,7 @@ ROOMS = [
     "streaming",
     "data_samples",
 ]
-LIMIT = 5 * 1024 * 1024
+LIMIT = 16 * 1024 * 1024
 
 
 def tracked(root: Path) -> list[Path]:
