@@ -92,8 +92,9 @@ def format_threshold(
 ) -> str:
     """A bound parameter ``{value, unit}`` as text."""
     value, unit = bound.get("value"), bound.get("unit")
-    if unit == "fen" and isinstance(value, int):
-        return format_amount(value, currency)
+    if unit and unit.partition(" ")[0] == "fen" and isinstance(value, int):
+        qualified = "" if unit == "fen" else f" {words.get(f'unit.{unit}', '')}"
+        return format_amount(value, currency) + qualified
     if unit and unit.startswith("share") and value is not None:
         return f"{(Decimal(str(value)) * 100).normalize():f}%"
     text = format_fact(name, value, currency, words)

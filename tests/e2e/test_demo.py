@@ -143,7 +143,7 @@ def test_the_same_input_assessed_again_gives_the_same_decisions(
     )  # fmt: skip
     summary = json.loads(run.stdout.splitlines()[-1])
     assert set(summary) == {
-        "read", "accepted", "set_aside", "decisions", "alerts", "seconds", "claims_per_second",
+        "read", "accepted", "set_aside", "decisions", "alerts", "findings", "seconds", "claims_per_second",
     }  # fmt: skip
     assert summary["accepted"] + summary["set_aside"] == summary["read"]
     for table in ("decisions", "hits", "scores", "reasons", "alerts"):

