@@ -83,13 +83,17 @@ BY_DIAGNOSIS: Final = pl.Schema(
 """One row an other diagnosis of such a stay: its group with that one as the principal one."""
 
 
+Parts = list[tuple[Scheme | None, Tables]]
+
+
 @dataclass(frozen=True)
 class Settled:
     """A batch grouped and priced.
 
     ``priced`` (``PRICED``) and ``grouping`` hold one row a stay. ``payments`` holds, for
-    each scheme's code, the rows of its own payment with every part. What else follows is
-    computed when it is first asked for.
+    each scheme's code, the rows of its own payment with every part; ``parts`` the stays
+    of each scheme, and under None those of no scheme. What else follows is computed when
+    it is first asked for.
     """
 
     tables: Tables = field(repr=False)
@@ -97,6 +101,7 @@ class Settled:
     priced: pl.DataFrame
     grouping: Grouping
     payments: dict[str, pl.DataFrame] = field(repr=False)
+    parts: Parts = field(repr=False)
     curves: Curves | None = field(default=None, repr=False)
 
     @cached_property
@@ -119,18 +124,25 @@ class Settled:
     def alternatives(self) -> pl.DataFrame:
         """The groups that the stays are near to (``ALTERNATIVES``)."""
         made = []
-        for part, scheme, grouped in self.chs_parts():
+        for part, scheme, grouped in self.chs_parts:
             near = chs.alternatives(part, scheme, grouped).rename(
                 {"mcc_count": "counting_mcc", "cc_count": "counting_cc"}
             )
-            for name in ("complications", "severity_diagnosis"):
-                prices = _weigh(
-                    near.select("stay_id", group_code=f"group_without_{name}"), part, scheme
-                )
+            names = ("complications", "severity_diagnosis")
+            # Both at once: many stays ask for the same group twice.
+            prices = _weigh(
+                pl.concat(
+                    near.select("stay_id", group_code=f"group_without_{name}") for name in names
+                ),
+                part,
+                scheme,
+            )
+            for place, name in enumerate(names):
+                own = prices.slice(place * near.height, near.height)
                 near = near.with_columns(
-                    prices["group_weight"].alias(f"weight_without_{name}"),
-                    prices["payment_standard_fen"].alias(f"standard_without_{name}_fen"),
-                    prices["payment_fen"].alias(f"payment_without_{name}_fen"),
+                    own["group_weight"].alias(f"weight_without_{name}"),
+                    own["payment_standard_fen"].alias(f"standard_without_{name}_fen"),
+                    own["payment_fen"].alias(f"payment_without_{name}_fen"),
                 )
             made.append(near.select(list(ALTERNATIVES)))
         return pl.concat([grouping.empty(ALTERNATIVES), *made])
@@ -139,7 +151,7 @@ class Settled:
     def by_diagnosis(self) -> pl.DataFrame:
         """The groups with each other diagnosis as the principal one (``BY_DIAGNOSIS``)."""
         made = []
-        for part, scheme, grouped in self.chs_parts():
+        for part, scheme, grouped in self.chs_parts:
             near = chs.by_diagnosis(part, scheme, grouped)
             weights = _weigh(near.select("stay_id", "group_code"), part, scheme)
             made.append(near.with_columns(weights.get_columns()))
@@ -152,19 +164,15 @@ class Settled:
         Only of CHS stays of status ``unknown_code``, in the order of the claim.
         """
         found = []
-        for part, scheme, grouped in self.chs_parts():
+        for part, scheme, grouped in self.chs_parts:
             asked = grouped.filter(pl.col("status") == Status.UNKNOWN_CODE).select("stay_id")
-            for kind in ("diagnosis", "procedure"):
-                table = "diagnoses" if kind == "diagnosis" else "procedures"
-                walk = scheme.tables["crosswalks"].filter(pl.col("kind") == kind)
-                known = pl.concat([scheme.tables[table]["code"], walk["code"]])
-                found.append(
-                    pl.DataFrame(getattr(part, table).select(["stay_id", "ordinal", "code"]))
-                    .join(asked, on="stay_id", how="semi")
-                    .filter(~pl.col("code").is_in(known.implode()))
-                    .sort("stay_id", "ordinal")
-                    .select("stay_id", pl.lit(kind).alias("kind"), "code")
-                )
+            found += [
+                unread(part, scheme, kind)
+                .join(asked, on="stay_id", how="semi")
+                .sort("stay_id", "ordinal")
+                .select("stay_id", pl.lit(kind).alias("kind"), "code")
+                for kind in ("diagnosis", "procedure")
+            ]
         schema = {"stay_id": pl.String(), "kind": pl.String(), "code": pl.String()}
         return pl.concat([pl.DataFrame(schema=schema), *found])
 
@@ -200,6 +208,7 @@ class Settled:
             self.tables.select(seen["stay_id"].to_arrow()), seen, self.curves, self.by_cell
         )
 
+    @cached_property
     def chs_parts(self) -> list[tuple[Tables, Scheme, pl.DataFrame]]:
         """The stays of each CHS scheme, the scheme, and the answer of its engine."""
         return [
@@ -210,7 +219,7 @@ class Settled:
                     self.grouping.stays, on="stay_id", maintain_order="left"
                 ),
             )
-            for scheme, part in _parts(self.tables, self.library)
+            for scheme, part in self.parts
             if scheme is not None and scheme.manifest.engine == "chs"
         ]
 
@@ -225,7 +234,8 @@ def settle(
     grouped: list[Grouping] = []
     priced: list[pl.DataFrame] = []
     payments: dict[str, pl.DataFrame] = {}
-    for scheme, part in _parts(tables, library):
+    parts = _divide(tables, library)
+    for scheme, part in parts:
         answer = _no_scheme(part) if scheme is None else _group(part, scheme, trace=trace)
         grouped.append(answer)
         asked = _paying(part, answer.stays)
@@ -257,11 +267,24 @@ def settle(
             joined("edits", grouping.EDITS),
         ),
         payments,
+        parts,
         curves,
     )
 
 
-def _parts(tables: Tables, library: Library) -> list[tuple[Scheme | None, Tables]]:
+def unread(part: Tables, scheme: Scheme, kind: str) -> pl.DataFrame:
+    """The codes (stay_id, ordinal, code) that neither a CHS scheme nor its crosswalk has.
+
+    ``kind`` is ``diagnosis`` or ``procedure``.
+    """
+    table = {"diagnosis": "diagnoses", "procedure": "procedures"}[kind]
+    walk = scheme.tables["crosswalks"].filter(pl.col("kind") == kind)["code"]
+    known = pl.concat([scheme.tables[table]["code"], walk])
+    rows = pl.DataFrame(getattr(part, table).select(["stay_id", "ordinal", "code"]))
+    return rows.filter(~pl.col("code").is_in(known.implode()))
+
+
+def _divide(tables: Tables, library: Library) -> Parts:
     """The stays of each scheme, and those of none; a batch of one scheme is not copied."""
     places = library.assign(tables)
     found = sorted(places.unique().to_list(), key=lambda place: -1 if place is None else place)

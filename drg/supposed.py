@@ -15,7 +15,7 @@ from domain.tables import Tables
 from drg import chs, grouping
 from drg.grouping import Status
 from drg.schemes import Scheme
-from drg.settlement import Settled, pay
+from drg.settlement import Settled, pay, unread
 
 SUPPOSED: Final = pl.Schema(
     {
@@ -59,7 +59,7 @@ def without_procedures(settled: Settled, dropped: pl.DataFrame) -> pl.DataFrame:
 def without_exclusions(settled: Settled, stay_ids: pl.Series) -> pl.DataFrame:
     """These stays as if no other diagnosis were ruled out as MCC or CC; frame ``SUPPOSED``."""
     made = []
-    for part, scheme, grouped in settled.chs_parts():
+    for part, scheme, grouped in settled.chs_parts:
         asked = _grouped(grouped, stay_ids)
         if len(asked):
             some = _some(part, asked)
@@ -73,13 +73,10 @@ def without_exclusions(settled: Settled, stay_ids: pl.Series) -> pl.DataFrame:
 def kinds(settled: Settled) -> pl.DataFrame:
     """The kind of each stay's ADRG and the codes unknown to its scheme; frame ``KINDS``."""
     made = []
-    for part, scheme, grouped in settled.chs_parts():
+    for part, scheme, grouped in settled.chs_parts:
         adrgs = scheme.tables["adrgs"].select("adrg", group_kind="kind")
-        unread = pl.concat(
-            _unread(part, scheme, table, kind)
-            for table, kind in (("diagnoses", "diagnosis"), ("procedures", "procedure"))
-        )
-        counts = unread.group_by("stay_id").agg(pl.len().cast(pl.Int64).alias("unread_codes"))
+        codes = pl.concat(unread(part, scheme, kind) for kind in ("diagnosis", "procedure"))
+        counts = codes.group_by("stay_id").agg(pl.len().cast(pl.Int64).alias("unread_codes"))
         made.append(
             grouped.select("stay_id", "adrg")
             .join(adrgs, on="adrg", how="left", maintain_order="left")
@@ -98,21 +95,14 @@ def complications(settled: Settled) -> pl.DataFrame:
                 scheme.tables["crosswalks"].filter(pl.col("kind") == "diagnosis").select("code"),
             ]
         )
-        for _, scheme, _ in settled.chs_parts()
+        for _, scheme, _ in settled.chs_parts
     ]
     return pl.concat([pl.DataFrame(schema={"code": pl.String()}), *made]).unique()
 
 
-def _unread(part: Tables, scheme: Scheme, table: str, kind: str) -> pl.DataFrame:
-    walk = scheme.tables["crosswalks"].filter(pl.col("kind") == kind)["code"]
-    known = pl.concat([scheme.tables[table]["code"], walk])
-    rows = pl.DataFrame(getattr(part, table).select(["stay_id", "code"]))
-    return rows.filter(~pl.col("code").is_in(known.implode())).select("stay_id")
-
-
 def _ask(settled: Settled, dropped: pl.DataFrame, table: str) -> pl.DataFrame:
     made = []
-    for part, scheme, grouped in settled.chs_parts():
+    for part, scheme, grouped in settled.chs_parts:
         asked = _grouped(grouped, dropped["stay_id"].unique(maintain_order=True))
         if not len(asked):
             continue

@@ -16,7 +16,7 @@ from scoring_api.answers import Assessed
 from scoring_api.bodies import MAX_CLAIMS
 from scoring_api.evidence import Checks
 from scoring_api.metrics import Metrics
-from scoring_api.problems import ProblemError, document
+from scoring_api.problems import document
 from store import Store
 
 _AT_ONCE: Final = 4
@@ -122,13 +122,7 @@ def route(assess: Assess, store: Store, checks: Checks, metrics: Metrics) -> API
         records = bodies.check_number(envelope.claims)
         told = await anyio.to_thread.run_sync(work, records, limiter=limiter)
         if told["accepted"] == 0:
-            raise ProblemError(
-                422,
-                "all-refused",
-                f"None of the {told['read']} claims could be accepted.",
-                cure="Correct each claim as its reasons say; docs/fields.md describes every field.",
-                more={"refused": told["refused"], "read": told["read"]},
-            )
+            raise evidence.refuse_all(told["refused"], told["read"])
         return told
 
     return router

@@ -9,6 +9,7 @@ from typing import Any
 
 from domain.results import Severity, Verdict
 from domain.service import Assessment, Refused
+from scoring_api.problems import ProblemError
 from store import AlertRecord, Store
 
 Row = dict[str, Any]
@@ -128,6 +129,17 @@ def tell_assessment(done: Assessment, checks: Checks, store: Store) -> Row:
         "decisions": decisions,
         "refused": tell_refused(done.refused),
     }
+
+
+def refuse_all(refused: Sequence[Row], read: int) -> ProblemError:
+    """The problem where not one claim of a request could be accepted; ``refused`` as told."""
+    return ProblemError(
+        422,
+        "all-refused",
+        f"None of the {read} claims could be accepted.",
+        cure="Correct each claim as its reasons say; docs/fields.md describes every field.",
+        more={"refused": refused, "read": read},
+    )
 
 
 def tell_refused(refused: Sequence[Refused]) -> list[Row]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 import anyio
@@ -12,7 +11,7 @@ from fastapi import APIRouter, Request
 
 from domain.claim import CHILDREN, STAYS
 from domain.errors import SentinelError
-from domain.service import Group, Refused, WhatIf
+from domain.service import Group, WhatIf
 from scoring_api import bodies, evidence
 from scoring_api.answers import Compared, Grouped
 from scoring_api.assessing import EXAMPLE
@@ -80,7 +79,7 @@ def route(group: Group, what_if: WhatIf) -> APIRouter:
         def work() -> dict[str, Any]:
             told = group(records, trace=envelope.trace)
             if not told.results:
-                raise _refused(told.refused, len(records))
+                raise evidence.refuse_all(evidence.tell_refused(told.refused), len(records))
             return {
                 "read": len(records),
                 "accepted": len(told.results),
@@ -137,7 +136,7 @@ def route(group: Group, what_if: WhatIf) -> APIRouter:
                     cure=error.cure,
                 ) from error
             if not told.results:
-                raise _refused(told.refused, 1)
+                raise evidence.refuse_all(evidence.tell_refused(told.refused), 1)
             return told.results[0]
 
         return await anyio.to_thread.run_sync(work, limiter=limiter)
@@ -178,16 +177,6 @@ def _question(members: dict[str, msgspec.Raw]) -> tuple[bytes, list[dict[str, An
             cure=f"Send 1 to {MAX_CHANGES} changes of one claim.",
         )
     return claim, changes
-
-
-def _refused(refused: Sequence[Refused], read: int) -> ProblemError:
-    return ProblemError(
-        422,
-        "all-refused",
-        f"None of the {read} claims could be accepted.",
-        cure="Correct each claim as its reasons say; docs/fields.md describes every field.",
-        more={"refused": evidence.tell_refused(refused), "read": read},
-    )
 
 
 def _body(

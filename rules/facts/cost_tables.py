@@ -45,19 +45,7 @@ def item_classes(folder: Path = FOLDER) -> pl.DataFrame:
 
 def with_item_class(lines: pl.LazyFrame, day: str, folder: Path = FOLDER) -> pl.LazyFrame:
     """The lines with ``class`` of their item on their day; null for an item that has none."""
-    table = item_classes(folder)
-    if table["item_code"].is_unique().all():
-        joined = lines.join(table.lazy(), on="item_code", how="left")
-    else:
-        joined = lines.sort(day).join_asof(
-            table.lazy(),
-            left_on=day,
-            right_on="valid_from",
-            by="item_code",
-            strategy="backward",
-            check_sortedness=False,
-        )
-    return joined.with_columns(_holding(day, "class"))
+    return reference.join_dated(lines, day, item_classes(folder), "class")
 
 
 @cache

@@ -112,6 +112,16 @@ def months(source: Source) -> pl.LazyFrame:
     return source.once("provider_months", _months).lazy()
 
 
+def every_month(source: Source, found: pl.LazyFrame, *counts: str) -> pl.LazyFrame:
+    """``found`` for every hospital and month; ``counts`` are 0 where nothing was found."""
+    return (
+        months(source)
+        .select(SUBJECT)
+        .join(found, on=SUBJECT, how="left")
+        .with_columns(pl.col(name).fill_null(0) for name in counts)
+    )
+
+
 def _months(source: Source) -> pl.DataFrame:
     return (
         month_claims(source)

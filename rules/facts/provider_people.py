@@ -7,7 +7,7 @@ from typing import Final
 import polars as pl
 
 from rules.facts.fact import Kind, declare
-from rules.facts.period import SUBJECT, month_stays, months
+from rules.facts.period import SUBJECT, every_month, month_stays, months
 from rules.facts.source import Source
 
 INTEGER, MONEY, NUMBER, TEXT = Kind.INTEGER, Kind.MONEY, Kind.NUMBER, Kind.TEXT
@@ -123,7 +123,7 @@ def companions(source: Source) -> pl.LazyFrame:
         pl.col("patient_id").n_unique().cast(pl.Int64).alias("companions"),
         pl.col("fund_payment_fen").sum().alias("companion_stays_fen"),
     )
-    return _counted(source, counted, "companions", "companion_stays_fen")
+    return every_month(source, counted, "companions", "companion_stays_fen")
 
 
 def chain(source: Source) -> pl.LazyFrame:
@@ -145,7 +145,7 @@ def chain(source: Source) -> pl.LazyFrame:
             pl.col("fund_payment_fen").sum().alias("chain_stays_fen"),
         )
     )
-    return _counted(source, counted, "chain_patients", "chain_stays_fen")
+    return every_month(source, counted, "chain_patients", "chain_stays_fen")
 
 
 def census(source: Source) -> pl.LazyFrame:
@@ -237,13 +237,4 @@ def doctor(source: Source) -> pl.LazyFrame:
             severity_doctor_sigma="sigma",
         )
     )
-    return _counted(source, furthest, "severity_doctor_stays")
-
-
-def _counted(source: Source, found: pl.LazyFrame, *names: str) -> pl.LazyFrame:
-    return (
-        months(source)
-        .select(SUBJECT)
-        .join(found, on=SUBJECT, how="left")
-        .with_columns(pl.col(n).fill_null(0) for n in names)
-    )
+    return every_month(source, furthest, "severity_doctor_stays")

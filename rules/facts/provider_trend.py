@@ -8,7 +8,7 @@ import polars as pl
 
 from rules.facts.fact import Fact, Kind, declare
 from rules.facts.measure import EARLIER, MIN_PEERS, PEERS
-from rules.facts.period import SUBJECT, before, month_stays, months
+from rules.facts.period import SUBJECT, before, every_month, month_stays, months
 from rules.facts.source import Source
 
 INTEGER, MONEY, NUMBER, TEXT = Kind.INTEGER, Kind.MONEY, Kind.NUMBER, Kind.TEXT
@@ -202,7 +202,9 @@ def index(source: Source) -> pl.LazyFrame:
             part.count().cast(pl.Int64).alias(f"{name}_stays"),
             pl.when(error > 0).then((part.mean() - 1) / error).round(2).alias(f"{name}_sigma"),
         ]
-    return _whole(source, rows.group_by(SUBJECT).agg(asked), "cost_index_stays", "days_index_stays")
+    return every_month(
+        source, rows.group_by(SUBJECT).agg(asked), "cost_index_stays", "days_index_stays"
+    )
 
 
 def severity_mix(source: Source) -> pl.LazyFrame:
@@ -213,7 +215,7 @@ def severity_mix(source: Source) -> pl.LazyFrame:
     # Half a stay is added, so that what no peer has is not impossible.
     p = (pl.col("heavy_peers") + 0.5) / (pl.col("number") + 1)
     spread = (p * (1 - p)).sum().sqrt()
-    return _whole(
+    return every_month(
         source,
         rows.group_by(SUBJECT).agg(
             pl.len().cast(pl.Int64).alias("mix_stays"),
@@ -301,14 +303,4 @@ def loss(source: Source) -> pl.LazyFrame:
         losing_group_ratio=(pl.col("cost") / pl.col("standard")).round(4),
         losing_group_loss_fen="loss",
     )
-    return _whole(source, losing, "losing_group_stays")
-
-
-def _whole(source: Source, found: pl.LazyFrame, *counted: str) -> pl.LazyFrame:
-    """The facts of every hospital and month; counts are 0 where nothing was found."""
-    return (
-        months(source)
-        .select(SUBJECT)
-        .join(found, on=SUBJECT, how="left")
-        .with_columns(pl.col(c).fill_null(0) for c in counted)
-    )
+    return every_month(source, losing, "losing_group_stays")

@@ -62,17 +62,7 @@ def required_fields(folder: Path = FOLDER) -> tuple[tuple[str, str], ...]:
 
 def with_items(lines: pl.LazyFrame, day: str, folder: Path = FOLDER) -> pl.LazyFrame:
     """The lines with the flags of their item on their day; null where the tariff lacks it."""
-    tariff = items(folder)
-    flags = [f"is_{flag}" for flag in ITEM_FLAGS]
-    if tariff["item_code"].is_unique().all():
-        joined = lines.join(tariff.lazy(), on="item_code", how="left")
-    else:
-        joined = lines.sort(day).join_asof(
-            tariff.lazy(), left_on=day, right_on="valid_from", by="item_code", strategy="backward"
-        )
-    holds = pl.col("valid_from") <= pl.col(day)
-    holds &= pl.col("valid_to").is_null() | (pl.col(day) < pl.col("valid_to"))
-    return joined.with_columns(pl.when(holds).then(pl.col(flag)).alias(flag) for flag in flags)
+    return join_dated(lines, day, items(folder), *[f"is_{flag}" for flag in ITEM_FLAGS])
 
 
 SETTINGS: Final = ("ward", "clinic", "parenteral", "vehicle", "oral")
@@ -113,15 +103,20 @@ def classes(folder: Path = FOLDER) -> pl.DataFrame:
 
 def with_settings(lines: pl.LazyFrame, day: str, folder: Path = FOLDER) -> pl.LazyFrame:
     """The lines with the ``setting`` of their item on their day; null where the table lacks it."""
-    return _dated(lines, day, settings(folder), "setting")
+    return join_dated(lines, day, settings(folder), "setting")
 
 
 def with_classes(lines: pl.LazyFrame, day: str, folder: Path = FOLDER) -> pl.LazyFrame:
     """The lines with the ``tariff_class`` of their item on their day; null where it is unknown."""
-    return _dated(lines, day, classes(folder), "tariff_class")
+    return join_dated(lines, day, classes(folder), "tariff_class")
 
 
-def _dated(lines: pl.LazyFrame, day: str, table: pl.DataFrame, value: str) -> pl.LazyFrame:
+def join_dated(lines: pl.LazyFrame, day: str, table: pl.DataFrame, *values: str) -> pl.LazyFrame:
+    """The lines with ``values`` of the row that holds for their item on their day, else null.
+
+    ``table`` has item_code, valid_from (inclusive), valid_to (exclusive, null while it
+    holds), sorted by valid_from.
+    """
     if table["item_code"].is_unique().all():
         joined = lines.join(table.lazy(), on="item_code", how="left")
     else:
@@ -135,9 +130,7 @@ def _dated(lines: pl.LazyFrame, day: str, table: pl.DataFrame, value: str) -> pl
         )
     holds = pl.col("valid_from") <= pl.col(day)
     holds &= pl.col("valid_to").is_null() | (pl.col(day) < pl.col("valid_to"))
-    return joined.with_columns(pl.when(holds).then(pl.col(value)).alias(value)).drop(
-        "valid_from", "valid_to"
-    )
+    return joined.with_columns(pl.when(holds).then(pl.col(*values))).drop("valid_from", "valid_to")
 
 
 def sha_paths(folder: Path = FOLDER) -> list[Path]:
