@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from types import TracebackType
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -168,6 +169,11 @@ class Store:
         """One page of findings on months and days, worst first; ``after`` is that of the page before."""
         with translate(self._where), self.engine.connect() as connection:
             return finding_queries.page(connection, wanted or FindingFilter(), after, limit)
+
+    def finding(self, finding_id: str) -> Mapping[str, Any] | None:
+        """One finding; None if there is none."""
+        with translate(self._where), self.engine.connect() as connection:
+            return finding_queries.read(connection, finding_id)
 
     def tallies(self) -> dict[str, Tally]:
         """How often each check hit, passed or could not judge; it reads every decision."""

@@ -57,6 +57,13 @@ def page(
     return FindingPage(tuple(shown), last)
 
 
+def read(connection: sa.Connection, finding_id: str) -> Mapping[str, Any] | None:
+    """One finding; None if there is none."""
+    query = sa.select(FINDINGS).where(FINDINGS.c.finding_id == finding_id)
+    found = connection.execute(query).mappings().one_or_none()
+    return None if found is None else dict(found)
+
+
 def _conditions(wanted: FindingFilter) -> list[sa.ColumnElement[bool]]:
     columns = FINDINGS.c
     conditions: list[sa.ColumnElement[bool]] = [
