@@ -16,6 +16,7 @@ from scoring_api import (
     findings,
     grouping,
     health,
+    periods,
     problems,
     reading,
 )
@@ -69,6 +70,7 @@ def build(
     app.include_router(reading.route(store, checks))
     app.include_router(findings.route(store))
     app.include_router(health.route(store, checks, metrics, ready, version))
+    app.include_router(periods.route(store, checks))
     app.include_router(catalogue.route(store, checks))
     app.include_router(console.route(store, checks))
     app.add_middleware(Watch, metrics=metrics)

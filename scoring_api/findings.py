@@ -8,14 +8,15 @@ from datetime import date
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from scoring_api.answers import Answer, Bilingual, SeverityWord
 from scoring_api.listing import MAX_PAGE, Text
-from scoring_api.problems import document
+from scoring_api.problems import ProblemError, document
 from store import FindingFilter, Store
 
+FindingId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
 Unit = Literal["provider_month", "physician_day"]
 
 
@@ -39,12 +40,23 @@ class FindingQuery(BaseModel):
         ),
     ] = None
 
+    def wanted(self) -> FindingFilter:
+        """The conditions as the store takes them."""
+        return FindingFilter(
+            self.provider, self.physician, self.rule, self.unit, self.period_from, self.period_to
+        )
+
+    def place(self) -> tuple[int, str] | None:
+        """Where the page starts; None for the first one."""
+        return None if self.cursor is None else (int(self.cursor[0]), self.cursor[2:])
+
 
 class Finding(Answer):
     """What one check found on one hospital's month or physician's day."""
 
     finding_id: str
     rule_id: str
+    rule_sha256: str
     unit: Unit
     subject_id: str
     provider_id: str
@@ -88,26 +100,48 @@ def route(store: Store) -> APIRouter:
     )
     def list_findings(query: Annotated[FindingQuery, Query()]) -> Any:
         """Findings by filter, worst first, a page at a time."""
-        wanted = FindingFilter(
-            query.provider, query.physician, query.rule, query.unit, query.period_from,
-            query.period_to,
-        )  # fmt: skip
-        page = store.findings(wanted, _place(query.cursor), query.limit)
-        cursor = None if page.after is None else f"{page.after[0]}-{page.after[1]}"
+        page = store.findings(query.wanted(), query.place(), query.limit)
+        cursor = None if page.after is None else write_cursor(page.after)
         return {
-            "findings": [_tell(row) for row in page.rows],
+            "findings": [tell(row) for row in page.rows],
             "cursor": cursor,
             "next": None if cursor is None else f"/v1/findings?{_query_string(query, cursor)}",
         }
 
+    @router.get(
+        "/v1/findings/{finding_id}",
+        response_model=Finding,
+        responses=document(404, 422, 503),
+        summary="Open a finding",
+        tags=["findings"],
+    )
+    def open_finding(finding_id: FindingId) -> Any:
+        """One finding with its thresholds and facts."""
+        return tell(find(store, finding_id))
+
     return router
 
 
-def _place(cursor: str | None) -> tuple[int, str] | None:
-    return None if cursor is None else (int(cursor[0]), cursor[2:])
+def find(store: Store, finding_id: str) -> Mapping[str, Any]:
+    """The stored finding; ProblemError 404 if there is none."""
+    row = store.finding(finding_id)
+    if row is None:
+        raise ProblemError(
+            404,
+            "not-found",
+            f"No finding has the id {finding_id}.",
+            cure="Take an id from GET /v1/findings.",
+        )
+    return row
 
 
-def _tell(row: Mapping[str, Any]) -> dict[str, Any]:
+def write_cursor(after: tuple[int, str]) -> str:
+    """The place after which the next page starts, as the query parameter ``cursor``."""
+    return f"{after[0]}-{after[1]}"
+
+
+def tell(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A stored finding as plain data, in the form of ``Finding``."""
     return {
         **{name: row[name] for name in Finding.model_fields if name in row},
         "title": {"zh": row["title_zh"], "en": row["title_en"]},

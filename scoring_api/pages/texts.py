@@ -19,6 +19,27 @@ _BOTH: Final[dict[str, tuple[str, str]]] = {
         "命中是供人核查的线索，不是结论。",
         "A hit is a clue for a person to check, not a finding.",
     ),
+    # findings on months and days
+    "periods": ("机构与医师", "Hospitals and physicians"),
+    "periods_note": (
+        "只有把许多结算放在一起才看得出的问题：一家机构的一个月，或一位医师的一天。金额与单条告警重叠，不可相加。",
+        "What only many claims together show: a hospital's month or a physician's day. "
+        "The money overlaps with that of the alerts; do not add the two.",
+    ),
+    "periods_none": (
+        "没有符合条件的发现。月份在最后一天之后才判定。",
+        "No finding fits. A month is judged once its last day has passed.",
+    ),
+    "period": ("期间", "Period"),
+    "period_from": ("期间起", "Period from"),
+    "period_to": ("期间止", "Period to"),
+    "claims_behind": ("结算单数", "Claims"),
+    "upto": ("所用数据截至", "Claims used that ended before"),
+    "whom": ("对象", "Whom"),
+    "alerts_of_provider": ("该机构的告警", "Alerts of this hospital"),
+    "alerts_of_physician": ("该医师的告警", "Alerts of this physician"),
+    "unit.provider_month": ("机构的一个月", "a hospital's month"),
+    "unit.physician_day": ("医师的一天", "a physician's day"),
     # catalogue
     "rules": ("检查项", "Checks"),
     "rules_found": ("共 {n} 项", "{n} checks"),

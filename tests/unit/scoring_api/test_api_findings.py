@@ -14,20 +14,29 @@ from domain.results import FINDINGS
 from tests import service_samples as samples
 
 
+def _row(**changes: object) -> dict[str, object]:
+    return {
+        "finding_id": "f" * 32, "unit": "provider_month", "subject_id": "S", "provider_id": "H1",
+        "physician_id": None, "period_start": date(2025, 1, 1), "period_end": date(2025, 1, 31),
+        "upto": date(2025, 6, 1), "region_code": "330100", "currency": "CNY", "stay_count": 20,
+        "rule_id": "GRP-023", "rule_sha256": "r" * 64, "rules_sha256": samples.RULESET.sha256,
+        "severity": "high", "cause": "cause", "exposure_fen": 100,
+        "thresholds": '{"sigma":{"value":4,"unit":"x"}}', "facts": '{"stays":20}',
+        "finding_zh": "发现", "finding_en": "found", "title_zh": "标题", "title_en": "title",
+    } | changes  # fmt: skip
+
+
 @pytest.fixture
 def found(opened: store.Store, client: TestClient) -> TestClient:
     """A client whose store holds nine findings on three hospitals and a physician."""
     rows = [
-        {
-            "finding_id": f"{number:032x}", "unit": unit, "subject_id": f"S{number}", "provider_id": f"H{number % 3}",
-            "physician_id": "D1" if unit == "physician_day" else None, "period_start": date(2025, 1 + number % 3, 1),
-            "period_end": date(2025, 1 + number % 3, 28), "upto": date(2025, 6, 1), "region_code": "330100",
-            "currency": "CNY", "stay_count": 20, "rule_id": "IDB-014" if unit == "physician_day" else "GRP-023",
-            "rule_sha256": "r" * 64, "rules_sha256": samples.RULESET.sha256,
-            "severity": "high" if number % 2 else "low", "cause": "cause", "exposure_fen": None if number == 8 else number,
-            "thresholds": '{"sigma":{"value":4,"unit":"x"}}', "facts": '{"stays":20}', "finding_zh": "发现",
-            "finding_en": "found", "title_zh": "标题", "title_en": "title",
-        }
+        _row(
+            finding_id=f"{number:032x}", unit=unit, subject_id=f"S{number}", provider_id=f"H{number % 3}",
+            physician_id="D1" if unit == "physician_day" else None,
+            period_start=date(2025, 1 + number % 3, 1), period_end=date(2025, 1 + number % 3, 28),
+            rule_id="IDB-014" if unit == "physician_day" else "GRP-023",
+            severity="high" if number % 2 else "low", exposure_fen=None if number == 8 else number,
+        )
         for number, unit in enumerate(["provider_month"] * 6 + ["physician_day"] * 3)
     ]  # fmt: skip
     batch = samples.claims(2)
@@ -71,3 +80,52 @@ def test_every_filter_narrows(query: str, count: int, found: TestClient) -> None
 @pytest.mark.parametrize("query", ["unit=stay", "limit=0", "cursor=9-x", "what=1"])
 def test_a_question_that_makes_no_sense_is_refused(query: str, found: TestClient) -> None:
     assert found.get(f"/v1/findings?{query}").status_code == 422
+
+
+def test_one_finding_opens_with_its_evidence(found: TestClient) -> None:
+    answer = found.get(f"/v1/findings/{1:032x}")
+    assert answer.status_code == 200
+    assert answer.json()["thresholds"] == {"sigma": {"value": 4, "unit": "x"}}
+    missing = found.get(f"/v1/findings/{99:032x}")
+    assert missing.status_code == 404
+    assert missing.json()["cure"]
+
+
+def test_the_page_lists_what_the_route_lists_and_opens_each(found: TestClient) -> None:
+    page = found.get("/findings?provider=H1&lang=en")
+    assert page.status_code == 200
+    listed = found.get("/v1/findings?provider=H1").json()["findings"]
+    assert len(listed) == 3
+    for finding in listed:
+        assert f"/findings/{finding['finding_id']}?lang=en" in page.text
+        opened = found.get(f"/findings/{finding['finding_id']}?lang=en")
+        assert opened.status_code == 200
+        assert finding["title"]["en"] in opened.text
+        assert finding["title"]["zh"] in opened.text
+        assert finding["provider_id"] in opened.text
+
+
+def test_the_page_says_which_field_it_cannot_read(found: TestClient) -> None:
+    page = found.get("/findings?period_from=soon&lang=en")
+    assert page.status_code == 422
+    assert "Period from" in page.text
+
+
+def test_the_page_says_when_nothing_fits(found: TestClient) -> None:
+    assert "No finding fits" in found.get("/findings?provider=H9&lang=en").text
+
+
+def test_texts_of_a_finding_cannot_become_markup(opened: store.Store, client: TestClient) -> None:
+    batch = samples.claims(1)
+    row = _row(title_en="<script>alert(1)</script>", finding_en='"><img src=x>')
+    findings = pa.Table.from_pylist([row], schema=FINDINGS.arrow)
+    opened.write(
+        claims=batch,
+        results=replace(samples.assess(batch), findings=findings),
+        ruleset=samples.RULESET,
+        model=samples.MODEL,
+    )
+    for address in ("/findings?lang=en", f"/findings/{row['finding_id']}?lang=en"):
+        text = client.get(address).text
+        assert "<script>" not in text
+        assert "<img" not in text.replace('<img src="/static/', "")
