@@ -174,9 +174,59 @@ FINDINGS_SQL = _mirror(
     sa.Index(None, "severity_rank", "finding_id"),
 )
 
+_SERIAL = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+"""A number that the database counts up; SQLite does so only for its own INTEGER."""
+
+STREAM_OFFSETS_SQL = sa.Table(
+    "stream_offsets",
+    METADATA,
+    sa.Column("group_id", sa.Text(), primary_key=True),
+    sa.Column("topic", sa.Text(), primary_key=True),
+    sa.Column("partition", sa.Integer(), primary_key=True, autoincrement=False),
+    sa.Column("next_offset", sa.BigInteger(), nullable=False),
+    sa.Column("owner", sa.Text(), nullable=False),
+    sa.Column("epoch", sa.BigInteger(), nullable=False),
+    sa.Column("updated_at", Instant(), nullable=False),
+)
+OUTBOX_SQL = sa.Table(
+    "outbox",
+    METADATA,
+    sa.Column("outbox_id", _SERIAL, primary_key=True),
+    sa.Column("group_id", sa.Text(), nullable=False),
+    sa.Column("source_topic", sa.Text(), nullable=False),
+    sa.Column("source_partition", sa.Integer(), nullable=False),
+    sa.Column("topic", sa.Text(), nullable=False),
+    sa.Column("message_id", sa.Text(), nullable=False),
+    sa.Column("key", sa.LargeBinary()),
+    sa.Column("value", sa.LargeBinary()),
+    sa.Column("headers", sa.JSON(), nullable=False),
+    _created(),
+    sa.Index(None, "group_id", "source_topic", "source_partition", "outbox_id"),
+)
+DEAD_LETTERS_SQL = sa.Table(
+    "dead_letters",
+    METADATA,
+    sa.Column("dead_letter_id", sa.Text(), primary_key=True),
+    sa.Column("group_id", sa.Text(), nullable=False),
+    sa.Column("topic", sa.Text(), nullable=False),
+    sa.Column("partition", sa.Integer(), nullable=False),
+    sa.Column("message_offset", sa.BigInteger(), nullable=False),
+    sa.Column("message_time", Instant()),
+    sa.Column("key", sa.LargeBinary()),
+    sa.Column("value", sa.LargeBinary()),
+    sa.Column("headers", sa.JSON(), nullable=False),
+    sa.Column("trace_id", sa.Text()),
+    sa.Column("reasons", sa.JSON(), nullable=False),
+    _created(),
+    sa.Column("replayed_at", Instant()),
+    sa.Column("replays", sa.Integer(), nullable=False),
+    sa.Index(None, "created_at", "dead_letter_id"),
+    sa.Index(None, "topic", "partition", "message_offset"),
+)
+
 INSERT_ORDER = (
     RULESETS_SQL, MODELS_SQL, CLAIMS_SQL, SCORES_SQL, REASONS_SQL, DECISIONS_SQL, HITS_SQL, ALERTS_SQL,
-    FINDINGS_SQL,
+    FINDINGS_SQL, STREAM_OFFSETS_SQL, OUTBOX_SQL, DEAD_LETTERS_SQL,
 )  # fmt: skip
 """All tables, referred ones first."""
 
