@@ -24,10 +24,10 @@ def watched(source: Source) -> pl.DataFrame:
 
 def _watched(source: Source) -> pl.DataFrame:
     rows = source.table("charges").lazy().with_row_index(ROW)
-    hourly = reference.items().filter("is_hourly")["item_code"].to_list()
+    hourly = reference.items(source.reference).filter("is_hourly")["item_code"].to_list()
     named = [
-        terms.item_terms()["item_code"],
-        terms.price_caps()["item_code"],
+        terms.item_terms(source.reference)["item_code"],
+        terms.price_caps(source.reference)["item_code"],
         live_pairs(source)["item_code"],
         live_pairs(source)["other_code"],
     ]
@@ -55,7 +55,7 @@ def live_pairs(source: Source) -> pl.DataFrame:
     alone = pl.col("relation").is_in(
         ["surcharge", "imaging_surcharge", "needs", "monitors", "panel"]
     )
-    return terms.item_pairs().filter(
+    return terms.item_pairs(source.reference).filter(
         pl.col("other_code").is_in(charged) & (alone | pl.col("item_code").is_in(charged))
     )
 
@@ -82,7 +82,7 @@ def stated(source: Source) -> pl.DataFrame:
 
 
 def _stated(source: Source) -> pl.DataFrame:
-    table = terms.item_terms()
+    table = terms.item_terms(source.reference)
     twice = pl.struct("item_code", "term").is_duplicated()
     lines = watched(source).lazy().select(ROW, "item_code", "charge_date", "region_code")
     plain = terms.applicable(lines, table.filter(~twice)).select(ROW, "term", "value")
@@ -162,12 +162,14 @@ def earlier_claims(source: Source) -> pl.LazyFrame:
 
 def item_days(source: Source, term: str) -> pl.LazyFrame:
     """``stay_id``, ``item_code``, ``charge_date`` of standing lines of items with the term, history included."""
-    items = terms.item_terms().filter(term=term)["item_code"].unique().to_list()
+    items = terms.item_terms(source.reference).filter(term=term)["item_code"].unique().to_list()
     return source.once("item days", _item_days).lazy().filter(pl.col("item_code").is_in(items))
 
 
 def _item_days(source: Source) -> pl.DataFrame:
-    looked_back = terms.item_terms().filter(pl.col("term").is_in(["interval_days", "course_days"]))
+    looked_back = terms.item_terms(source.reference).filter(
+        pl.col("term").is_in(["interval_days", "course_days"])
+    )
     rows = source.all_rows("charges").lazy()
     mine = rows.filter(pl.col("item_code").is_in(looked_back["item_code"].unique().to_list()))
     return standing(mine, rows).select("stay_id", "item_code", "charge_date").unique().collect()

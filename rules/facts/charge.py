@@ -127,7 +127,7 @@ def of_stay(source: Source) -> pl.LazyFrame:
 
 def beds(source: Source) -> pl.LazyFrame:
     """The facts ``BEDS``; a claim without charge lines is left out."""
-    rows = reference.with_items(_marked(source), "charge_date").filter(
+    rows = reference.with_items(_marked(source), "charge_date", source.reference).filter(
         (pl.col("category") == BED_CATEGORY)
         # Regions put other fees of the room, such as heating, into the bed category.
         & (pl.col("is_bed").fill_null(value=True) | pl.col("is_newborn_bed"))
@@ -161,7 +161,7 @@ def beds(source: Source) -> pl.LazyFrame:
 def nursing(source: Source) -> pl.LazyFrame:
     """The facts ``NURSING``; a claim without charge lines is left out."""
     levels = ("is_nursing_special", "is_nursing_1", "is_nursing_2", "is_nursing_3")
-    rows = reference.with_items(live(source), "charge_date")
+    rows = reference.with_items(live(source), "charge_date", source.reference)
     nurse = pl.col("category") == NURSING_CATEGORY
     level = pl.coalesce(pl.when(pl.col(c)).then(pl.lit(c)) for c in levels)
     several = _several(
@@ -215,7 +215,7 @@ def _lined(source: Source) -> pl.LazyFrame:
 def activity(source: Source) -> pl.LazyFrame:
     """The facts ``ACTIVITY``."""
     charged = (
-        reference.with_items(live(source), "charge_date")
+        reference.with_items(live(source), "charge_date", source.reference)
         .filter(pl.col("category").is_in(ACTIVE_CATEGORIES) | pl.col("is_clinical"))
         .select("stay_id", pl.col("charge_date").alias("day"))
     )
@@ -251,7 +251,7 @@ def activity(source: Source) -> pl.LazyFrame:
 def ventilation_minutes(source: Source) -> pl.LazyFrame:
     """Minutes of invasive ventilation charged (``ventilation_minutes_charged``) of stays that have any."""
     return (
-        reference.with_items(live(source), "charge_date")
+        reference.with_items(live(source), "charge_date", source.reference)
         .filter("is_ventilation")
         .group_by("stay_id")
         .agg((pl.col("quantity").sum() * 60).cast(pl.Int64).alias("ventilation_minutes_charged"))
@@ -265,7 +265,7 @@ def lines(source: Source) -> pl.LazyFrame:
     item_day = ["stay_id", "item_code", "charge_date"]
     hourly = pl.coalesce("is_hourly", pl.col("unit").str.strip_chars().is_in(HOUR_WORDS))
     return (
-        reference.with_items(marked, "charge_date")
+        reference.with_items(marked, "charge_date", source.reference)
         .join(_alike(marked, item_day), on=ROW, how="left")
         .with_columns(
             pl.when("alike").then("place").otherwise(0).alias("identical_lines_before"),

@@ -117,7 +117,7 @@ def self_paid(source: Source) -> pl.LazyFrame:
         )
     )  # fmt: skip
     found = (
-        reference.with_classes(open_lines, "charge_date")
+        reference.with_classes(open_lines, "charge_date", source.reference)
         .filter(pl.col("tariff_class") == "01")
         .group_by("stay_id", "item_code", "by_patient")
         .agg(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
 import polars as pl
@@ -127,11 +128,11 @@ def normal(column: str) -> pl.Expr:
     )
 
 
-def is_any(meaning: str, code: pl.Expr) -> pl.Expr:
+def is_any(meaning: str, code: pl.Expr, folder: Path) -> pl.Expr:
     """Whether a normalised code has the meaning in its own system (``diagnosis_system``)."""
     found = pl.lit(value=False)
     by_system: dict[str, list[str]] = {}
-    for system, prefix in reference.diagnosis_prefixes(meaning):
+    for system, prefix in reference.diagnosis_prefixes(meaning, folder):
         by_system.setdefault(system, []).append(prefix)
     for system, prefixes in by_system.items():
         starts = pl.lit(value=False)
@@ -157,7 +158,7 @@ def _coded(source: Source) -> pl.LazyFrame:
         rows.select("diagnosis_system", "code")
         .unique()
         .with_columns(
-            is_any(meaning, code).alias(meaning)
+            is_any(meaning, code, source.reference).alias(meaning)
             for meaning in (
                 "external_cause",
                 "symptom",

@@ -324,7 +324,8 @@ def _born(source: Source) -> pl.DataFrame:
         rows.select("diagnosis_system", "code")
         .unique()
         .with_columns(
-            is_any(meaning, normal("code")).alias(meaning) for meaning in ("delivery", "pregnancy")
+            is_any(meaning, normal("code"), source.reference).alias(meaning)
+            for meaning in ("delivery", "pregnancy")
         )
     )
     first = pl.col("ordinal") == 1
@@ -350,7 +351,7 @@ def _drugs(source: Source) -> pl.LazyFrame:
     # Salt water is given for any disease.
     items = (
         reference.with_settings(
-            lines.lazy().filter(pl.col("category").is_in(_DRUGS)), "charge_date"
+            lines.lazy().filter(pl.col("category").is_in(_DRUGS)), "charge_date", source.reference
         )
         .filter((pl.col("setting") != "vehicle").fill_null(value=True))
         .collect()

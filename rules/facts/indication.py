@@ -75,6 +75,7 @@ def of_stay(source: Source) -> pl.LazyFrame:
             .lazy()
             .select("stay_id", "charge_date", "category", "item_code", "amount_fen"),
             "charge_date",
+            source.reference,
         )
         .select(
             "stay_id",
@@ -178,7 +179,9 @@ def _codes(source: Source) -> pl.LazyFrame:
     flagged = (
         rows.select("diagnosis_system", "code")
         .unique()
-        .with_columns(is_any(meaning, normal("code")).alias(meaning) for meaning in meanings)
+        .with_columns(
+            is_any(meaning, normal("code"), source.reference).alias(meaning) for meaning in meanings
+        )
     )
     first, party = pl.col("ordinal") == 1, pl.col("third_party")
     return (

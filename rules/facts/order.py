@@ -52,7 +52,7 @@ LINES: Final[tuple[Fact, ...]] = (*from_fields(ORDERS, "order", DIRECT), *OWN)
 def of_stay(source: Source) -> pl.LazyFrame:
     """The facts ``OF_STAY``; a claim without orders is left out."""
     rows = reference.with_items(
-        _timed(source).with_columns(day=pl.col("start_time").dt.date()), "day"
+        _timed(source).with_columns(day=pl.col("start_time").dt.date()), "day", source.reference
     )
     drugs = rows.filter((pl.col("order_type") == "drug") & pl.col("order_is_live"))
     anti = drugs.filter("is_antibacterial").select(

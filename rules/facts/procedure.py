@@ -80,7 +80,9 @@ def lines(source: Source) -> pl.LazyFrame:
             "procedure_date",
             "surgeon_id",
             "anaesthesia_method",
-            code.is_in(reference.procedure_codes("long_ventilation")).alias("is_long_ventilation"),
+            code.is_in(reference.procedure_codes("long_ventilation", source.reference)).alias(
+                "is_long_ventilation"
+            ),
             pl.when(same_code == 0)
             .then(0)
             .when(~undated)

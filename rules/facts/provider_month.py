@@ -102,7 +102,7 @@ def _treatable_rows(source: Source) -> pl.LazyFrame:
         month_stays(source)
         .join(operated.with_columns(operated=pl.lit(value=True)), on="stay_id", how="left")
         .with_columns(
-            treatable=pl.col("principal").str.contains(pairs.outpatient_treatable())
+            treatable=pl.col("principal").str.contains(pairs.outpatient_treatable(source.reference))
             & pl.col("operated").is_null()
             & (pl.col("severity").fill_null("none") == "none")
         )
@@ -237,7 +237,7 @@ def substitution(source: Source) -> pl.LazyFrame:
     """The facts ``SUBSTITUTION``: the pair of diagnoses furthest above the peers."""
     stays = month_stays(source).filter(pl.col("principal").is_not_null())
     found = []
-    for pair, heavier, lighter in pairs.diagnosis_pairs():
+    for pair, heavier, lighter in pairs.diagnosis_pairs(source.reference):
         is_heavy = pl.col("principal").str.contains(heavier)
         of_pair = is_heavy | pl.col("principal").str.contains(lighter)
         trait = pl.when(of_pair).then(is_heavy)

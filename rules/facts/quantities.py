@@ -78,7 +78,7 @@ PANELS: Final = declare("stay", "charges, reference/items.csv, item_pairs.csv", 
 def hours(source: Source) -> pl.LazyFrame:
     """The facts ``HOURS``."""
     lines = watched(source).lazy()
-    hourly = reference.items().filter("is_hourly")["item_code"].to_list()
+    hourly = reference.items(source.reference).filter("is_hourly")["item_code"].to_list()
     most = (
         lines.filter(pl.col("item_code").is_in(hourly))
         .join(_rows_of(source, "parallel"), on=ROW, how="anti")
@@ -236,7 +236,7 @@ def panels(source: Source) -> pl.LazyFrame:
         .unique("stay_id", keep="first", maintain_order=True)
         .rename({"main_code": "item_code"})
     )
-    price = terms.applicable(days, terms.item_prices()).select(
+    price = terms.applicable(days, terms.item_prices(source.reference)).select(
         "stay_id", (pl.col("price_yuan") * 100).cast(pl.Int64).alias("price_fen")
     )
     return (
@@ -268,7 +268,7 @@ def _role(source: Source, role: str) -> pl.LazyFrame:
 def _monitored(source: Source) -> pl.LazyFrame:
     """The monitoring item that exceeds its treatment most, by stay."""
     lines = watched(source).lazy()
-    table = terms.item_pairs().filter(relation="monitors")
+    table = terms.item_pairs(source.reference).filter(relation="monitors")
     billed = terms.applicable(lines, table, on="other_code").group_by("stay_id", "main_code").agg(
         pl.col("quantity").sum().alias("monitor_hours"),
         pl.col("amount_fen").sum().alias("monitor_fen"),

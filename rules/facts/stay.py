@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 import polars as pl
@@ -95,15 +96,21 @@ def head(source: Source) -> pl.LazyFrame:
         )
         .with_columns(
             empty_required_fields=pl.sum_horizontal(
-                missing.cast(pl.Int64) for _, missing in _missing()
+                missing.cast(pl.Int64) for _, missing in _missing(source.reference)
             ),
             empty_required_field_names=pl.concat_str(
-                [pl.when(missing).then(pl.lit(name)) for name, missing in _missing()],
+                [
+                    pl.when(missing).then(pl.lit(name))
+                    for name, missing in _missing(source.reference)
+                ],
                 separator=",",
                 ignore_nulls=True,
             ),
             empty_required_field_labels=pl.concat_str(
-                [pl.when(missing).then(pl.lit(_LABELS[name])) for name, missing in _missing()],
+                [
+                    pl.when(missing).then(pl.lit(_LABELS[name]))
+                    for name, missing in _missing(source.reference)
+                ],
                 separator="、",
                 ignore_nulls=True,
             ),
@@ -128,11 +135,11 @@ _KNOWN_AT_DISCHARGE: Final = frozenset(
 _LABELS: Final = {f.name: f.zh for f in STAYS.columns} | {"principal_diagnosis_code": "主要诊断"}
 
 
-def _missing() -> list[tuple[str, pl.Expr]]:
+def _missing(folder: Path) -> list[tuple[str, pl.Expr]]:
     """(field, whether it should be filled and is not) of every required field."""
     kinds = {f.name: f.kind for f in STAYS.columns} | {"principal_diagnosis_code": FieldKind.CODE}
     types: dict[str, list[str]] = {}
-    for claim_type, name in reference.required_fields():
+    for claim_type, name in reference.required_fields(folder):
         types.setdefault(name, []).append(claim_type)
     named = []
     for name, claim_types in types.items():

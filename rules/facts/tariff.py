@@ -178,8 +178,10 @@ def _limits(source: Source) -> pl.LazyFrame:
 
 def _first(source: Source) -> pl.LazyFrame:
     """The first standing line of each limited item on each day."""
-    limited = terms.item_terms().filter(pl.col("term").is_in(["day_limit", "plausible_day_most"]))
-    added = terms.item_pairs().filter(pl.col("relation").str.ends_with("surcharge"))
+    limited = terms.item_terms(source.reference).filter(
+        pl.col("term").is_in(["day_limit", "plausible_day_most"])
+    )
+    added = terms.item_pairs(source.reference).filter(pl.col("relation").str.ends_with("surcharge"))
     items = [*limited["item_code"].to_list(), *added["other_code"].to_list()]
     return (
         watched(source)
@@ -194,7 +196,7 @@ def _first(source: Source) -> pl.LazyFrame:
 def _caps(source: Source) -> pl.LazyFrame:
     cap = (pl.col("quantity").cast(pl.Float64) * pl.col("cap_yuan").cast(pl.Float64) * 100).round(4)
     fits = (pl.col("level") == "") | (pl.col("level") == pl.col("provider_level"))
-    table = terms.price_caps().rename({"provider_level": "level"})
+    table = terms.price_caps(source.reference).rename({"provider_level": "level"})
     return (
         terms.applicable(watched(source).lazy(), table)
         .with_columns(reach=pl.col("term_region").str.len_bytes(), fits=fits.fill_null(value=False))
@@ -214,7 +216,7 @@ def _later(source: Source) -> pl.LazyFrame:
     marks = {"incision_group": "line_is_later_operation", "part_group": "line_is_later_part"}
     grouped = stated(source).lazy().filter(pl.col("term").is_in(list(marks))).select(ROW).unique()
     found = watched(source).lazy().join(grouped, on=ROW, how="semi")
-    price = terms.applicable(found, terms.item_prices()).select(
+    price = terms.applicable(found, terms.item_prices(source.reference)).select(
         ROW,
         (pl.col("quantity").ceil().cast(pl.Float64) * pl.col("price_yuan").cast(pl.Float64) * 100)
         .round(0)
@@ -285,7 +287,12 @@ def _pairs(source: Source) -> pl.LazyFrame:
 
 def _interval(source: Source) -> pl.LazyFrame:
     """The last earlier day on which a person had an item that has a minimum interval."""
-    items = terms.item_terms().filter(term="interval_days")["item_code"].unique().to_list()
+    items = (
+        terms.item_terms(source.reference)
+        .filter(term="interval_days")["item_code"]
+        .unique()
+        .to_list()
+    )
     mine = watched(source).lazy().filter(pl.col("item_code").is_in(items))
     claims = earlier_claims(source)
     seen = (
@@ -316,7 +323,7 @@ def _interval(source: Source) -> pl.LazyFrame:
 
 def _off_tariff(source: Source) -> pl.LazyFrame:
     """Services that the tariff lacks; in doubt where it knows fewer than half of the claim's."""
-    tariff = reference.items()["item_code"].unique().to_list()
+    tariff = reference.items(source.reference)["item_code"].unique().to_list()
     strange = sorted(codes_charged(source) - set(tariff))
     if not strange:
         names = ("line_is_off_tariff", "unsure:line_is_off_tariff")
