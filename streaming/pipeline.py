@@ -7,6 +7,8 @@ Spark partition. What it needs of the past comes in as tables.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
@@ -34,6 +36,9 @@ from streaming.digest import digests
 
 if TYPE_CHECKING:
     from graph_models import Artifact
+
+Stage = Callable[[str], AbstractContextManager[None]]
+"""What times or traces a stage of the pipeline by its name: settle, judge, score, decide."""
 
 NO_MODEL = "no model was loaded"
 UNKNOWN_PROVIDER = "the model has not seen this provider: refresh it with its claims"
@@ -80,6 +85,7 @@ def assess(
     history: Tables | None = None,
     refresh: bool = False,
     upto: date | None = None,
+    stage: Stage = lambda _: nullcontext(),
 ) -> Results:
     """Judge every stay of the batch.
 
@@ -87,34 +93,56 @@ def assess(
     providers' scores are computed anew from all claims of the batch; without it they are
     the ones stored with the model. Exactly one decision a stay, in the order of the batch.
     With ``upto`` the batch is taken as all claims of its hospitals that ended before that
-    day, and their complete months and days are judged too (``findings``).
+    day, and their complete months and days are judged too (``findings``). ``stage`` may
+    time the stages, such as ``streaming.watch.Batch.stage``.
     """
-    settled = drg.settle(batch, engine.library, curves=engine.curves)
-    judged = rules.judge(
-        engine.ruleset,
-        batch,
-        history=history,
-        settled=settled,
-    )
-    scores, reasons, high_payments = _score(batch, engine, judged.verdicts, refresh=refresh)
-    decisions = _decide(batch, engine, judged.verdicts, judged.hits, scores)
-    hits = judged.hits.join(
-        decisions.select("stay_id", "decision_id"), on="stay_id", how="inner", maintain_order="left"
-    )
-    names = {rule.id: (rule.name.zh, rule.name.en) for rule in engine.ruleset.rules}
-    threshold = engine.artifact.threshold if engine.artifact else math.inf
+    with stage("settle"):
+        settled = drg.settle(batch, engine.library, curves=engine.curves)
+    with stage("judge"):
+        judged = rules.judge(
+            engine.ruleset,
+            batch,
+            history=history,
+            settled=settled,
+        )
+    with stage("score"):
+        scores, reasons, high_payments = _score(batch, engine, judged.verdicts, refresh=refresh)
+    with stage("decide"):
+        decisions = _decide(batch, engine, judged.verdicts, judged.hits, scores)
+        hits = judged.hits.join(
+            decisions.select("stay_id", "decision_id"),
+            on="stay_id",
+            how="inner",
+            maintain_order="left",
+        )
+        names = {rule.id: (rule.name.zh, rule.name.en) for rule in engine.ruleset.rules}
+        threshold = engine.artifact.threshold if engine.artifact else math.inf
+        alerts = raise_alerts(decisions, hits, names, threshold, high_payments)
     findings = FINDINGS.arrow.empty_table()
     if upto is not None:
-        found = rules.judge_aggregates(engine.ruleset, batch, settled=settled, upto=upto).findings
-        findings = _table(found, FINDINGS)
+        findings = find(batch, engine, upto=upto, settled=settled)
     return Results(
         decisions=_table(decisions, DECISIONS),
         hits=_table(hits, HITS),
         scores=scores,
         reasons=reasons,
-        alerts=_table(raise_alerts(decisions, hits, names, threshold, high_payments), ALERTS),
+        alerts=_table(alerts, ALERTS),
         findings=findings,
     )
+
+
+def find(
+    batch: Tables, engine: Engine, *, upto: date, settled: drg.Settled | None = None
+) -> pa.Table:
+    """Judge the complete months of hospitals and days of physicians (``FINDINGS``).
+
+    The batch holds all claims of its hospitals that ended before ``upto``; ``settled`` is
+    what they were grouped to, if the caller has it.
+    """
+    if settled is None:
+        settled = drg.settle(batch, engine.library, curves=engine.curves)
+    judged = rules.judge_aggregates(engine.ruleset, batch, settled=settled, upto=upto)
+    return _table(judged.findings, FINDINGS)
 
 
 def _score(
