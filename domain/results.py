@@ -191,9 +191,36 @@ FINDINGS = Table(
         Field("title_en", T, "标题(英文)", "Name of the check in English.", required=True),
     ),
 )
+_SHADOW = Field("shadow_id", T, "影子判定ID", "Derived from decision, shadow checks and what they found.", required=True)
+SHADOW_DECISIONS = Table(
+    "shadow_decisions", "影子判定", "What the checks on trial (status shadow) said of a claim, beside its decision; it raises no alert.",
+    key=("shadow_id",),
+    fields=(
+        _SHADOW,
+        _DECISION,
+        Field("stay_id", T, "结算ID", "The claim.", required=True),
+        Field("rules_sha256", T, "规则集摘要", "Digest of the shadow checks.", required=True),
+        Field("verdicts", T, "判定", "One letter a check (P, H, U, O) in the order of the shadow checks' ids.", required=True),
+        Field("hit_count", INT, "命中数", "Shadow checks that hit.", required=True),
+        Field("unknown_count", INT, "无法判定数", "Shadow checks that could not judge.", required=True),
+        Field("exposure_fen", M, "涉及金额", "Money at risk by these hits alone; it adds to no decision's.", required=True),
+    ),
+)
+SHADOW_HITS = Table(
+    "shadow_hits", "影子命中", "One check on trial that found something on one subject of one stay.",
+    key=("shadow_id", "rule_id", "subject_id"),
+    fields=(_SHADOW, *HITS.fields[1:]),
+)
+SHADOW_FINDINGS = Table(
+    "shadow_findings", "影子聚合发现", "What a check of many stays on trial found; no finding to act on.",
+    key=FINDINGS.key,
+    fields=FINDINGS.fields,
+)
 # fmt: on
 
-RESULT_TABLES = (DECISIONS, HITS, SCORES, REASONS, ALERTS, FINDINGS)
+RESULT_TABLES = (
+    DECISIONS, HITS, SCORES, REASONS, ALERTS, FINDINGS, SHADOW_DECISIONS, SHADOW_HITS, SHADOW_FINDINGS,
+)  # fmt: skip
 """All tables of a result."""
 
 
@@ -208,6 +235,10 @@ class Results:
     alerts: pa.Table
     findings: pa.Table = field(default_factory=FINDINGS.arrow.empty_table)
     """Of the whole input, not of a stay; empty where only single claims were judged."""
+    shadow_decisions: pa.Table = field(default_factory=SHADOW_DECISIONS.arrow.empty_table)
+    """What checks on trial said; empty where none is."""
+    shadow_hits: pa.Table = field(default_factory=SHADOW_HITS.arrow.empty_table)
+    shadow_findings: pa.Table = field(default_factory=SHADOW_FINDINGS.arrow.empty_table)
 
     def items(self) -> Iterator[tuple[str, pa.Table]]:
         """Name and table, in an order in which they can be inserted."""

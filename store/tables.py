@@ -60,13 +60,13 @@ _TYPES: dict[Kind, Any] = {
 }
 
 
-def _column(field: Field, table: Table, **options: Any) -> sa.Column[Any]:
+def column_of(field: Field, key: tuple[str, ...]) -> sa.Column[Any]:
+    """The SQL column of a field, in a table with that key."""
     return sa.Column(
         field.name,
         _TYPES[field.kind](),
-        primary_key=field.name in table.key,
-        nullable=not field.required and field.name not in table.key,
-        **options,
+        primary_key=field.name in key,
+        nullable=not field.required and field.name not in key,
     )
 
 
@@ -84,12 +84,14 @@ def _limits(table: Table) -> list[sa.CheckConstraint]:
     return checks
 
 
-def _mirror(table: Table, *more: sa.schema.SchemaItem) -> sa.Table:
-    columns = [_column(field, table) for field in table.columns]
+def mirror(table: Table, *more: sa.schema.SchemaItem) -> sa.Table:
+    """The SQL table of a table of ``domain``, with its limits and what the store adds."""
+    columns = [column_of(field, table.key) for field in table.columns]
     return sa.Table(table.name, METADATA, *columns, *_limits(table), *more)
 
 
-def _created() -> sa.Column[datetime]:
+def created() -> sa.Column[datetime]:
+    """When the row came in."""
     return sa.Column("created_at", Instant(), nullable=False)
 
 
@@ -99,14 +101,14 @@ RULESETS_SQL = sa.Table(
     sa.Column("sha256", sa.Text(), primary_key=True),
     sa.Column("ids", sa.JSON(), nullable=False),
     sa.Column("manifest", sa.JSON(), nullable=False),
-    _created(),
+    created(),
 )
 MODELS_SQL = sa.Table(
     "models",
     METADATA,
     sa.Column("sha256", sa.Text(), primary_key=True),
     sa.Column("manifest", sa.JSON(), nullable=False),
-    _created(),
+    created(),
 )
 CLAIMS_SQL = sa.Table(
     "claims",
@@ -121,17 +123,15 @@ CLAIMS_SQL = sa.Table(
     sa.Column("discharge_date", sa.Date()),
     sa.Column("code_fingerprint", sa.Text()),
     sa.Column("body", sa.LargeBinary(), nullable=False),
-    _created(),
-    sa.Index(None, "patient_id", "admission_date"),
-    sa.Index(None, "code_fingerprint", "admission_date"),
+    created(),
 )
-SCORES_SQL = _mirror(
+SCORES_SQL = mirror(
     SCORES,
     sa.ForeignKeyConstraint(["model_sha256"], ["models.sha256"]),
     sa.Index(None, "level", "subject_id", "upto"),
 )
-REASONS_SQL = _mirror(REASONS, sa.ForeignKeyConstraint(["score_id"], ["scores.score_id"]))
-DECISIONS_SQL = _mirror(
+REASONS_SQL = mirror(REASONS, sa.ForeignKeyConstraint(["score_id"], ["scores.score_id"]))
+DECISIONS_SQL = mirror(
     DECISIONS,
     sa.ForeignKeyConstraint(
         ["stay_id", "claim_version", "input_sha256"],
@@ -145,17 +145,17 @@ DECISIONS_SQL = _mirror(
     sa.Index(None, "department"),
     sa.Index(None, "attending_physician_id"),
 )
-HITS_SQL = _mirror(
+HITS_SQL = mirror(
     HITS,
     sa.ForeignKeyConstraint(["decision_id"], ["decisions.decision_id"]),
     sa.Index(None, "rule_id", "decision_id"),
 )
-ALERTS_SQL = _mirror(
+ALERTS_SQL = mirror(
     ALERTS,
     sa.ForeignKeyConstraint(["decision_id"], ["decisions.decision_id"]),
     sa.Column("severity_rank", sa.SmallInteger(), nullable=False),
     sa.Column("status", sa.Text(), nullable=False),
-    _created(),
+    created(),
     sa.Index(None, "decision_id", unique=True),
     sa.Index(None, "priority", "alert_id"),
     sa.Index(None, "exposure_fen", "alert_id"),
@@ -164,11 +164,14 @@ ALERTS_SQL = _mirror(
     sa.Index(None, "provider_id"),
     sa.Index(None, "stay_id"),
 )
-FINDINGS_SQL = _mirror(
+FINDINGS_SQL = mirror(
     FINDINGS,
     sa.ForeignKeyConstraint(["rules_sha256"], ["rulesets.sha256"]),
     sa.Column("severity_rank", sa.SmallInteger(), nullable=False),
-    _created(),
+    created(),
+    # Empty while the finding stands; a finding that no longer holds is closed, not deleted.
+    sa.Column("closed_at", Instant()),
+    sa.Column("closed_because", sa.Text()),
     sa.Index(None, "provider_id", "period_start"),
     sa.Index(None, "rule_id", "period_start"),
     sa.Index(None, "severity_rank", "finding_id"),
@@ -200,7 +203,7 @@ OUTBOX_SQL = sa.Table(
     sa.Column("key", sa.LargeBinary()),
     sa.Column("value", sa.LargeBinary()),
     sa.Column("headers", sa.JSON(), nullable=False),
-    _created(),
+    created(),
     sa.Index(None, "group_id", "source_topic", "source_partition", "outbox_id"),
 )
 DEAD_LETTERS_SQL = sa.Table(
@@ -217,7 +220,7 @@ DEAD_LETTERS_SQL = sa.Table(
     sa.Column("headers", sa.JSON(), nullable=False),
     sa.Column("trace_id", sa.Text()),
     sa.Column("reasons", sa.JSON(), nullable=False),
-    _created(),
+    created(),
     sa.Column("replayed_at", Instant()),
     sa.Column("replays", sa.Integer(), nullable=False),
     sa.Index(None, "created_at", "dead_letter_id"),
