@@ -15,7 +15,7 @@ import polars as pl
 
 from rules.facts import codebook
 from rules.facts.fact import Kind, declare
-from rules.facts.order import DEAD_STATUSES
+from rules.facts.order import DEAD_STATUSES, RUNNING_HOURS
 from rules.facts.source import Source
 
 FLAG, INTEGER, DECIMAL, TEXT = Kind.FLAG, Kind.INTEGER, Kind.DECIMAL, Kind.TEXT
@@ -27,8 +27,6 @@ GRADES: Final = {
     "special": ("特殊使用级", "Special"),
 }
 _MASS: Final = {"g": 1000, "mg": 1, "ug": "0.001", "μg": "0.001", "mcg": "0.001", "kg": 1_000_000}
-_RUNNING_HOURS: Final = 168
-"""A running order without a stop is taken to overlap by a week: nobody has ended it."""
 
 # fmt: off
 _LIMITS: Final = declare("order", "orders, stays, reference/drugs.csv", (
@@ -285,7 +283,7 @@ def same_class(source: Source) -> pl.LazyFrame:
     shared = pl.min_horizontal("over", "over_other")
     hours = (
         pl.when(pl.col("over").is_null() & pl.col("over_other").is_null())
-        .then(_RUNNING_HOURS)
+        .then(RUNNING_HOURS)
         .otherwise((shared - pl.col("start_time")).dt.total_hours())
     )
     earlier = (pl.col("start_time_other") < pl.col("start_time")) | (

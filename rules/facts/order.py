@@ -14,6 +14,8 @@ from rules.facts.source import Source
 FLAG, INTEGER, DECIMAL = Kind.FLAG, Kind.INTEGER, Kind.DECIMAL
 DEAD_STATUSES: Final = ("draft", "revoked", "entered-in-error")
 """Statuses of orders that never took effect."""
+RUNNING_HOURS: Final = 168
+"""Two orders that both run without a stop are taken to overlap by a week: nobody has ended either."""
 
 # fmt: off
 OF_STAY: Final = declare("stay", "orders, reference/items.csv", (
@@ -33,8 +35,9 @@ OWN: Final = declare("order", "orders", (
      "Whole hours from start to stop; 0 for a single order; a standing order without stop ends with the stay.",
      "the end is not known"),
     ("overlap_hours_with_same_item", INTEGER, "与同药重叠时长", "hours of overlap with the same item",
-     "Longest overlap with an earlier order (by start, then id) of the same drug by the same route; 0 if none.",
-     "the end of one of them is not known"),
+     "Longest overlap with an earlier order (by start, then id) of the same drug by the same route; 0 if none. Of a "
+     "patient in hospital two orders that both run without a stop count as a week.",
+     "the end of one of them is not known: it does not say whether it is a standing order, or it ended without a stop"),
 ), measures={"order_hours": "hour", "overlap_hours_with_same_item": "hour"})
 DIRECT: Final = {
     "order_type": "order_type", "long_term": "long_term", "item_code": "item_code",
@@ -109,8 +112,19 @@ def lines(source: Source) -> pl.LazyFrame:
     applies = (pl.col("order_type") == "drug") & pl.col("order_is_live")
     # Among earlier orders the one that ends last overlaps longest, since all began before.
     earlier_end = pl.col("end").cum_max().shift(1).over(keys)
-    earlier_open = pl.col("end").is_null().cum_max().shift(1).over(keys).fill_null(value=False)
-    overlap = (pl.min_horizontal("end", earlier_end) - pl.col("start_time")).dt.total_hours()
+    earlier_open = pl.col("open").cum_max().shift(1).over(keys).fill_null(value=False)
+    vague = pl.col("end").is_null() & ~pl.col("open")
+    earlier_vague = vague.cum_max().shift(1).over(keys).fill_null(value=False)
+    until = pl.when("open").then(earlier_end).otherwise(pl.min_horizontal("end", earlier_end))
+    overlap = (
+        pl.when(earlier_open & pl.col("open"))
+        .then(RUNNING_HOURS)
+        .otherwise(
+            (
+                pl.when(earlier_open).then("end").otherwise(until) - pl.col("start_time")
+            ).dt.total_hours()
+        )
+    )
     first = pl.int_range(pl.len()).over(keys) == 0
     return (
         _timed(source)
@@ -118,7 +132,7 @@ def lines(source: Source) -> pl.LazyFrame:
         .with_columns(
             pl.when(~applies | first)
             .then(0)
-            .when(earlier_open | pl.col("end").is_null())
+            .when(earlier_vague | vague)
             .then(None)
             .otherwise(pl.max_horizontal(overlap, pl.lit(0)))
             .alias("overlap_hours_with_same_item"),
@@ -157,6 +171,11 @@ def _timed(source: Source) -> pl.LazyFrame:
         .lazy()
         .join(head, on="stay_id", how="inner")
         .with_columns(
+            open=pl.col("long_term").fill_null(value=False)
+            & pl.col("stop_time").is_null()
+            & pl.col("stay_end").is_null()
+            # A completed order has ended; without a stop nobody can say when.
+            & (pl.col("status") != "completed"),
             order_is_live=~pl.col("status").is_in(DEAD_STATUSES),
             end=pl.when(
                 pl.col("stop_time").is_null() & pl.col("stay_end").is_null() & pl.col("long_term")

@@ -440,15 +440,23 @@ def test_orders_overlap_with_the_earlier_one_of_the_same_drug_and_route() -> Non
     assert found == {"1": 0, "2": 23, "3": 24, "4": 0, "5": 0, "6": 0}
 
 
-def test_an_open_order_of_a_patient_in_hospital_is_unknown() -> None:
+def test_a_running_order_of_a_patient_in_hospital_overlaps_what_comes_after() -> None:
+    one, two, three = "S-0901016", "S-0901001", "S-0901002"
     batch = tables(
         [stay("a", days=None)],
         orders=[
-            order("a", "1", "S-0901016", "2024-03-01T08:00:00", None),
-            order("a", "2", "S-0901016", "2024-03-02T08:00:00", "2024-03-05T08:00:00"),
+            order("a", "1", one, "2024-03-01T08:00:00", None, status="active"),
+            order("a", "2", one, "2024-03-02T08:00:00", "2024-03-05T08:00:00"),
+            order("a", "3", one, "2024-03-03T08:00:00", None, status="active"),
+            order("a", "4", two, "2024-03-01T08:00:00", "2024-03-04T08:00:00"),
+            order("a", "5", two, "2024-03-02T08:00:00", None, status="active"),
+            order("a", "6", three, "2024-03-01T08:00:00", None, status="completed"),
+            order("a", "7", three, "2024-03-02T08:00:00", None, status="active"),
         ],
     )
-    assert facts(batch, "overlap_hours_with_same_item", unit="order") == {"1": 0, "2": None}
+    found = facts(batch, "overlap_hours_with_same_item", unit="order")
+    # 3 runs beside 1 and neither has an end; 4 ended two days after 5 began; when 6 ended, nobody says.
+    assert found == {"1": 0, "2": 72, "3": 168, "4": 0, "5": 48, "6": 0, "7": None}
 
 
 def test_antibacterials_at_one_moment() -> None:
