@@ -2,8 +2,11 @@
 
 from store.alerts import After, AlertFilter, AlertRecord, AlertSort, Page
 from store.database import Store, open
-from store.errors import StoreBusyError, StoreError
+from store.dead_letters import DeadLetter
+from store.errors import StoreBusyError, StoreError, StoreRuleError
 from store.findings import FindingFilter, FindingPage
+from store.journal import Committed, Journal, Judged, Step
+from store.stream import Lease, LostPartitionError, OutboxRow, Outgoing, Partition, StoredOffset
 from store.tallies import Tally
 from store.writing import Model, Ruleset, Written
 
@@ -12,14 +15,26 @@ __all__ = [
     "AlertFilter",
     "AlertRecord",
     "AlertSort",
+    "Committed",
+    "DeadLetter",
     "FindingFilter",
     "FindingPage",
+    "Journal",
+    "Judged",
+    "Lease",
+    "LostPartitionError",
     "Model",
+    "OutboxRow",
+    "Outgoing",
     "Page",
+    "Partition",
     "Ruleset",
+    "Step",
     "Store",
     "StoreBusyError",
     "StoreError",
+    "StoreRuleError",
+    "StoredOffset",
     "Tally",
     "Written",
     "open",

@@ -13,11 +13,13 @@ import sqlalchemy as sa
 from domain.results import Results
 from domain.tables import Tables
 from store import alerts as alert_queries
-from store import engine, history, tallies, writing
+from store import dead_letters, engine, history, tallies, writing
 from store import findings as finding_queries
 from store.alerts import After, AlertFilter, AlertRecord, AlertSort, Page
+from store.dead_letters import DeadLetter
 from store.errors import StoreError, translate
 from store.findings import FindingFilter, FindingPage
+from store.journal import Journal
 from store.tables import ALERTS_SQL, INSERT_ORDER, RULESETS_SQL
 from store.tallies import Tally
 from store.writing import Model, Ruleset, Written
@@ -91,6 +93,34 @@ class Store:
                 now=datetime.now(UTC),
             )
 
+    def journal(self, group: str) -> Journal:
+        """The offsets, outbox and transactions of one consumer group's stream workers."""
+        return Journal(group, readers=self.engine, writers=self._writer, where=self._where)
+
+    def dead_letters(
+        self,
+        *,
+        topic: str | None = None,
+        replayed: bool | None = None,
+        after: str | None = None,
+        limit: int = 100,
+    ) -> list[DeadLetter]:
+        """Messages set aside, oldest first; ``after`` is the id of the last one of the page before."""
+        with translate(self._where), self.engine.connect() as connection:
+            return dead_letters.letters(
+                connection, topic=topic, replayed=replayed, after=after, limit=limit
+            )
+
+    def dead_letter(self, dead_letter_id: str) -> DeadLetter | None:
+        """One message that was set aside; None if there is none of that id."""
+        with translate(self._where), self.engine.connect() as connection:
+            return dead_letters.letter(connection, dead_letter_id)
+
+    def mark_replayed(self, dead_letter_id: str) -> None:
+        """Note that a dead letter was sent to its topic again."""
+        with translate(self._where), self._writer.begin() as connection:
+            dead_letters.mark_replayed(connection, dead_letter_id, datetime.now(UTC))
+
     def history(
         self,
         patient_ids: Sequence[str],
@@ -122,6 +152,11 @@ class Store:
         """(stay_id, rule_id) of every hit of the stays' last decisions, sorted."""
         with translate(self._where), self.engine.connect() as connection:
             return history.read_hits(connection, stay_ids)
+
+    def stored_findings(self, first: date, last: date) -> list[tuple[str, str]]:
+        """(subject_id, rule_id) of every finding on a period that ended from ``first`` to ``last``, sorted."""
+        with translate(self._where), self.engine.connect() as connection:
+            return finding_queries.read_subjects(connection, first, last)
 
     def alerts(
         self,

@@ -18,6 +18,10 @@ class StoreBusyError(StoreError):
     """Another writer held the database too long; the same call may succeed later."""
 
 
+class StoreRuleError(StoreError):
+    """A row breaks a rule of the database: the same call fails again, however often it is made."""
+
+
 _CURES = (
     ("is locked", "Another process is writing. Try again; nothing of this batch was stored."),
     ("disk is full", "Free space on the database's disk, then write the same batch again."),
@@ -40,8 +44,8 @@ def translate(where: str) -> Iterator[None]:
     """Turn a database error into a StoreError that says what to do, without any row's values."""
     try:
         yield
-    except sa.exc.IntegrityError as error:
-        raise StoreError(
+    except (sa.exc.IntegrityError, sa.exc.DataError) as error:
+        raise StoreRuleError(
             f"a row breaks a rule of the database: {_first_line(error)}",
             where=where,
             cure="Nothing was stored. The batch is inconsistent: every decision needs its claim, "

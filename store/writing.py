@@ -48,6 +48,8 @@ class Written:
     """How many rows of each table were new; zeros mean that all was stored before."""
 
     counts: Mapping[str, int]
+    decisions: frozenset[str] = frozenset()
+    """Ids of the decisions that were new."""
 
     @property
     def total(self) -> int:
@@ -134,7 +136,7 @@ def write(
             for row in _plain(results.findings)
         ),
     )
-    return Written(counts)
+    return Written(counts, frozenset(decisions))
 
 
 def _digests(claims: Tables, results: Results) -> dict[str, str]:
