@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from domain.results import HITS, Verdict
@@ -15,6 +16,7 @@ from rules.compiled import Compiled
 from rules.facts import Source, build
 from rules.facts.fact import STAY_UNITS
 from rules.facts.likeness import code_vectors
+from rules.facts.source import STAY
 from rules.facts.table import HAS_ROW, SUBJECT
 from rules.ruleset import RuleSet
 
@@ -58,7 +60,7 @@ def judge(
     }
     facts = build(Source(tables, history, settled), wanted)
     stays = pl.DataFrame({"stay_id": pl.from_arrow(tables.stays["stay_id"])})
-    verdicts = stays
+    verdicts = [stays]
     hits: list[pl.DataFrame] = []
     for unit, table in facts.items():
         checks = by_unit[unit]
@@ -71,12 +73,12 @@ def judge(
             if any_hit
         )
         if unit == "stay":
-            verdicts = pl.concat([verdicts, judged], how="horizontal")
+            verdicts.append(judged)
         else:
-            reduced = _reduce(checks, table, judged, empty_is_pass=unit in EMPTY_IS_PASS)
-            verdicts = verdicts.join(reduced, on="stay_id", how="left", maintain_order="left")
+            reduced = _reduce(table, judged, len(tables), empty_is_pass=unit in EMPTY_IS_PASS)
+            verdicts.append(reduced)
     return Judged(
-        verdicts.select("stay_id", *ruleset.ids),
+        pl.concat(verdicts, how="horizontal").select("stay_id", *ruleset.ids),
         pl.concat([_no_hits(), *hits]).sort("stay_id", "rule_id", "subject_id"),
     )
 
@@ -110,40 +112,38 @@ def fingerprint(tables: Tables) -> pl.DataFrame:
     )
 
 
+_WORSE: Final = (Verdict.OUT_OF_FORCE, Verdict.UNKNOWN, Verdict.HIT)
+"""What a line may be but a pass; a stay takes the last of them that one of its lines has.
+
+A check is in force or not for all lines of a stay alike, since the date is the stay's.
+"""
+
+
 def _reduce(
-    checks: list[Compiled], table: pl.DataFrame, judged: pl.DataFrame, *, empty_is_pass: bool
+    table: pl.DataFrame, judged: pl.DataFrame, stays: int, *, empty_is_pass: bool
 ) -> pl.DataFrame:
     """Verdicts of lines to one a stay: hit if any, else unknown if any, else pass."""
-    hit, unknown, passed = int(Verdict.HIT), int(Verdict.UNKNOWN), int(Verdict.PASS)
-    # Worse verdicts take larger ranks, so that a maximum is the reduction. A check is in
-    # force or not for all lines of a stay alike, since the date is the stay's.
-    ranks = {passed: 0, int(Verdict.OUT_OF_FORCE): 1, unknown: 2, hit: 3}
-    lines = pl.concat([table.select("stay_id", HAS_ROW), judged], how="horizontal")
+    at, lined = table[STAY].to_numpy(), table[HAS_ROW].to_numpy()
+    lone = ~lined if not lined.all() else None
+    worse = judged.select((pl.all() != int(Verdict.PASS)).any()).row(0)
     columns = []
-    for check in checks:
-        verdict = pl.col(check.rule.id)
-        # A stay without lines has no subject that could hit; only its head may clear it.
-        lone = pl.lit(passed if empty_is_pass else unknown, dtype=pl.Int8)
-        settled = verdict.is_in([passed, int(Verdict.OUT_OF_FORCE)])
-        columns.append(
-            pl.when(pl.col(HAS_ROW) | settled)
-            .then(verdict)
-            .otherwise(lone)
-            .replace_strict(ranks, return_dtype=pl.Int8)
-            .alias(check.rule.id)
-        )
-    back = {rank: verdict for verdict, rank in ranks.items()}
-    return (
-        lines.lazy()
-        .select("stay_id", *columns)
-        .group_by("stay_id")
-        .agg(pl.col(c.rule.id).max().replace_strict(back, return_dtype=pl.Int8) for c in checks)
-        .collect()
-    )
+    for verdicts, any_worse in zip(judged, worse, strict=True):
+        found = np.full(stays, int(Verdict.PASS), dtype=np.int8)
+        if any_worse:
+            each = verdicts.to_numpy()
+            if lone is not None:
+                # A stay without lines has no subject that could hit; only its head may clear it.
+                settled = np.isin(each, (int(Verdict.PASS), int(Verdict.OUT_OF_FORCE)))
+                other = Verdict.PASS if empty_is_pass else Verdict.UNKNOWN
+                each = np.where(lone & ~settled, np.int8(int(other)), each)
+            for verdict in _WORSE:
+                found[at[each == int(verdict)]] = int(verdict)
+        columns.append(pl.Series(verdicts.name, found))
+    return pl.DataFrame(columns)
 
 
 def _hits(check: Compiled, table: pl.DataFrame, verdicts: pl.Series) -> pl.DataFrame:
-    rows = table.filter((verdicts == int(Verdict.HIT)) & table[HAS_ROW])
+    rows = table[(verdicts == int(Verdict.HIT)).arg_true()].filter(HAS_ROW)
     if not rows.height:
         return _no_hits()
     rows = rows.with_columns(e.alias(n) for n, e in check.bound.items())

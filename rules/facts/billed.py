@@ -7,9 +7,8 @@ from typing import Final
 import polars as pl
 
 from rules.facts import reference, terms
-from rules.facts.charge import ROW
 from rules.facts.lookback import ORDER
-from rules.facts.source import PERSON, Source
+from rules.facts.source import PERSON, ROW, Source
 
 _KEPT: Final = [
     ROW, "stay_id", "line_id", "item_code", "item_name", "category", "quantity", "unit_price",

@@ -9,7 +9,7 @@ import polars as pl
 from domain.claim import CHARGES
 from rules.facts import reference
 from rules.facts.fact import Fact, Kind, declare, from_fields
-from rules.facts.source import Source
+from rules.facts.source import ROW, Source
 
 FLAG, INTEGER, MONEY, DECIMAL, DATE = (
     Kind.FLAG, Kind.INTEGER, Kind.MONEY, Kind.DECIMAL, Kind.DATE,
@@ -19,8 +19,6 @@ ACTIVE_CATEGORIES: Final = ("03", "04", "05", "06", "09", "10", "11")
 """Charge categories that show something done for the patient: exams, lab, treatment, operation, drugs."""
 BED_CATEGORY: Final = "01"
 NURSING_CATEGORY: Final = "07"
-ROW: Final = ":row"
-"""The place of a line in the batch's table, by which builders of line facts are joined."""
 HOUR_WORDS: Final = ("小时", "时", "h", "hr", "hour", "hours")
 """Units that say that a line's quantity counts hours, for items that the tariff lacks."""
 
@@ -285,7 +283,7 @@ def lines(source: Source) -> pl.LazyFrame:
         )
         .rename(DIRECT | {"line_id": ":subject_id"})
         .select("stay_id", ":subject_id", ROW, *[f.name for f in LINES])
-        .sort("stay_id", ":subject_id")
+        .sort(ROW)
     )
 
 

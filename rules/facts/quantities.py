@@ -8,9 +8,8 @@ import polars as pl
 
 from rules.facts import reference, terms
 from rules.facts.billed import earlier_claims, item_days, pairs, stated, watched
-from rules.facts.charge import ROW
 from rules.facts.fact import Kind, declare
-from rules.facts.source import PERSON, Source
+from rules.facts.source import PERSON, ROW, Source
 
 INTEGER, MONEY, TEXT, DECIMAL, DATE = (
     Kind.INTEGER, Kind.MONEY, Kind.TEXT, Kind.DECIMAL, Kind.DATE,

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 
@@ -14,6 +16,11 @@ from domain.errors import SentinelError
 from domain.tables import Tables
 from drg import Settled
 from rules.facts import reference
+
+STAY: Final = ":stay"
+"""The place of a row's stay in the batch (UInt32): what rows are grouped and joined by."""
+ROW: Final = ":row"
+"""The place of a row in its table (UInt32)."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +47,54 @@ class Source:
             )
 
     def table(self, name: str) -> pl.DataFrame:
-        """A table of the batch."""
-        found: pl.DataFrame = self._frames[name]
-        return found
+        """A table of the batch; rows of stays stand together, in the order of the stays."""
+        if name not in self._frames:
+            rows = frame(getattr(self.batch, name))
+            if name != "stays" and "stay_id" in rows.columns:
+                rows, self._places[name] = self._in_order(rows)
+            self._frames[name] = rows
+        return self._frames[name]
+
+    def keyed(self, name: str) -> pl.DataFrame:
+        """A table of the batch with ``:stay`` and ``:row``: whole numbers to group and join by.
+
+        Texts are dear as keys of long tables. Rows are sorted by ``:stay``.
+        """
+        return self.once(f"keyed {name}", lambda source: source._keyed(name))
+
+    def _keyed(self, name: str) -> pl.DataFrame:
+        rows = self.table(name)
+        at = self._places.get(name, self._every_place)
+        return rows.with_columns(at, pl.int_range(pl.len(), dtype=pl.UInt32).alias(ROW))
+
+    def places(self, ids: pl.Series) -> pl.Series:
+        """The place in the batch of each stay named (``:stay``), null for one that it lacks."""
+        mine = self.table("stays")["stay_id"]
+        if len(ids) == len(mine) and ids.equals(mine, null_equal=False):
+            return self._every_place
+        # A stay's rows mostly stand together: one look-up a run of equal names.
+        run = ids.rle_id().alias("run")
+        first = pl.DataFrame([ids.alias("stay_id"), run]).filter(
+            run != run.shift(1).fill_null(_NO_RUN)
+        )
+        at = first.join(
+            pl.DataFrame([mine, self._every_place]), on="stay_id", how="left", maintain_order="left"
+        )[STAY]
+        return at.gather(run)
+
+    @cached_property
+    def _every_place(self) -> pl.Series:
+        return pl.int_range(len(self.batch), dtype=pl.UInt32, eager=True).alias(STAY).set_sorted()
+
+    def _in_order(self, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
+        """The rows whose stay the batch holds, sorted by its place, and those places."""
+        at = self.places(rows["stay_id"])
+        if at.null_count():
+            rows, at = rows.filter(at.is_not_null()), at.drop_nulls()
+        if not at.is_sorted():
+            order = np.argsort(at.to_numpy(), kind="stable")
+            rows, at = rows[order], at.gather(order)
+        return rows, at.set_sorted()
 
     def once(self, name: str, make: Callable[[Source], pl.DataFrame]) -> pl.DataFrame:
         """What ``make`` gives for this source, computed at the first call of that name."""
@@ -50,13 +102,23 @@ class Source:
             self._made[name] = make(self)
         return self._made[name]
 
+    def collect(self, found: pl.LazyFrame | pl.DataFrame) -> pl.DataFrame:
+        """A plan carried out; for few stays as it stands, since planning would cost more."""
+        if isinstance(found, pl.DataFrame):
+            return found
+        return found.collect(optimizations=_AS_IT_STANDS if len(self.batch) <= _FEW else _PLANNED)
+
     @cached_property
     def _made(self) -> dict[str, pl.DataFrame]:
         return {}
 
     @cached_property
     def _frames(self) -> dict[str, pl.DataFrame]:
-        return {name: frame(table) for name, table in self.batch.items()}
+        return {}
+
+    @cached_property
+    def _places(self) -> dict[str, pl.Series]:
+        return {}
 
     @cached_property
     def claims(self) -> pl.DataFrame:
@@ -115,6 +177,11 @@ _HEAD = [
     "discharge_date", "discharge_way", "planned_readmission", "sex", "birth_date",
     "death_date", "fund_payment_fen", "admission_way", "age_days", "newborn_admission_type",
 ]  # fmt: skip
+
+_NO_RUN: Final = 2**32 - 1
+_FEW: Final = 20
+_AS_IT_STANDS: Final = pl.QueryOptFlags.none()
+_PLANNED: Final = pl.QueryOptFlags()
 
 PERSON = ("patient_id", "infant")
 """Who a claim is about. Newborns are settled under the mother's number in many regions, so

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from rules.facts import (
@@ -40,32 +41,35 @@ from rules.facts import (
     yearly,
 )
 from rules.facts.fact import AGGREGATE_UNITS, Fact, Kind, facts_of
-from rules.facts.source import Source
+from rules.facts.source import ROW, STAY, Source
 
 SUBJECT: Final = ":subject_id"
 SERVICE_DATE: Final = ":service_date"
 REGION: Final = ":region_code"
 CURRENCY: Final = ":currency"
-ROW: Final = charge.ROW
-"""The place of a line in its table, by which a sparse builder's facts are joined."""
 HAS_ROW: Final = ":has_row"
 """False on the row that stands for a stay without any line of the unit."""
+
+
+Found = pl.LazyFrame | pl.DataFrame
 
 
 @dataclass(frozen=True, slots=True)
 class Builder:
     """A function that computes a group of facts together.
 
-    A stay's builder returns ``stay_id`` and facts; a stay that it leaves out has nulls.
-    A line's builder returns also the subject's identifier as ``:subject_id``.
+    A stay's builder returns facts by ``:stay`` (the place of the stay, see ``Source.keyed``)
+    or by ``stay_id``; a stay that it leaves out has nulls. A line's builder returns facts by
+    ``:row`` (the place of the line), or by ``stay_id`` and ``:subject_id``; the first of a
+    unit gives the lines and their identifiers.
     """
 
     unit: str
     facts: tuple[Fact, ...]
-    run: Callable[[Source], pl.LazyFrame]
+    run: Callable[[Source], Found]
     sparse: bool = False
-    """It returns ``:row`` instead of stay and subject, and only the lines that it knows: a flag
-    of any other line is false, other facts are null."""
+    """It returns only the lines that it knows: a flag of any other line is false, other facts
+    are null."""
 
 
 BUILDERS: Final = (
@@ -180,28 +184,35 @@ def build(source: Source, wanted: Mapping[str, Collection[str]]) -> dict[str, pl
     of_stays = {unit: names for unit, names in wanted.items() if unit not in tables}
     if not of_stays:
         return tables
-    stays = _stays(source, needed).collect()
+    stays = _stays(source, needed)
     for unit, names in of_stays.items():
         mine = sorted(set(names) & needed)
-        head = stays.select("stay_id", SERVICE_DATE, REGION, CURRENCY, *mine)
+        head = stays.select("stay_id", STAY, SERVICE_DATE, REGION, CURRENCY, *mine)
         if unit == "stay":
             tables[unit] = head.with_columns(
                 pl.col("stay_id").alias(SUBJECT), pl.lit(value=True).alias(HAS_ROW)
             )
             continue
-        own = sorted(set(names) - needed)
-        lines = _lines(source, unit, own)
-        tables[unit] = (
-            head.lazy()
-            .join(
-                lines.with_columns(pl.lit(value=True).alias(HAS_ROW)),
-                on="stay_id",
-                how="left",
-            )
-            .with_columns(pl.col(HAS_ROW).fill_null(value=False), pl.col(SUBJECT).fill_null(""))
-            .collect()
-        )
+        lines = _lines(source, unit, sorted(set(names) - needed))
+        tables[unit] = _with_heads(lines, head)
     return tables
+
+
+def _with_heads(lines: pl.DataFrame, head: pl.DataFrame) -> pl.DataFrame:
+    """The lines beside what their stay says, and a row of nulls for each stay without lines."""
+    at = lines[STAY]
+    beside = head.select(pl.all().exclude(STAY).gather(at))
+    table = pl.concat([beside, lines], how="horizontal").with_columns(
+        pl.lit(value=True).alias(HAS_ROW)
+    )
+    lone = np.ones(head.height, dtype=bool)
+    lone[at.to_numpy()] = False
+    if not lone.any():
+        return table
+    alone = head.filter(pl.Series(lone)).with_columns(
+        pl.lit("").alias(SUBJECT), pl.lit(value=False).alias(HAS_ROW)
+    )
+    return pl.concat([table, alone], how="diagonal", rechunk=False)
 
 
 def _aggregates(source: Source, unit: str, names: Collection[str]) -> pl.DataFrame:
@@ -217,65 +228,93 @@ def _aggregates(source: Source, unit: str, names: Collection[str]) -> pl.DataFra
         mine = [f for f in builder.facts if builder.unit == unit and f.name in names]
         if mine:
             found = found.join(
-                builder.run(source).select(SUBJECT, *[_cast(f) for f in mine]),
+                builder.run(source).lazy().select(SUBJECT, *[_cast(f) for f in mine]),
                 on=SUBJECT,
                 how="left",
             )
     return found.sort(SUBJECT).collect()
 
 
-def _stays(source: Source, names: Collection[str]) -> pl.LazyFrame:
-    base = source.table("stays").lazy()
-    found = base.select(
+def _stays(source: Source, names: Collection[str]) -> pl.DataFrame:
+    """One row a stay, in the order of the batch: identifying columns and the facts wanted."""
+    heads = source.keyed("stays").select(
         "stay_id",
+        STAY,
         pl.coalesce("discharge_date", "admission_date").alias(SERVICE_DATE),
         pl.col("region_code").alias(REGION),
         pl.col("currency").alias(CURRENCY),
     )
+    columns = heads.get_columns()
     for builder in BUILDERS:
-        mine = [f for f in builder.facts if builder.unit == "stay" and f.name in names]
+        mine = tuple(f for f in builder.facts if builder.unit == "stay" and f.name in names)
         if mine:
-            found = found.join(
-                builder.run(source).select("stay_id", *[_cast(f) for f in mine]),
-                on="stay_id",
-                how="left",
-                maintain_order="left",
-            )
-    return found.with_columns(
-        pl.col(f.name).fill_null(value=False)
-        for f in facts_of("stay").values()
-        if f.name in names and f.null_when is None and f.kind.value == "flag"
-    )
+            found = source.collect(builder.run(source))
+            at = found[STAY] if STAY in found.columns else source.places(found["stay_id"])
+            for fact, values in zip(mine, _placed(found, at, heads.height, mine), strict=True):
+                always = fact.kind is Kind.FLAG and fact.null_when is None
+                columns.append(values.fill_null(value=False) if always else values)
+    return pl.DataFrame(columns)
 
 
-def _lines(source: Source, unit: str, names: Collection[str]) -> pl.LazyFrame:
-    """The facts of lines; the first builder of a unit gives its rows, the others join them."""
+def _lines(source: Source, unit: str, names: Collection[str]) -> pl.DataFrame:
+    """One row a line: ``:stay``, ``:subject_id`` and the facts wanted.
+
+    The first builder of a unit gives the lines; the others' facts are put beside them.
+    """
     first, *others = [b for b in BUILDERS if b.unit == unit]
+    base = source.collect(first.run(source))
+    columns = [
+        base[STAY] if STAY in base.columns else source.places(base["stay_id"]),
+        base[SUBJECT],
+        *(base[f.name].cast(f.kind.dtype) for f in first.facts if f.name in names),
+    ]
     keys = ["stay_id", SUBJECT]
-    mine = [_cast(f) for f in first.facts if f.name in names]
-    place = (
-        [ROW] if any(b.sparse and {f.name for f in b.facts} & set(names) for b in others) else []
-    )
-    found = first.run(source).select(*keys, *place, *mine)
     for builder in others:
-        more = [_cast(f) for f in builder.facts if f.name in names]
-        if more:
-            by = [ROW] if builder.sparse else keys
-            marks = [pl.lit(value=True).alias(":known")] if builder.sparse else []
-            found = found.join(
-                builder.run(source).select(*by, *more, *marks),
-                on=by,
-                how="left",
-                maintain_order="left",
-            )
-            if builder.sparse:
-                flags = [f.name for f in builder.facts if f.name in names and f.kind is Kind.FLAG]
-                unknown = pl.col(":known").is_null()
-                found = found.with_columns(
-                    pl.when(unknown).then(pl.lit(value=False)).otherwise(name).alias(name)
-                    for name in flags
-                ).drop(":known")
-    return found.drop(place)
+        mine = tuple(f for f in builder.facts if f.name in names)
+        if not mine:
+            continue
+        found = source.collect(builder.run(source))
+        if ROW in found.columns:
+            at = found[ROW]
+        else:
+            numbered = base.select(keys).with_row_index(ROW)
+            at = found.select(keys).join(numbered, on=keys, how="left", maintain_order="left")[ROW]
+        placed = _placed(found, at, base.height, mine)
+        if builder.sparse:
+            known = np.zeros(base.height, dtype=bool)
+            known[at.to_numpy()] = True
+            placed = [
+                _false_unless(pl.Series(known), s) if s.dtype == pl.Boolean else s for s in placed
+            ]
+        columns += placed
+    return pl.DataFrame(columns)
+
+
+def _placed(
+    found: pl.DataFrame, at: pl.Series, height: int, facts: tuple[Fact, ...]
+) -> list[pl.Series]:
+    """The facts as columns of ``height`` rows: each row of ``found`` at its place, else null."""
+    if not found.height:
+        return _nothing(facts, height)
+    found = found.select(pl.col(f.name).cast(f.kind.dtype) for f in facts)
+    if found.height == height and at.equals(pl.int_range(height, dtype=pl.UInt32, eager=True)):
+        return found.get_columns()
+    place = at.to_numpy() if not at.null_count() else at.fill_null(height).to_numpy()
+    row = np.full(height + 1, found.height, dtype=np.uint32)
+    row[place] = np.arange(found.height, dtype=np.uint32)
+    rows = pl.DataFrame({ROW: row[:height]}).select(pl.when(pl.col(ROW) < found.height).then(ROW))[
+        ROW
+    ]
+    return found.select(pl.all().gather(rows)).get_columns()
+
+
+def _nothing(facts: tuple[Fact, ...], height: int) -> list[pl.Series]:
+    return pl.DataFrame(schema={f.name: f.kind.dtype for f in facts}).clear(height).get_columns()
+
+
+def _false_unless(known: pl.Series, flag: pl.Series) -> pl.Series:
+    """The flag where ``known``, else false."""
+    return flag.zip_with(known, pl.repeat(value=False, n=len(flag), eager=True))
 
 
 def _cast(fact: Fact) -> pl.Expr:

@@ -10,9 +10,8 @@ import polars as pl
 from domain import codes
 from rules.facts import reference, terms
 from rules.facts.billed import codes_charged, earlier_claims, item_days, pairs, stated, watched
-from rules.facts.charge import ROW
 from rules.facts.fact import Fact, Kind, declare
-from rules.facts.source import PERSON, Source
+from rules.facts.source import PERSON, ROW, Source
 
 FLAG, INTEGER, MONEY, TEXT, DECIMAL = (
     Kind.FLAG, Kind.INTEGER, Kind.MONEY, Kind.TEXT, Kind.DECIMAL,
