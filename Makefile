@@ -9,10 +9,10 @@ SAY = @printf '[%s] %s\n' "$$(date +%H:%M:%S)"
 PORT ?= 8080
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test check bench docs lock clean
+.PHONY: help setup setup-dev demo test check bench docs lock clean services services-stop services-status
 
 help:  ## say what can be made
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 17
 
 $(BIN)/uv:
 	$(SAY) 'Creating the virtual environment $(VENV)'
@@ -62,6 +62,13 @@ check: setup-dev  ## lint, format, types, import contracts, documentation, rules
 docs: setup-dev  ## write the generated pages again
 	@$(BIN)/sentinel fields
 	@$(BIN)/sentinel scheme tables
+
+services: setup-dev  ## start Kafka, PostgreSQL and Neo4j on loopback; ONLY=kafka starts one
+	@$(BIN)/python -m services start $(ONLY)
+services-stop:  ## stop them
+	@$(BIN)/python -m services stop $(ONLY)
+services-status:  ## ask each for its version
+	@$(BIN)/python -m services status $(ONLY)
 
 lock:  ## pin all direct and indirect requirements again, from pyproject.toml
 	@sh .ci/pin-requirements
