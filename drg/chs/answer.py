@@ -9,7 +9,7 @@ import polars as pl
 
 from domain.tables import Tables
 from drg import grouping
-from drg.chs.arrays import Ids, names, pick
+from drg.arrays import Ids, names, pick
 from drg.chs.batch import REASONS, Batch, read
 from drg.chs.compiled import Compiled, compiled
 from drg.chs.facts import Facts

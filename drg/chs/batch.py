@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from domain.tables import Tables
-from drg.chs.arrays import Bools, Ids, Numbers, integers, mark, numbers
+from drg.arrays import Bools, Ids, Numbers, integers, mark, numbers
 from drg.chs.compiled import LEFT_OUT, UNKNOWN, Codes, Compiled
 from drg.chs.facts import Entries, Facts, Words
 from drg.grouping import Status

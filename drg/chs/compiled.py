@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from drg.chs.arrays import Bools, Ids, names
+from drg.arrays import Bools, Ids, names
 from drg.schemes.layout import OPERATING, TESTS
 from drg.schemes.scheme import Scheme, SchemeError
 

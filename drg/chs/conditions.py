@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from drg.chs.arrays import Bools, Ids, mark, spread
+from drg.arrays import Bools, Ids, mark, spread
 from drg.chs.compiled import Alternative, Condition
 from drg.chs.facts import Entries, Facts
 

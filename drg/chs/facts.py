@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from drg.chs.arrays import Bools, Ids, Numbers, mark, spread
+from drg.arrays import Bools, Ids, Numbers, mark, spread
 from drg.chs.compiled import Compiled
 
 

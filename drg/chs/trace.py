@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from drg import grouping
-from drg.chs.arrays import Bools, Ids, names, pick
+from drg.arrays import Bools, Ids, names, pick
 from drg.chs.batch import Batch
 from drg.chs.walk import ADRG, ENTERED, GROUP, LEFT, MDC, TAKEN, Paths
 

@@ -12,8 +12,8 @@ import numpy as np
 import polars as pl
 
 from domain.tables import Tables
+from drg.arrays import Ids, mark, pick, spread
 from drg.chs.answer import endings, severities, statuses
-from drg.chs.arrays import Ids, mark, pick, spread
 from drg.chs.batch import Batch, read
 from drg.chs.compiled import compiled
 from drg.chs.facts import Entries, Facts

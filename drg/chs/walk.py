@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from drg.chs.arrays import Bools, Ids
+from drg.arrays import Bools, Ids
 from drg.chs.compiled import Adrg, Category
 from drg.chs.conditions import View
 from drg.chs.facts import Entries, Facts

@@ -1,12 +1,20 @@
-"""Which row of a table of terms holds for a stay: the most specific one in force on its day."""
+"""Which row of a table of terms holds for a stay: the most specific one in force on its day.
+
+Texts become whole numbers first: those of the terms once a scheme, those of the stays once a
+batch. A row is then found by a search in sorted numbers, which costs little for one stay and
+for many.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
 import polars as pl
+
+from drg.arrays import Bools, Ids, Numbers, numbers, spread
 
 REGION: Final = "region_code"
 
@@ -21,92 +29,157 @@ SCOPE: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
 """What narrows a row, the strongest first, each with the columns of the stay that may meet
 it, the stronger first. The division, the longer the stronger, goes before all of them."""
 
-_PERIOD: Final = ("effective_from", "effective_to")
+PERIOD: Final = ("effective_from", "effective_to")
+
+Holds = Callable[[Ids, Ids], Bools]
+"""Whether a row holds beyond scope and period: (places of stays, rows of the terms)."""
 
 
-@dataclass(frozen=True, slots=True)
+class Keys:
+    """What terms are chosen by: ``day`` and texts of each row of a frame, as numbers.
+
+    The frame has ``date``, ``region_code`` and those columns of ``SCOPE`` that terms use.
+    """
+
+    def __init__(self, frame: pl.DataFrame) -> None:
+        self._frame = frame
+        self._coded: dict[str, tuple[list[str | None], Ids]] = {}
+        self.day: Numbers = numbers(frame["date"].to_arrow())
+
+    def __len__(self) -> int:
+        return self._frame.height
+
+    def codes(self, column: str, places: dict[str, int], length: int | None = None) -> Ids:
+        """The place of each row's text among those given, -1 for none; of its first letters."""
+        if column not in self._coded:
+            coded = self._frame[column].to_arrow().dictionary_encode()
+            index = coded.indices.fill_null(len(coded.dictionary))
+            self._coded[column] = (
+                [*coded.dictionary.to_pylist(), None],
+                np.asarray(index.to_numpy(zero_copy_only=False), dtype=np.intp),
+            )
+        texts, index = self._coded[column]
+        found = [-1 if text is None else places.get(text[:length], -1) for text in texts]
+        return np.array(found, dtype=np.intp)[index]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class _Pattern:
-    """The rows of a table that are narrowed in one way: (column of the stay, of the row)."""
+    """The rows of a table that are narrowed in one way.
+
+    ``on`` names for each scope the column of the stay, how many of its letters count, and
+    the place of each text that the rows name. ``keys`` are the rows' own places as one
+    number, sorted and distinct; ``rows[starts:starts + counts]`` are the rows of a key.
+    """
 
     strength: tuple[int, ...]
-    region_length: int
-    on: tuple[tuple[str, str], ...]
-    rows: pl.DataFrame
+    on: tuple[tuple[str, int | None, dict[str, int]], ...]
+    keys: Ids
+    starts: Ids
+    counts: Ids
+    rows: Ids
+
+    def find(self, keys: Keys, left: Ids) -> tuple[Ids, Ids]:
+        """Places among ``left`` and rows that fit them by scope, whatever the day."""
+        key = np.zeros(len(left), dtype=np.intp)
+        known = np.ones(len(left), dtype=np.bool_)
+        for column, length, places in self.on:
+            code = keys.codes(column, places, length)[left]
+            known &= code >= 0
+            key = key * len(places) + code
+        at = np.minimum(np.searchsorted(self.keys, key), len(self.keys) - 1)
+        found = np.flatnonzero(known & (self.keys[at] == key))
+        entry, owner = spread(self.starts[at[found]], self.counts[at[found]])
+        return left[found[owner]], self.rows[entry]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ranked:
     """The rows of a table of terms with the ways in which they are narrowed, strongest first.
 
+    ``told`` holds what the rows say beyond scope and period, and a last row of nulls for
+    stays without terms; ``since`` and ``until`` are days. ``covers`` says of a frame's
+    ``region_code`` whether any of the terms, whatever its date, is for that division.
     Made once a scheme: working it out takes longer than matching a stay.
     """
 
     rows: pl.DataFrame
     patterns: tuple[_Pattern, ...]
-    payload: tuple[str, ...]
+    told: pl.DataFrame
+    since: Numbers
+    until: Numbers
+    covers: pl.Expr
+
+    def gather(self, rows: Ids) -> pl.DataFrame:
+        """What the terms say for each stay; nulls for row -1."""
+        return self.told[np.where(rows < 0, self.rows.height, rows)]
 
 
 def rank(terms: pl.DataFrame, *, adrg: bool = True) -> Ranked:
     """The terms, ready to be matched; with ``adrg`` false a group is met by that group alone."""
     scope = [name for name, _ in SCOPE if name in terms.columns]
-    payload = tuple(name for name in terms.columns if name not in {REGION, *scope})
-    return Ranked(terms, tuple(_patterns(terms, adrg=adrg)), payload)
-
-
-def match(stays: pl.DataFrame, terms: Ranked, *, holds: pl.Expr | None = None) -> pl.DataFrame:
-    """For each stay the terms of the strongest pattern that has any for it.
-
-    ``stays`` has ``place`` (its key), ``date``, ``region_code`` and the columns of
-    ``SCOPE`` that ``terms`` uses. A row holds if its division is empty or the start of
-    the stay's, what it names is the stay's, its period contains the date, and ``holds``
-    (over the columns of both) is true. Returns ``place`` with the other columns of
-    ``terms``: several rows a stay where terms differ only in what is no scope.
-    """
-    payload = terms.payload
-    found: list[pl.DataFrame] = []
-    left = stays
-    patterns = terms.patterns
-    for pattern in patterns:
-        if left.is_empty():
-            break
-        hits = _join(left, pattern).filter(
-            pl.col("effective_from") <= pl.col("date"),
-            pl.col("effective_to").is_null() | (pl.col("date") <= pl.col("effective_to")),
-        )
-        if holds is not None:
-            hits = hits.filter(holds)
-        if hits.is_empty():
-            continue
-        found.append(hits.select("place", *payload))
-        if pattern is not patterns[-1]:
-            left = left.join(hits.select("place"), on="place", how="anti")
-    if found:
-        return pl.concat(found)
-    return pl.DataFrame(
-        schema={
-            "place": stays.schema["place"],
-            **{name: terms.rows.schema[name] for name in payload},
-        }
+    told = terms.drop(REGION, *PERIOD, *scope)
+    none = pl.DataFrame({name: [None] for name in told.columns}, schema=told.schema)
+    since, until = (numbers(terms[name].to_arrow()) for name in PERIOD)
+    return Ranked(
+        terms,
+        tuple(_patterns(terms, adrg=adrg)),
+        pl.concat([told, none]) if told.width else told,
+        since,
+        np.where(np.isnan(until), np.inf, until),
+        _covers(terms),
     )
 
 
-def match_one(stays: pl.DataFrame, terms: Ranked, *, holds: pl.Expr | None = None) -> pl.DataFrame:
-    """As ``match``, but one row a stay: should periods overlap, the one that began last."""
-    found = match(stays, terms, holds=holds)
-    if found["place"].n_unique() < found.height:
-        found = found.sort("effective_from").unique("place", keep="last", maintain_order=True)
-    return found.drop(_PERIOD)
+def match(keys: Keys, terms: Ranked, *, holds: Holds | None = None) -> tuple[Ids, Ids]:
+    """For each stay the terms of the strongest pattern that has any for it.
+
+    A row holds if its division is empty or the start of the stay's, what it names is the
+    stay's, its period contains the day, and ``holds`` is true. Returns places of stays and
+    rows of the terms: several a stay where terms differ only in what is no scope.
+    """
+    found: list[tuple[Ids, Ids]] = []
+    left = np.arange(len(keys))
+    for pattern in terms.patterns:
+        if not len(left):
+            break
+        places, rows = pattern.find(keys, left)
+        if not len(places):
+            continue
+        kept = (terms.since[rows] <= keys.day[places]) & (keys.day[places] <= terms.until[rows])
+        if holds is not None:
+            kept &= holds(places, rows)
+        places, rows = places[kept], rows[kept]
+        if len(places):
+            found.append((places, rows))
+            left = np.setdiff1d(left, places, assume_unique=False)
+    if not found:
+        return np.zeros(0, dtype=np.intp), np.zeros(0, dtype=np.intp)
+    return np.concatenate([p for p, _ in found]), np.concatenate([r for _, r in found])
 
 
-def covers(regions: str, terms: Ranked) -> pl.Expr:
-    """Whether any of the terms, whatever its date, is for the division in that column."""
+def match_one(keys: Keys, terms: Ranked) -> Ids:
+    """The row of each stay, -1 for none; should periods overlap, the one that began last."""
+    places, rows = match(keys, terms)
+    return last_of(places, rows, terms.since[rows], len(keys))
+
+
+def last_of(places: Ids, rows: Ids, order: Numbers, count: int) -> Ids:
+    """For each of so many stays its row that comes last in that order, -1 for none."""
+    out = np.full(count, -1, dtype=np.intp)
+    at = np.argsort(order, kind="stable") if len(places) > 1 else slice(None)
+    out[places[at]] = rows[at]
+    return out
+
+
+def _covers(terms: pl.DataFrame) -> pl.Expr:
     by_length: dict[int, list[str]] = {}
-    for prefix in terms.rows[REGION].unique().to_list():
+    for prefix in terms[REGION].unique().to_list():
         by_length.setdefault(len(prefix or ""), []).append(prefix or "")
     if not by_length:
         return pl.lit(False)
     return pl.any_horizontal(
-        pl.col(regions).str.slice(0, length).is_in(prefixes)
+        pl.col(REGION).str.slice(0, length).is_in(prefixes)
         for length, prefixes in sorted(by_length.items())
     ).fill_null(False)
 
@@ -119,29 +192,17 @@ def _patterns(terms: pl.DataFrame, *, adrg: bool) -> list[_Pattern]:
     marked = terms.with_columns(
         pl.col(REGION).fill_null("").str.len_chars().alias("_length"),
         *(pl.col(name).is_not_null().alias(f"_{name}") for name, _ in scope),
-    )
+    ).with_row_index("_row")
     marks = ["_length", *(f"_{name}" for name, _ in scope)]
     patterns = []
-    for key, rows in marked.partition_by(marks, as_dict=True).items():
+    for key, rows in marked.partition_by(marks, as_dict=True, maintain_order=True).items():
         length, *filled = key
-        names = [
-            (name, met_by)
-            for (name, met_by), is_filled in zip(scope, filled, strict=True)
-            if is_filled
-        ]
-        unused = [name for (name, _), is_filled in zip(scope, filled, strict=True) if not is_filled]
+        names = [one for one, is_filled in zip(scope, filled, strict=True) if is_filled]
         for on in _ways(names, adrg=adrg):
             strength = tuple(
                 len(met_by) - met_by.index(on[name]) if name in on else 0 for name, met_by in scope
             )
-            patterns.append(
-                _Pattern(
-                    (length, *strength),
-                    length,
-                    tuple((column, name) for name, column in on.items()),
-                    rows.drop(*marks, *unused),
-                )
-            )
+            patterns.append(_pattern(rows, on, length, (length, *strength)))
     return sorted(patterns, key=lambda pattern: pattern.strength, reverse=True)
 
 
@@ -153,17 +214,26 @@ def _ways(names: list[tuple[str, tuple[str, ...]]], *, adrg: bool) -> Iterator[d
         yield {**columns, "group_code": "adrg"}
 
 
-def _join(stays: pl.DataFrame, pattern: _Pattern) -> pl.DataFrame:
-    on = {f"_{name}": column for column, name in pattern.on}
-    rows = pattern.rows.rename({name: f"_{name}" for _, name in pattern.on})
-    if pattern.region_length:
-        on["_region"] = "_region"
-        rows = rows.rename({REGION: "_region"})
-        prefix = pl.col(REGION).str.slice(0, pattern.region_length)
-        stays = stays.with_columns(_region=prefix)
-    else:
-        rows = rows.drop(REGION)
-    if not on:
-        return stays.join(rows, how="cross")
-    hits = stays.join(rows, left_on=list(on.values()), right_on=list(on), how="inner")
-    return hits.drop("_region", strict=False)
+def _pattern(
+    rows: pl.DataFrame, on: dict[str, str], length: int, strength: tuple[int, ...]
+) -> _Pattern:
+    met: list[tuple[str, int | None, dict[str, int]]] = []
+    key = np.zeros(rows.height, dtype=np.intp)
+    named: list[tuple[str, str, int | None]] = [(n, column, None) for n, column in on.items()]
+    if length:
+        named.append((REGION, REGION, length))
+    for name, column, letters in named:
+        texts = rows[name].to_list()
+        places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
+        met.append((column, letters, places))
+        key = key * len(places) + np.array([places[text] for text in texts], dtype=np.intp)
+    order = np.argsort(key, kind="stable")
+    keys, starts, counts = np.unique(key[order], return_index=True, return_counts=True)
+    return _Pattern(
+        strength,
+        tuple(met),
+        keys.astype(np.intp),
+        starts.astype(np.intp),
+        counts.astype(np.intp),
+        rows["_row"].to_numpy().astype(np.intp)[order],
+    )

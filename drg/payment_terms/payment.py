@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import Final
 
 import polars as pl
+import pyarrow.compute as pc
 
 from domain.errors import SchemaMismatchError
 from domain.tables import Tables
+from drg.arrays import integers
 from drg.payment_terms.answer import PAID
 from drg.payment_terms.charges import add_excluded
 from drg.payment_terms.day_rates import add_day_rates
+from drg.payment_terms.matching import Keys
 from drg.payment_terms.special_cases import add_reviews
 from drg.payment_terms.standard import add_level, add_lines, add_standard, half_up, wide
-from drg.payment_terms.terms import read_terms
+from drg.payment_terms.terms import Terms, read_terms
 from drg.schemes.scheme import Scheme
 
 _BY_GROUP: Final = ("drg", "per_diem")
@@ -32,6 +35,8 @@ _READ: Final = (
     "transfer_departments",
     "total_amount_fen",
 )
+AMOUNTS: Final = ("group_weight", "payment_standard_fen", "payment_fen")
+"""The columns of ``amounts``."""
 
 
 def pay(stays: pl.DataFrame, tables: Tables, scheme: Scheme) -> pl.DataFrame:
@@ -43,22 +48,55 @@ def pay(stays: pl.DataFrame, tables: Tables, scheme: Scheme) -> pl.DataFrame:
     ``tables`` lacks a stay, SchemeError where the terms contradict themselves.
     """
     terms = read_terms(scheme)
-    facts = _gather(stays, tables)
-    facts = add_level(facts, tables, terms)
-    facts = add_standard(facts, terms)
+    facts, keys = _price(stays, tables, terms)
+    return add_reviews(facts, keys, tables, terms).select(_ANSWER)
+
+
+def amounts(stays: pl.DataFrame, tables: Tables, scheme: Scheme) -> pl.DataFrame:
+    """Only ``AMOUNTS`` of what ``pay`` answers: for groups that stays are merely near to."""
+    return _price(stays, tables, read_terms(scheme))[0].select(_AMOUNTS)
+
+
+def _price(stays: pl.DataFrame, tables: Tables, terms: Terms) -> tuple[pl.DataFrame, Keys]:
+    facts = _gather(stays, tables, terms)
+    facts = add_level(facts, Keys(facts), tables, terms)
+    keys = Keys(facts)
+    facts = add_standard(facts, keys, terms)
     facts = add_excluded(facts, tables, terms)
-    facts = add_day_rates(facts, terms)
-    facts = _decide_standard(facts)
-    facts = add_lines(facts, terms)
-    facts = _settle(facts)
-    facts = add_reviews(facts, tables, terms)
-    return facts.sort("place").select(_answer())
+    facts = add_day_rates(facts, keys, terms)
+    facts = facts.with_columns(_ABSENT).with_columns(_STANDARD)
+    facts = add_lines(facts, keys, terms)
+    for step in _SETTLED:
+        facts = facts.with_columns(step)
+    return facts, keys
 
 
-def _gather(stays: pl.DataFrame, tables: Tables) -> pl.DataFrame:
-    """What the terms are chosen and measured by; ``place`` is the row's place in ``stays``."""
-    heads = pl.DataFrame(tables.stays.select(list(_READ))).rename({"total_amount_fen": "total_fen"})
-    icu = (
+def _gather(stays: pl.DataFrame, tables: Tables, terms: Terms) -> pl.DataFrame:
+    """What the terms are chosen and measured by."""
+    asked = stays.select(pl.col("stay_id", "group_code", "adrg").cast(pl.String))
+    at = integers(
+        pc.index_in(asked["stay_id"].to_arrow().cast("string"), value_set=tables.stays["stay_id"]),
+        missing=-1,
+    )
+    if (at < 0).any():
+        raise SchemaMismatchError(
+            f"{(at < 0).sum()} stays to be paid are not in the batch, the first is "
+            f"{asked['stay_id'][int((at < 0).argmax())]}",
+            where="payment_terms.pay",
+            cure="Give the tables that hold these stays.",
+        )
+    heads = pl.DataFrame(tables.stays.select(list(_READ)).take(at))
+    facts = asked.with_columns(heads.drop("stay_id").rename({"total_amount_fen": "total_fen"}))
+    if tables.icu_stays.num_rows:
+        facts = facts.join(_intensive(tables), on="stay_id", how="left", maintain_order="left")
+    else:
+        facts = facts.with_columns(_NO_ICU)
+    moves = _TRANSFERS if "transfers" in terms.reviews else _NO_TRANSFERS
+    return facts.with_columns(*_DERIVED, moves)
+
+
+def _intensive(tables: Tables) -> pl.DataFrame:
+    return (
         pl.DataFrame(tables.icu_stays.select(["stay_id", "start_time", "end_time"]))
         .with_columns(minutes=(pl.col("end_time") - pl.col("start_time")).dt.total_minutes())
         .group_by("stay_id")
@@ -70,73 +108,68 @@ def _gather(stays: pl.DataFrame, tables: Tables) -> pl.DataFrame:
             icu=pl.lit(True),
         )
     )
-    asked = stays.select(
-        pl.col("stay_id").cast(pl.String),
-        pl.col("group_code").cast(pl.String),
-        pl.col("adrg").cast(pl.String),
-    ).with_row_index("place")
-    facts = asked.join(heads, on="stay_id", how="left", maintain_order="left").join(
-        icu, on="stay_id", how="left", maintain_order="left"
-    )
-    unknown = facts.filter(pl.col("claim_type").is_null())
-    if unknown.height:
-        raise SchemaMismatchError(
-            f"{unknown.height} stays to be paid are not in the batch, the first is "
-            f"{unknown['stay_id'][0]}",
-            where="payment_terms.pay",
-            cure="Give the tables that hold these stays.",
-        )
-    stated = pl.coalesce(
-        pl.col("length_of_stay_days").cast(pl.Int64),
-        (pl.col("discharge_date") - pl.col("admission_date")).dt.total_days(),
-    )
-    inpatient = pl.col("claim_type") == "inpatient"
-    return facts.with_columns(
-        date=pl.coalesce("discharge_date", "admission_date"),
-        inpatient=inpatient,
-        in_hospital=pl.col("discharge_date").is_null(),
-        # A stay that ends on the day on which it began is paid and counted as one day.
-        days=pl.when(pl.col("discharge_date").is_not_null() & (stated >= 0)).then(
-            stated.clip(lower_bound=1)
-        ),
-        transfers=pl.col("transfer_departments")
-        .str.split("→")
-        .list.eval(pl.element().str.strip_chars() != "")
-        .list.sum(),
-        icu_minutes=pl.when(pl.col("icu").fill_null(False)).then("icu_minutes").otherwise(0),
-        by_group=inpatient
+
+
+_NO_ICU: Final = [
+    pl.lit(None, pl.Int64).alias("icu_minutes"),
+    pl.lit(None, pl.Boolean).alias("icu"),
+]
+_TRANSFERS: Final = (
+    pl.col("transfer_departments")
+    .str.split("→")
+    .list.eval(pl.element().str.strip_chars() != "")
+    .list.sum()
+    .alias("transfers")
+)
+_NO_TRANSFERS: Final = pl.lit(None, pl.UInt32).alias("transfers")
+_stated: Final = pl.coalesce(
+    pl.col("length_of_stay_days").cast(pl.Int64),
+    (pl.col("discharge_date") - pl.col("admission_date")).dt.total_days(),
+)
+_inpatient: Final = pl.col("claim_type") == "inpatient"
+_DERIVED: Final = [
+    pl.coalesce("discharge_date", "admission_date").alias("date"),
+    _inpatient.alias("inpatient"),
+    pl.col("discharge_date").is_null().alias("in_hospital"),
+    # A stay that ends on the day on which it began is paid and counted as one day.
+    pl.when(pl.col("discharge_date").is_not_null() & (_stated >= 0))
+    .then(_stated.clip(lower_bound=1))
+    .alias("days"),
+    pl.when(pl.col("icu").fill_null(False)).then("icu_minutes").otherwise(0).alias("icu_minutes"),
+    (
+        _inpatient
         & (pl.col("currency") == "CNY")
         & (pl.col("insurance_type").fill_null("") != "self")
-        & pl.col("payment_method").fill_null("drg").is_in(_BY_GROUP),
-    )
+        & pl.col("payment_method").fill_null("drg").is_in(_BY_GROUP)
+    ).alias("by_group"),
+]
+
+_ABSENT: Final = (
+    pl.when(~pl.col("inpatient"))
+    .then(pl.lit("not_inpatient"))
+    .when(pl.col("currency") != "CNY")
+    .then(pl.lit("currency"))
+    .when("by_day")
+    .then(pl.lit("day_rate"))
+    .when(pl.col("group_code").is_null())
+    .then(pl.lit("no_group"))
+    .when(pl.col("weight").is_null())
+    .then(pl.lit("no_weight"))
+    .when(pl.col("rate").is_null())
+    .then(pl.lit("no_rate"))
+    .when(pl.col("needs_coefficient") & pl.col("coefficient").is_null())
+    .then(pl.lit("no_coefficient"))
+    .alias("absent")
+)
+_STANDARD: Final = [
+    pl.when(pl.col("absent").is_null()).then("formula_fen").alias("standard_fen"),
+    # The stay has ended and the fund pays it so.
+    (pl.col("by_group") & ~pl.col("in_hospital")).alias("settled"),
+]
 
 
-def _decide_standard(facts: pl.DataFrame) -> pl.DataFrame:
-    """Add ``absent``, ``standard_fen`` and ``settled``: the stay has ended and the fund pays it so."""
-    absent = (
-        pl.when(~pl.col("inpatient"))
-        .then(pl.lit("not_inpatient"))
-        .when(pl.col("currency") != "CNY")
-        .then(pl.lit("currency"))
-        .when("by_day")
-        .then(pl.lit("day_rate"))
-        .when(pl.col("group_code").is_null())
-        .then(pl.lit("no_group"))
-        .when(pl.col("weight").is_null())
-        .then(pl.lit("no_weight"))
-        .when(pl.col("rate").is_null())
-        .then(pl.lit("no_rate"))
-        .when(pl.col("needs_coefficient") & pl.col("coefficient").is_null())
-        .then(pl.lit("no_coefficient"))
-    )
-    return facts.with_columns(absent=absent).with_columns(
-        standard_fen=pl.when(pl.col("absent").is_null()).then("formula_fen"),
-        settled=pl.col("by_group") & ~pl.col("in_hospital"),
-    )
-
-
-def _settle(facts: pl.DataFrame) -> pl.DataFrame:
-    """Add the case, the parts of the payment, and why there is none."""
+def _settle() -> list[list[pl.Expr]]:
+    """The case, the parts of the payment, and why there is none: step by step."""
     has_line = pl.col("high_row") | pl.col("low_row")
     no_line_basis = (pl.col("high_row") & pl.col("high_line_fen").is_null()) | (
         pl.col("low_row") & pl.col("low_line_fen").is_null()
@@ -170,7 +203,6 @@ def _settle(facts: pl.DataFrame) -> pl.DataFrame:
         .when(~by_day & no_line_basis)
         .then(pl.lit("no_mean_cost"))
     )
-    facts = facts.with_columns(payment_absent=why)
     payable = pl.col("payment_absent").is_null()
     case = (
         pl.when(pl.col("payment_absent").is_in(["not_inpatient", "not_by_group"]))
@@ -185,26 +217,21 @@ def _settle(facts: pl.DataFrame) -> pl.DataFrame:
         .then(pl.lit("low_outlier"))
         .otherwise(pl.lit("standard"))
     )
-    facts = facts.with_columns(payment_case=case)
-    for name in ("pays", "factor", "cap_multiple", "line_fen"):
-        facts = facts.with_columns(
-            pl.when(pl.col("payment_case") == "high_outlier")
-            .then(f"high_{name}")
-            .when(pl.col("payment_case") == "low_outlier")
-            .then(f"low_{name}")
-            .alias(f"outlier_{name}")
-        )
+    outlier = [
+        pl.when(pl.col("payment_case") == "high_outlier")
+        .then(f"high_{name}")
+        .when(pl.col("payment_case") == "low_outlier")
+        .then(f"low_{name}")
+        .alias(f"outlier_{name}")
+        for name in ("pays", "factor", "cap_multiple", "line_fen")
+    ]
     pays = pl.col("outlier_pays")
+    excess = wide("cost_fen") - wide("outlier_line_fen")
     uncapped = (
         pl.when(pays == "cost")
         .then(half_up(wide("cost_fen") * wide("outlier_factor"), 10_000))
         .when(pays == "excess")
-        .then(
-            pl.col("standard_fen")
-            + half_up(
-                (wide("cost_fen") - wide("outlier_line_fen")) * wide("outlier_factor"), 10_000
-            )
-        )
+        .then(pl.col("standard_fen") + half_up(excess * wide("outlier_factor"), 10_000))
         .when(pays == "standard")
         .then(half_up(wide("standard_fen") * wide("outlier_factor"), 10_000))
         .when(by_day)
@@ -217,23 +244,25 @@ def _settle(facts: pl.DataFrame) -> pl.DataFrame:
         .when(~by_day)
         .then(half_up(wide("standard_fen") * wide("outlier_cap_multiple"), 10_000))
     )
-    return (
-        facts.with_columns(uncapped=uncapped, cap=cap)
-        .with_columns(
-            capped=pl.when(payable).then(
-                (pl.col("uncapped") > pl.col("cap")).fill_null(False)
-                | (by_day & pl.col("capped_by_day"))
-            ),
-            group_payment_fen=pl.when(payable).then(pl.min_horizontal("uncapped", "cap")),
-        )
-        .with_columns(
-            excluded_payment_fen=pl.when(payable).then("excluded_payment_fen"),
-            payment_fen=pl.when(payable).then(
-                pl.col("group_payment_fen") + pl.col("excluded_payment_fen")
-            ),
-        )
-        .with_columns(balance_fen=pl.col("payment_fen") - pl.col("total_fen"))
+    capped = (pl.col("uncapped") > pl.col("cap")).fill_null(False) | (
+        by_day & pl.col("capped_by_day")
     )
+    return [
+        [why.alias("payment_absent")],
+        [case.alias("payment_case")],
+        outlier,
+        [uncapped.alias("uncapped"), cap.alias("cap")],
+        [
+            pl.when(payable).then(capped).alias("capped"),
+            pl.when(payable).then(pl.min_horizontal("uncapped", "cap")).alias("group_payment_fen"),
+            pl.when(payable).then("excluded_payment_fen").alias("excluded_payment_fen"),
+        ],
+        [(pl.col("group_payment_fen") + pl.col("excluded_payment_fen")).alias("payment_fen")],
+        [(pl.col("payment_fen") - pl.col("total_fen")).alias("balance_fen")],
+    ]
+
+
+_SETTLED: Final = _settle()
 
 
 def _answer() -> list[pl.Expr]:
@@ -267,3 +296,7 @@ def _decimal(column: str, places: int) -> pl.Expr:
     """A count of 10**-places as a decimal with that many places."""
     counted = pl.col(column).cast(pl.Decimal(38, places))
     return counted / pl.lit(10**places)
+
+
+_ANSWER: Final = _answer()
+_AMOUNTS: Final = [e for e in _ANSWER if e.meta.output_name() in AMOUNTS]

@@ -1,4 +1,4 @@
-"""The array types of the engine, and the few operations on them that numpy has no name for."""
+"""Arrays of numbers and positions, and the few operations on them that numpy has no name for."""
 
 from __future__ import annotations
 
