@@ -6,6 +6,7 @@ and the hits with their evidence. docs/rules.md is the manual.
 
 from rules.aggregates import Aggregated, judge_aggregates
 from rules.engine import Judged, fingerprint, judge
+from rules.inhospital import in_hospital
 from rules.problem import Problem, RuleError
 from rules.rule import Rule, Status
 from rules.ruleset import RuleSet, load
@@ -19,6 +20,7 @@ __all__ = [
     "RuleSet",
     "Status",
     "fingerprint",
+    "in_hospital",
     "judge",
     "judge_aggregates",
     "load",
