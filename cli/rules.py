@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -19,7 +20,7 @@ import rules.backtest
 import rules.difference
 from cli import options
 from cli.output import finish, tell
-from cli.reading import PSEUDONYM_KEY, read_claims
+from cli.reading import PSEUDONYM_KEY, read_claims, read_parties
 from domain.errors import SentinelError
 from domain.results import Verdict
 from rules import draft, lint, loader
@@ -142,6 +143,12 @@ def backtest(
         Path | None,
         typer.Option(help="A changed file of the check; else the one in force is tried."),
     ] = None,
+    beside: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Records of hospitals and physicians, which the store does not keep; for checks of months and days."
+        ),
+    ] = None,
     scheme: options.Schemes = None,
     curves: options.Curves = None,
     folder: Folder = loader.CATALOG,
@@ -150,7 +157,7 @@ def backtest(
 ) -> None:
     """Judge stored claims of a period with one check: hits, money, overlap, and what a changed file alters.
 
-    Nothing is stored, no alert is raised. The last line printed is JSON.
+    A check of hospitals' months or physicians' days judges those that ended in the period. Nothing is stored, no alert is raised. The last line printed is JSON.
     """
     import store  # noqa: PLC0415
     from streaming.service import look_back  # noqa: PLC0415
@@ -159,16 +166,27 @@ def backtest(
     changed = None if file is None else rules.load(file, parameters=parameters)
     candidate = _only(in_force if changed is None else changed, rule_id, file or folder)
     known = {rule.id for rule in in_force.rules if rule.status is rules.Status.ACTIVE}
+    period = (first.date(), last.date())
+    of_many = bool(candidate.aggregate_ids)
     with store.open(db) as opened:
-        claims = opened.period(first.date(), last.date())
+        # Months are compared with the year before them.
+        since = period[0] - rules.backtest.PAST if of_many else period[0]
+        claims = opened.period(since, period[1])
         if not len(claims):
             raise SentinelError(
-                f"no claim was served from {first.date()} to {last.date()}",
+                f"no claim was served from {since} to {period[1]}",
                 where=db,
                 cure="Name another period, or the database into which the claims were assessed.",
             )
-        past = look_back(opened, claims)
-        hits = opened.stored_hits(claims.stays["stay_id"].to_pylist())
+        past = None if of_many else look_back(opened, claims)
+        hits = (
+            opened.stored_findings(*period)
+            if of_many
+            else opened.stored_hits(claims.stays["stay_id"].to_pylist())
+        )
+    if beside:
+        parties = read_parties(beside)
+        claims = replace(claims, providers=parties.providers, physicians=parties.physicians)
     made = rules.backtest.backtest(
         candidate,
         claims,
@@ -179,19 +197,21 @@ def backtest(
             curves=None if curves is None else drg.Curves.load(curves),
         ),
         in_force=in_force.only(rule_id) if changed is not None and rule_id in known else None,
-        others=pl.DataFrame(hits, schema=["stay_id", "rule_id"], orient="row") if hits else None,
+        others=pl.DataFrame(hits, schema=["subject", "rule_id"], orient="row") if hits else None,
+        period=period,
     )
+    subject = "subject_id" if of_many else "stay_id"
     for row in made.found.head(limit).iter_rows(named=True):
-        mark = "" if made.gained is None else "new" if row["stay_id"] in made.gained else "same"
-        _line(json.dumps({"stay_id": row["stay_id"], "subject_id": row["subject_id"], "change": mark,
+        mark = "" if made.gained is None else "new" if row[subject] in made.gained else "same"
+        _line(json.dumps({subject: row[subject], "subject_id": row["subject_id"], "change": mark,
                           "exposure_fen": row["exposure_fen"], "finding_zh": row["finding_zh"],
                           "finding_en": row["finding_en"]}, ensure_ascii=False))  # fmt: skip
     finish(
         {
             **made.as_json(),
-            "from": str(first.date()),
-            "to": str(last.date()),
-            "lost_stays": list(made.lost or ())[:limit],
+            "from": str(period[0]),
+            "to": str(period[1]),
+            f"lost_{made.counted}": list(made.lost or ())[:limit],
         }
     )
 

@@ -13,14 +13,15 @@ import sqlalchemy as sa
 from domain.results import Results
 from domain.tables import Tables
 from store import alerts as alert_queries
-from store import dead_letters, engine, history, tallies, writing
+from store import dead_letters, engine, history, states, tallies, writing
 from store import findings as finding_queries
 from store.alerts import After, AlertFilter, AlertRecord, AlertSort, Page
 from store.dead_letters import DeadLetter
 from store.errors import StoreError, translate
 from store.findings import FindingFilter, FindingPage
 from store.journal import Journal
-from store.tables import ALERTS_SQL, INSERT_ORDER, RULESETS_SQL
+from store.tables import ALERTS_SQL, METADATA, RULESETS_SQL
+from store.states import Withdrawn
 from store.tallies import Tally
 from store.writing import Model, Ruleset, Written
 
@@ -76,11 +77,13 @@ class Store:
         fingerprints: Mapping[str, str] | None = None,
         ruleset: Ruleset | None,
         model: Model | None = None,
+        taken: Sequence[tuple[str, datetime]] = (),
     ) -> Written:
         """Store one batch in one transaction: all of it or, on StoreError, nothing.
 
         ``fingerprints`` maps stay_id to the digest of its codes, where it has one.
-        Writing the same batch again stores nothing and changes nothing.
+        ``taken`` are the entries of ``to_judge`` that the batch settles. Writing the same
+        batch again stores nothing and changes nothing.
         """
         with translate(self._where), self._writer.begin() as connection:
             return writing.write(
@@ -91,7 +94,24 @@ class Store:
                 ruleset=ruleset,
                 model=model,
                 now=datetime.now(UTC),
+                taken=taken,
             )
+
+    def withdraw(self, given: Sequence[Withdrawn]) -> list[str]:
+        """Take claims back in one transaction; the stays whose decision no longer counts, sorted."""
+        with translate(self._where), self._writer.begin() as connection:
+            return states.withdraw(connection, given, datetime.now(UTC))
+
+    def to_judge(self, limit: int = 1_000) -> list[Mapping[str, Any]]:
+        """Stays whose look-back changed since they were judged (a claim came late, was corrected or
+        withdrawn): ``stay_id``, ``reason``, ``because_of``, ``since``, longest waiting first."""
+        with translate(self._where), self.engine.connect() as connection:
+            return states.to_judge(connection, limit)
+
+    def stays(self, stay_ids: Sequence[str]) -> Tables:
+        """These stays as they count now, by id; one that is unknown or withdrawn is left out."""
+        with translate(self._where), self.engine.connect() as connection:
+            return history.read_stays(connection, stay_ids)
 
     def journal(self, group: str) -> Journal:
         """The offsets, outbox and transactions of one consumer group's stream workers."""
@@ -131,8 +151,9 @@ class Store:
     ) -> Tables:
         """Stored claims of these patients, and the newest with one of these code vectors.
 
-        Each stay once, in its latest version; those in ``excluding`` are left out (give
-        the stays of the batch at hand, so that none is compared with itself).
+        Each stay once, in the version that counts, and none that is withdrawn; those in
+        ``excluding`` are left out (give the stays of the batch at hand, so that none is
+        compared with itself).
         """
         with translate(self._where), self.engine.connect() as connection:
             return history.read(
@@ -149,7 +170,7 @@ class Store:
             return history.read_period(connection, first, last)
 
     def stored_hits(self, stay_ids: Sequence[str]) -> list[tuple[str, str]]:
-        """(stay_id, rule_id) of every hit of the stays' last decisions, sorted."""
+        """(stay_id, rule_id) of every hit of the decisions of these stays that count, sorted."""
         with translate(self._where), self.engine.connect() as connection:
             return history.read_hits(connection, stay_ids)
 
@@ -186,7 +207,7 @@ class Store:
                 table.name: int(
                     connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
                 )
-                for table in INSERT_ORDER
+                for table in METADATA.sorted_tables
             }
 
     def counts_by_severity(self) -> dict[str, int]:
@@ -214,6 +235,11 @@ class Store:
         """How often each check hit, passed or could not judge; it reads every decision."""
         with translate(self._where), self.engine.connect() as connection:
             return tallies.read(connection)
+
+    def shadow_tallies(self) -> dict[str, Tally]:
+        """The same of what checks said on trial, beside the decisions."""
+        with translate(self._where), self.engine.connect() as connection:
+            return tallies.read_shadow(connection)
 
     def rule_ids(self, rules_sha256: str) -> tuple[str, ...] | None:
         """The ids of a stored rule set in the order of verdict letters; None if not stored."""
