@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -54,17 +55,30 @@ def judge_aggregates(
     ``tables`` alone. ``settled`` comes from ``drg.settle`` of the same tables; without it
     facts of group and payment are null.
     """
-    checks = [c for c in ruleset.compiled if c.rule.unit in AGGREGATE_UNITS]
-    by_unit = {u: [c for c in checks if c.rule.unit == u] for u in AGGREGATE_UNITS}
-    wanted = {
-        unit: sorted({fact for c in mine for fact in c.facts})
-        for unit, mine in by_unit.items()
-        if mine
+    seen = ended_before(tables, upto)
+    source = Source(seen, settled=settled, reference=ruleset.reference)
+    return judge_subjects(ruleset, source, upto=upto)
+
+
+def wanted_of(ruleset: RuleSet, units: Collection[str]) -> dict[str, list[str]]:
+    """The facts that the active checks of these units read, by unit."""
+    checks = [c for c in ruleset.compiled if c.rule.unit in units]
+    return {
+        unit: sorted({fact for c in checks if c.rule.unit == unit for fact in c.facts})
+        for unit in units
+        if any(c.rule.unit == unit for c in checks)
     }
+
+
+def judge_subjects(
+    ruleset: RuleSet, source: Source, *, upto: date, units: Collection[str] = AGGREGATE_UNITS
+) -> Aggregated:
+    """As ``judge_aggregates``, for a source (or ``exchange.Part``) of claims that ended before ``upto``."""
+    by_unit = {u: [c for c in ruleset.compiled if c.rule.unit == u] for u in units}
+    wanted = wanted_of(ruleset, units)
     verdicts, findings = [pl.DataFrame(schema=VERDICTS)], [pl.DataFrame(schema=_FINDINGS)]
     if wanted:
-        facts = build(Source(ended_before(tables, upto), settled=settled), wanted)
-        for unit, table in facts.items():
+        for unit, table in build(source, wanted).items():
             complete = table.filter(pl.col(SERVICE_DATE) < upto)
             judged = verdict_columns(by_unit[unit], complete)
             verdicts.append(_verdicts(unit, complete, judged))

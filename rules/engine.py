@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +15,7 @@ from domain.tables import Tables
 from drg import Settled
 from rules.compiled import Compiled
 from rules.facts import Source, build
+from rules.facts.exchange import give
 from rules.facts.fact import STAY_UNITS
 from rules.facts.likeness import code_vectors
 from rules.facts.source import STAY
@@ -45,12 +47,14 @@ def judge(
     *,
     history: Tables | None = None,
     settled: Settled | None = None,
+    known: Mapping[str, pl.DataFrame] | None = None,
 ) -> Judged:
     """Every active check over every stay of the batch, in the order of the batch.
 
     ``history`` holds the other claims that facts may look back at; stays of it that the
     batch holds too are ignored. ``settled`` comes from ``drg.settle``; without it, facts
-    of group and payment are null.
+    of group and payment are null. ``known`` holds facts that look at claims beyond batch and
+    history and were computed where those are (``facts.exchange``).
     """
     by_unit = {u: [c for c in ruleset.compiled if c.rule.unit == u] for u in STAY_UNITS}
     wanted = {
@@ -58,7 +62,8 @@ def judge(
         for unit, checks in by_unit.items()
         if checks
     }
-    facts = build(Source(tables, history, settled), wanted)
+    source = Source(tables, history, settled, ruleset.reference)
+    facts = build(give(source, known or {}), wanted)
     stays = pl.DataFrame({"stay_id": pl.from_arrow(tables.stays["stay_id"])})
     verdicts = [stays]
     hits: list[pl.DataFrame] = []

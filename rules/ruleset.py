@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rules import loader
+from rules import codebooks, loader
 from rules.compiled import Compiled, compile_rule
 from rules.document import read
-from rules.facts import reference
 from rules.facts.fact import STAY_UNITS
 from rules.overlay import lay_over
 from rules.problem import Problem, RuleError, show_path
@@ -23,7 +22,8 @@ class RuleSet:
     ``ids`` are the active ones that judge stays, in the order of a decision's letters;
     ``aggregate_ids`` the active ones that judge a hospital's month or a physician's day.
     ``sha256`` covers every rule file, overlay value and reference table: the same
-    digest means the same judgement of the same claims.
+    digest means the same judgement of the same claims. ``reference`` is the folder of
+    tables that the checks read, ``reference_sha256`` the digest of the tables alone.
     """
 
     ids: tuple[str, ...]
@@ -31,6 +31,8 @@ class RuleSet:
     rules: tuple[Rule, ...]
     compiled: tuple[Compiled, ...]
     aggregate_ids: tuple[str, ...] = ()
+    reference: Path = codebooks.SHIPPED
+    reference_sha256: str = ""
 
     def __getitem__(self, rule_id: str) -> Rule:
         """The rule of that id; KeyError if there is none."""
@@ -44,15 +46,20 @@ class RuleSet:
         rules = tuple(self[rule_id] for rule_id in rule_ids)
         made = [c for c in (compile_rule(r) for r in rules) if isinstance(c, Compiled)]
         ids, aggregate_ids = _ids(made)
-        return RuleSet(ids, self.sha256, rules, tuple(made), aggregate_ids)
+        return replace(
+            self, ids=ids, rules=rules, compiled=tuple(made), aggregate_ids=aggregate_ids
+        )
 
 
-def load(folder: Path | None = None, *, parameters: Path | None = None) -> RuleSet:
+def load(
+    folder: Path | None = None, *, parameters: Path | None = None, reference: Path | None = None
+) -> RuleSet:
     """The checks of a folder (the shipped catalogue by default) with a site's overlay, if any.
 
     Every ``*.yaml`` below the folder is one rule. ``parameters`` is a folder of overlay
-    files; the examples in ``rules/parameters`` are used only when named. RuleError lists
-    every problem of every file.
+    files; the examples in ``rules/parameters`` are used only when named. ``reference`` is
+    a site's own folder of reference tables, laid over the shipped ones. RuleError lists
+    every problem of every file; ReferenceTableError names the first of a table.
     """
     root = loader.CATALOG if folder is None else folder
     problems: list[Problem] = []
@@ -92,10 +99,14 @@ def load(folder: Path | None = None, *, parameters: Path | None = None) -> RuleS
     if problems:
         raise RuleError(problems)
     ids, aggregate_ids = _ids(compiled)
+    place = codebooks.SHIPPED if reference is None else reference.resolve()
+    tables_sha256 = codebooks.load(place)
     return RuleSet(
         ids=ids,
         aggregate_ids=aggregate_ids,
-        sha256=_digest(found),
+        sha256=_digest(found, tables_sha256),
+        reference=place,
+        reference_sha256=tables_sha256,
         rules=tuple(found),
         compiled=tuple(compiled),
     )
@@ -119,10 +130,9 @@ def _ids(compiled: list[Compiled]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return of_stays, tuple(c.rule.id for c in compiled if c.rule.id not in of_stays)
 
 
-def _digest(rules: list[Rule]) -> str:
+def _digest(rules: list[Rule], tables_sha256: str) -> str:
     whole = hashlib.sha256()
     for rule in rules:
         whole.update(f"{rule.id} {rule.sha256}\n".encode())
-    for path in reference.sha_paths():
-        whole.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    whole.update(f"reference {tables_sha256}\n".encode())
     return whole.hexdigest()

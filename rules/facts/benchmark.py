@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cache
-from pathlib import Path
 from typing import Final
 
 import polars as pl
 
 from domain.tables import Tables
 from drg import Settled
+from rules.codebooks import Place
 from rules.facts import cost
 from rules.facts.cost_tables import FEW, benchmarks, find_rows
 from rules.facts.fact import Fact, Kind, declare
@@ -149,7 +149,7 @@ def _compare(source: Source) -> pl.DataFrame:
 
 
 @cache
-def _figures(folder: Path) -> pl.DataFrame:
+def _figures(folder: Place) -> pl.DataFrame:
     """``row`` and the facts ``USUAL`` of each row of the table."""
     columns = [
         pl.col(f"{name}_{part}").round(0).cast(pl.Int64).alias(f"{ours}_{name}_fen")

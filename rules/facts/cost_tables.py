@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from datetime import date
 from functools import cache
-from pathlib import Path
 from typing import Final
 
 import polars as pl
 
-from domain.errors import SentinelError
+from rules.codebooks import SHIPPED, Place, rows_in_force
 from rules.facts import reference
-from rules.facts.reference import FOLDER
-
-ITEM_CLASSES: Final = ("blood_product", "intensive_bed")
-"""The classes that ``item_classes.csv`` may name; antibacterials are flagged in ``items.csv``."""
 
 ALWAYS: Final = date(9999, 1, 1)
 """Stands for an empty ``valid_to``."""
@@ -24,12 +19,11 @@ FEW: Final = 30
 
 
 @cache
-def item_classes(folder: Path = FOLDER) -> pl.DataFrame:
+def item_classes(folder: Place = SHIPPED) -> pl.DataFrame:
     """item_code, class, valid_from, valid_to of each classed item; an item has one class a day."""
-    path = folder / "item_classes.csv"
-    table = _dated(path, ("item_code", "class", "source"))
-    _demand(table, pl.col("class").is_in(ITEM_CLASSES), path, "class", f"one of {ITEM_CLASSES}")
-    listed = table.select("item_code", "class", "valid_from", "valid_to")
+    listed = _ending(rows_in_force("item_classes", folder)).select(
+        "item_code", "class", "valid_from", "valid_to"
+    )
     flagged = (
         reference.items(folder)
         .filter("is_antibacterial")
@@ -43,39 +37,26 @@ def item_classes(folder: Path = FOLDER) -> pl.DataFrame:
     return pl.concat([listed, flagged]).sort("valid_from", "item_code")
 
 
-def with_item_class(lines: pl.LazyFrame, day: str, folder: Path = FOLDER) -> pl.LazyFrame:
+def with_item_class(lines: pl.LazyFrame, day: str, folder: Place = SHIPPED) -> pl.LazyFrame:
     """The lines with ``class`` of their item on their day; null for an item that has none."""
     return reference.join_dated(lines, day, item_classes(folder), "class")
 
 
 @cache
-def benchmarks(measures: tuple[str, ...], folder: Path = FOLDER) -> pl.DataFrame:
+def benchmarks(measures: tuple[str, ...], folder: Place = SHIPPED) -> pl.DataFrame:
     """What groups usually cost: ``row``, ``cell``, ``currency``, dates, mean and p95 of each measure.
 
     Amounts are whole fen, days have decimals. A cell is a group or an ADRG. Errors name
     the file and line.
     """
-    path = folder / "group_benchmarks.csv"
     names = [f"{m}_{part}" for m in measures for part in ("mean", "p95")]
-    table = _dated(path, ("cell", "currency", "cases", "source", *names))
-    for name in names:
-        number = pl.col(name).cast(pl.Float64, strict=False)
-        _demand(
-            table, pl.col(name).is_null() | (number >= 0).fill_null(value=False),
-            path, name, "a number from 0 on, or nothing",
-        )  # fmt: skip
-    twice = table.select("cell", "currency", "valid_from").is_duplicated()
-    _demand(
-        table.with_columns(twice=twice), ~pl.col("twice"), path, "cell", "each cell once a date"
-    )
-    found = table.select(
-        "cell", "currency", "valid_from", "valid_to", pl.col(names).cast(pl.Float64)
-    )
+    table = _ending(rows_in_force("group_benchmarks", folder))
+    found = table.select("cell", "currency", "valid_from", "valid_to", *names)
     return found.sort("valid_from", "cell").with_row_index("row")
 
 
 def find_rows(
-    stays: pl.DataFrame, key: str, measures: tuple[str, ...], folder: Path = FOLDER
+    stays: pl.DataFrame, key: str, measures: tuple[str, ...], folder: Place = SHIPPED
 ) -> pl.Series:
     """The row of ``benchmarks`` that holds for each stay (``key``, ``currency``, ``day``), or null.
 
@@ -99,37 +80,6 @@ def _holding(day: str, *names: str) -> pl.Expr:
     return pl.when(holds).then(pl.col(*names))
 
 
-def _dated(path: Path, needed: tuple[str, ...]) -> pl.DataFrame:
-    if not path.is_file():
-        raise SentinelError(
-            f"the reference table {path.name} is missing",
-            where=str(path),
-            cure="Put the file there; rules/reference/README.md says what it holds.",
-        )
-    table = pl.read_csv(path, infer_schema=False)
-    absent = [n for n in (*needed, "valid_from", "valid_to") if n not in table.columns]
-    if absent:
-        raise SentinelError(
-            f"the reference table {path.name} lacks the column {absent[0]}",
-            where=f"{path}:1",
-            cure="Add it; rules/reference/README.md says what it holds.",
-        )
-    for name in ("valid_from", "valid_to"):
-        read = pl.col(name).str.to_date(strict=False)
-        fine = read.is_not_null()
-        if name == "valid_to":
-            fine |= pl.col(name).is_null()
-        _demand(table, fine, path, name, "a date such as 2024-01-01")
-    return table.with_columns(
-        pl.col("valid_from").str.to_date(), pl.col("valid_to").str.to_date().fill_null(ALWAYS)
-    )
-
-
-def _demand(table: pl.DataFrame, holds: pl.Expr, path: Path, name: str, what: str) -> None:
-    wrong = table.with_row_index("line", offset=2).filter(~holds)
-    if wrong.height:
-        raise SentinelError(
-            f"{path.name} says {wrong[name][0]!r} under {name}, where {what} must stand",
-            where=f"{path}:{wrong['line'][0]}",
-            cure="Correct the line.",
-        )
+def _ending(table: pl.DataFrame) -> pl.DataFrame:
+    """With a day that never comes as ``valid_to`` of the rows that still hold."""
+    return table.with_columns(pl.col("valid_to").fill_null(ALWAYS))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Final
 
 import polars as pl
 
 from domain import codes
 from domain.claim import DIAGNOSES
+from rules.codebooks import Place
 from rules.facts import reference
 from rules.facts.fact import Fact, Kind, declare, from_fields
 from rules.facts.source import Source
@@ -128,7 +128,7 @@ def normal(column: str) -> pl.Expr:
     )
 
 
-def is_any(meaning: str, code: pl.Expr, folder: Path) -> pl.Expr:
+def is_any(meaning: str, code: pl.Expr, folder: Place) -> pl.Expr:
     """Whether a normalised code has the meaning in its own system (``diagnosis_system``)."""
     found = pl.lit(value=False)
     by_system: dict[str, list[str]] = {}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -15,7 +14,7 @@ import pyarrow as pa
 from domain.errors import SentinelError
 from domain.tables import Tables
 from drg import Settled
-from rules.facts import reference
+from rules.codebooks import SHIPPED, Place
 
 STAY: Final = ":stay"
 """The place of a row's stay in the batch (UInt32): what rows are grouped and joined by."""
@@ -34,7 +33,7 @@ class Source:
     batch: Tables
     history: Tables | None = None
     settled: Settled | None = None
-    reference: Path = reference.FOLDER
+    reference: Place = SHIPPED
 
     def __post_init__(self) -> None:
         ids = frame(self.batch.stays.select(["stay_id"]))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Final
 
 import polars as pl
 
 from domain.claim import STAYS
 from domain.schema import Kind as FieldKind
+from rules.codebooks import Place
 from rules.facts import reference
 from rules.facts.fact import Fact, Kind, declare, from_fields
 from rules.facts.source import Source
@@ -135,7 +135,7 @@ _KNOWN_AT_DISCHARGE: Final = frozenset(
 _LABELS: Final = {f.name: f.zh for f in STAYS.columns} | {"principal_diagnosis_code": "主要诊断"}
 
 
-def _missing(folder: Path) -> list[tuple[str, pl.Expr]]:
+def _missing(folder: Place) -> list[tuple[str, pl.Expr]]:
     """(field, whether it should be filled and is not) of every required field."""
     kinds = {f.name: f.kind for f in STAYS.columns} | {"principal_diagnosis_code": FieldKind.CODE}
     types: dict[str, list[str]] = {}

@@ -233,12 +233,12 @@ def test_the_tables_are_sound() -> None:
 @pytest.mark.parametrize(
     ("name", "text", "what"),
     [
-        ("limited_diagnoses.csv", "system,prefix,sex,source\n", "columns"),
-        ("limited_diagnoses.csv", "system,prefix,sex,min_age_years,max_age_years,source\nICD-10-CN,O,3,,,x\n", "sex"),
-        ("limited_diagnoses.csv", "system,prefix,sex,min_age_years,max_age_years,source\nICD-10-CN,O,,,,x\n", "limits neither"),
-        ("limited_diagnoses.csv", "system,prefix,sex,min_age_years,max_age_years,source\nICD-11,O,2,,,x\n", "system"),
-        ("limited_diagnoses.csv", "system,prefix,sex,min_age_years,max_age_years,source\nICD-10-CN,O,2,,,\n", "source"),
-        ("limited_diagnoses.csv", "system,prefix,sex,min_age_years,max_age_years,source\nICD-10-CN,O,,x,,y\n", "whole number"),
+        ("limited_diagnoses.csv", "system,prefix,sex,valid_from,valid_to,source\n", "column min_age_years is missing"),
+        ("limited_diagnoses.csv", "system,prefix,sex,min_age_years,max_age_years,valid_from,valid_to,source\nICD-10-CN,O,3,,,2000-01-01,,x\n", "sex"),
+        ("limited_diagnoses.csv", "system,prefix,sex,min_age_years,max_age_years,valid_from,valid_to,source\nICD-10-CN,O,,,,2000-01-01,,x\n", "limits neither"),
+        ("limited_diagnoses.csv", "system,prefix,sex,min_age_years,max_age_years,valid_from,valid_to,source\nICD-11,O,2,,,2000-01-01,,x\n", "system"),
+        ("limited_diagnoses.csv", "system,prefix,sex,min_age_years,max_age_years,valid_from,valid_to,source\nICD-10-CN,O,2,,,2000-01-01,,\n", "source"),
+        ("limited_diagnoses.csv", "system,prefix,sex,min_age_years,max_age_years,valid_from,valid_to,source\nICD-10-CN,O,,x,,2000-01-01,,y\n", "whole number"),
     ],
 )  # fmt: skip
 def test_a_bad_table_is_refused_with_file_and_line(
@@ -252,7 +252,9 @@ def test_a_bad_table_is_refused_with_file_and_line(
 
 def test_a_rule_of_one_side_is_refused(tmp_path: Path) -> None:
     (tmp_path / "diagnosis_partners.csv").write_text(
-        "relation,rule,side,system,prefix,source\nneeds,x,of,ICD-10-CN,Z51,y\n", encoding="utf-8"
+        "relation,rule,side,system,prefix,valid_from,valid_to,source\n"
+        "needs,x,of,ICD-10-CN,Z51,2000-01-01,,y\n",
+        encoding="utf-8",
     )
     with pytest.raises(SentinelError, match="one side"):
         partners(tmp_path)

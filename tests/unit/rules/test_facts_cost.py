@@ -352,8 +352,8 @@ def test_the_distance_of_the_mix_is_what_would_have_to_move(tmp_path: Path) -> N
     folder = write_benchmarks(tmp_path, row)
     found = facts(batch, "cost_mix_distance", settled=settled(batch), folder=folder)
     assert found["a"] == pytest.approx(0.3)
-    folder = write_benchmarks(tmp_path, {"cell": "BR1", "total_cost_mean": 1})
-    cost_tables.benchmarks.cache_clear()
+    (tmp_path / "other").mkdir()
+    folder = write_benchmarks(tmp_path / "other", {"cell": "BR1", "total_cost_mean": 1})
     assert facts(batch, "cost_mix_distance", settled=settled(batch), folder=folder) == {"a": None}
 
 

@@ -162,7 +162,7 @@ def test_a_wrong_setting_is_named_with_file_and_line(tmp_path: Path) -> None:
         "item_code,setting,valid_from,valid_to,source\nA,ward,2020-01-01,,x\nB,home,2020-01-01,,x\n",
         encoding="utf-8",
     )
-    with pytest.raises(SentinelError, match="'home' is not one of") as error:
+    with pytest.raises(SentinelError, match="'home', which is not one of") as error:
         reference.settings(tmp_path)
     assert str(error.value.where).endswith("settings.csv:3")
 

@@ -244,7 +244,10 @@ def test_infection_shows_in_a_diagnosis_or_a_test() -> None:
 
 
 def test_a_table_that_says_nonsense_is_refused_with_file_and_line(tmp_path: Path) -> None:
-    text = "frequency,times_a_day,source\nqd,1,known\nbid,two,known\n"
+    text = (
+        "frequency,times_a_day,valid_from,valid_to,source\n"
+        "qd,1,2000-01-01,,known\nbid,two,2000-01-01,,known\n"
+    )
     (tmp_path / "frequencies.csv").write_text(text, encoding="utf-8")
     with pytest.raises(ReferenceTableError, match=r"frequencies.csv:3"):
         read("frequencies", tmp_path)
@@ -252,7 +255,8 @@ def test_a_table_that_says_nonsense_is_refused_with_file_and_line(tmp_path: Path
     with pytest.raises(ReferenceTableError, match="study_zh"):
         read("imaging", tmp_path)
     (tmp_path / "once_only.csv").write_text(
-        "prefix,organ_zh,organ_en,most,source\n47.0,阑尾,appendix,1,\n", encoding="utf-8"
+        "prefix,organ_zh,organ_en,most,valid_from,valid_to,source\n47.0,阑尾,appendix,1,2000-01-01,,\n",
+        encoding="utf-8",
     )
     with pytest.raises(ReferenceTableError, match="no source"):
         read("once_only", tmp_path)
