@@ -25,23 +25,39 @@ VECTOR: Final = declare("stay", "codes of all claims of the same type", (
 ), as_of=BEFORE)
 # fmt: on
 
+_FACTS: Final = ("stay_id", *(f.name for f in VECTOR))
+
 
 def vector(source: Source) -> pl.LazyFrame:
     """The facts ``VECTOR`` of every claim of the batch that has a diagnosis."""
-    vectors = code_vectors(
+    return source.once(
+        "likeness",
+        lambda source: compare(vectors(source)).filter("in_batch").select(_FACTS).collect(),
+    ).lazy()
+
+
+def vectors(source: Source) -> pl.LazyFrame:
+    """What ``compare`` reads, for each claim of batch and history that has a diagnosis."""
+    known = code_vectors(
         source.all_rows("stays"), source.all_rows("diagnoses"), source.all_rows("procedures")
     )
-    claims = (
-        source.claims.lazy().join(vectors, on="stay_id", how="inner").sort(*ORDER, nulls_last=False)
-    )
+    claims = source.claims.lazy().select("claim_type", *ORDER, "in_batch")
+    return claims.join(known, on="stay_id", how="inner")
+
+
+def compare(claims: pl.LazyFrame) -> pl.LazyFrame:
+    """The claims with the facts ``VECTOR``; all of one type and vector must be among them.
+
+    Equal vectors may be replaced by anything that is equal where they are.
+    """
     keys = ["claim_type", "vector"]
     place = pl.int_range(pl.len()).over(keys)
-    return claims.with_columns(
+    return claims.sort(*ORDER, nulls_last=False).with_columns(
         place.alias("identical_code_vectors_before"),
         pl.when(place > 0)
         .then(pl.col("stay_id").first().over(keys))
         .alias("identical_code_vector_stay_id"),
-    ).filter("in_batch")
+    )
 
 
 def code_vectors(

@@ -15,6 +15,7 @@ from typing import Final
 
 import polars as pl
 
+from rules.facts.exchange import everyone
 from rules.facts.fact import Fact, Kind, declare
 from rules.facts.period import KEYS, SUBJECT, before, month_stays, months
 from rules.facts.source import Source
@@ -78,7 +79,8 @@ class Measure:
     def run(self, source: Source) -> pl.LazyFrame:
         """The facts of every hospital and month."""
         n = self.name
-        counted = counts(self.rows(source).with_columns(trait=self.trait, money=self.money))
+        rows = self.rows(source).with_columns(trait=self.trait, money=self.money)
+        counted = everyone(source, f"measure {n}", counts(rows))
         found = (
             months(source)
             .join(beside_peers(counted, source), on=SUBJECT, how="left")
@@ -108,7 +110,10 @@ def counts(rows: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def beside_peers(counted: pl.LazyFrame, source: Source, *kinds: str) -> pl.LazyFrame:
-    """The counts with ``peer_share``, ``sigma`` and ``excess_fen``; each of ``kinds`` apart."""
+    """The counts with ``peer_share``, ``sigma`` and ``excess_fen``; each of ``kinds`` apart.
+
+    The counts are those of ``exchange.everyone``.
+    """
     k, n = pl.col("count"), pl.col("of")
     alike = ("level", "month", *kinds)
 
@@ -122,7 +127,7 @@ def beside_peers(counted: pl.LazyFrame, source: Source, *kinds: str) -> pl.LazyF
     enough = pl.col("peers") >= MIN_PEERS
     part = pl.max_horizontal(1 - p * n / k, pl.lit(0.0))
     return (
-        counted.join(months(source).select(SUBJECT, "level"), on=SUBJECT, how="left")
+        counted.join(levels(source), on=SUBJECT, how="left")
         .sort(SUBJECT, *kinds)
         .with_columns(
             peers=pl.when(pl.col("level").is_not_null()).then(pl.len().over(alike) - 1),
@@ -145,6 +150,11 @@ def beside_peers(counted: pl.LazyFrame, source: Source, *kinds: str) -> pl.LazyF
             .cast(pl.Int64),
         )
     )
+
+
+def levels(source: Source) -> pl.LazyFrame:
+    """The level of every hospital in every month, the peers' too."""
+    return everyone(source, "levels", months(source).select(SUBJECT, "level"))
 
 
 def beside_past(counted: pl.LazyFrame, source: Source) -> pl.LazyFrame:

@@ -18,7 +18,9 @@ from rules.facts.fact import Fact, Kind, declare
 from rules.facts.lookback import YEAR_DAYS
 from rules.facts.source import Source
 
-_ALIKE: Final = ("billed_group_code", "provider_level", "currency")
+ALIKE: Final = ("billed_group_code", "provider_level", "currency")
+"""What peers share."""
+
 _FEW: Final = f"fewer than {FEW} peers are known, or group, level or own value is not stated"
 
 # fmt: off
@@ -38,17 +40,22 @@ Floats = npt.NDArray[np.float64]
 
 def peers(source: Source) -> pl.LazyFrame:
     """The facts ``PEERS`` of the batch's inpatient stays that have ended."""
+    return source.once("peers", lambda source: place(measured(source))).lazy()
+
+
+def measured(source: Source) -> pl.DataFrame:
+    """What ``place`` reads, for each ended inpatient stay of batch and history."""
     mine = source.table("stays").select("stay_id").with_columns(in_batch=pl.lit(value=True))
-    stays = (
+    return (
         source.all_rows("stays")
         .filter(
             (pl.col("claim_type") == "inpatient")
             & pl.col("discharge_date").is_not_null()
-            & pl.all_horizontal(pl.col(c).is_not_null() for c in _ALIKE)
+            & pl.all_horizontal(pl.col(c).is_not_null() for c in ALIKE)
         )
         .select(
             "stay_id",
-            *_ALIKE,
+            *ALIKE,
             day=pl.col("discharge_date").to_physical().cast(pl.Int64),
             cost=pl.col("total_amount_fen").cast(pl.Float64),
             days=(pl.col("discharge_date") - pl.col("admission_date"))
@@ -56,9 +63,13 @@ def peers(source: Source) -> pl.LazyFrame:
             .cast(pl.Float64),
         )
         .join(mine, on="stay_id", how="left", maintain_order="left")
-        .sort(*_ALIKE, "day", "stay_id")
     )
-    groups = [_place(group) for group in stays.partition_by(*_ALIKE, maintain_order=True)]
+
+
+def place(stays: pl.DataFrame) -> pl.DataFrame:
+    """The facts ``PEERS`` of the stays that are ``in_batch``; all of one ``ALIKE`` must be there."""
+    stays = stays.sort(*ALIKE, "day", "stay_id")
+    groups = [_place(group) for group in stays.partition_by(*ALIKE, maintain_order=True)]
     nothing = pl.DataFrame(
         schema={
             "stay_id": pl.String(),
@@ -67,7 +78,7 @@ def peers(source: Source) -> pl.LazyFrame:
             "peers_in_group": pl.Int64(),
         }
     )
-    return pl.concat([nothing, *groups]).lazy()
+    return pl.concat([nothing, *groups])
 
 
 def _place(group: pl.DataFrame) -> pl.DataFrame:

@@ -7,6 +7,7 @@ from typing import Final
 import polars as pl
 
 from rules.facts.charge import beds, live
+from rules.facts.exchange import everyone
 from rules.facts.fact import Kind, declare
 from rules.facts.measure import PEERS, beside_peers
 from rules.facts.period import KEYS, SUBJECT, month_stays, months
@@ -67,12 +68,16 @@ def batch(source: Source) -> pl.LazyFrame:
             pl.col("disease").n_unique().cast(pl.Int64).alias("diseases"),
         )
     )
-    all_stays = stays.group_by(KEYS).agg(pl.len().cast(pl.Int64).alias("of"))
+    mine = stays.group_by(KEYS).agg(pl.len().cast(pl.Int64).alias("of"))
+    all_stays = everyone(source, "charged stays", mine)
+    all_tested = everyone(
+        source, "tested items", tested.select(*KEYS, "item_code", "count", "money")
+    )
     # Every hospital with every test of its peers: one that never gives it counts too.
-    items = tested.select("item_code", "month").unique()
+    items = all_tested.select("item_code", "month").unique()
     whole = (
         all_stays.join(items, on="month", how="inner")
-        .join(tested.drop("provider_id", "month"), on=[SUBJECT, "item_code"], how="left")
+        .join(all_tested.drop("provider_id", "month"), on=[SUBJECT, "item_code"], how="left")
         .with_columns(
             pl.col("count", "money").fill_null(0),
             share=(pl.col("count").fill_null(0) / pl.col("of")).round(4),

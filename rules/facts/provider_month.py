@@ -10,6 +10,7 @@ from typing import Final
 import polars as pl
 
 from rules.facts import group, pairs
+from rules.facts.exchange import everyone
 from rules.facts.fact import Fact, Kind, declare
 from rules.facts.measure import PEERS, Measure, beside_peers, counts
 from rules.facts.period import SUBJECT, month_stays, months
@@ -83,7 +84,7 @@ def _status(*wanted: str) -> pl.Expr:
 
 def _severity_rows(source: Source) -> pl.LazyFrame:
     """Stays with ``gain_fen``: what the standard is above that without complications."""
-    light = group.alternatives(source).select("stay_id", "weight_without_complications")
+    light = without_complications(source)
     part = pl.col("weight_without_complications").cast(pl.Float64) / pl.col("group_weight").cast(
         pl.Float64
     )
@@ -93,6 +94,16 @@ def _severity_rows(source: Source) -> pl.LazyFrame:
         .join(light, on="stay_id", how="left")
         .with_columns(gain_fen=gain.round(0).fill_null(0))
     )
+
+
+def without_complications(source: Source) -> pl.LazyFrame:
+    """``stay_id`` and the weight of its group if no other diagnosis counted."""
+    return source.once(
+        "without_complications",
+        lambda source: (
+            group.alternatives(source).select("stay_id", "weight_without_complications").collect()
+        ),
+    ).lazy()
 
 
 def _treatable_rows(source: Source) -> pl.LazyFrame:
@@ -242,7 +253,8 @@ def substitution(source: Source) -> pl.LazyFrame:
         of_pair = is_heavy | pl.col("principal").str.contains(lighter)
         trait = pl.when(of_pair).then(is_heavy)
         rows = stays.with_columns(trait=trait, money=_FUND)
-        found.append(beside_peers(counts(rows), source).with_columns(pair=pl.lit(pair)))
+        counted = everyone(source, f"pair {pair}", counts(rows))
+        found.append(beside_peers(counted, source).with_columns(pair=pl.lit(pair)))
     compared = pl.concat(found)
     some = compared.select(SUBJECT).unique().with_columns(some=pl.lit(value=True))
     worst = (

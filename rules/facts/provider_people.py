@@ -6,6 +6,7 @@ from typing import Final
 
 import polars as pl
 
+from rules.facts.exchange import everyone
 from rules.facts.fact import Kind, declare
 from rules.facts.period import SUBJECT, every_month, month_stays, months
 from rules.facts.source import Source
@@ -106,7 +107,10 @@ def companions(source: Source) -> pl.LazyFrame:
         together.select(*dates, companion="patient_id"), on=dates, how="inner"
     ).filter(pl.col("patient_id") != pl.col("companion"))
     key = ["patient_id", "companion"]
-    earlier = pairs.select(*key, before="discharge_date", other="stay_id").unique()
+    # Two may have met in another hospital too.
+    earlier = everyone(
+        source, "companions", pairs.select(*key, before="discharge_date", other="stay_id").unique()
+    )
     repeated = (
         pairs.join(earlier, on=key, how="inner")
         .filter(
@@ -128,6 +132,23 @@ def companions(source: Source) -> pl.LazyFrame:
 
 def chain(source: Source) -> pl.LazyFrame:
     """The facts ``CHAIN``."""
+    counted = (
+        chained(source)
+        .group_by(SUBJECT)
+        .agg(
+            pl.col("patient_id").n_unique().cast(pl.Int64).alias("chain_patients"),
+            pl.col("fund_payment_fen").sum().alias("chain_stays_fen"),
+        )
+    )
+    return every_month(source, counted, "chain_patients", "chain_stays_fen")
+
+
+def chained(source: Source) -> pl.LazyFrame:
+    """Stays that are the third or a later one of a chain, with subject, patient and payment."""
+    return source.once("chained_stays", _chained).lazy()
+
+
+def _chained(source: Source) -> pl.DataFrame:
     stays = month_stays(source).sort("patient_id", "admission_date", "admission_time", "stay_id")
     same = pl.col("patient_id") == pl.col("patient_id").shift(1)
     gap = (pl.col("admission_date") - pl.col("discharge_date").shift(1)).dt.total_days()
@@ -137,15 +158,11 @@ def chain(source: Source) -> pl.LazyFrame:
     linked = stays.with_columns(link=link).with_columns(
         third=pl.col("link") & pl.col("link").shift(1, fill_value=False)
     )
-    counted = (
+    return (
         linked.filter("third")
-        .group_by(SUBJECT)
-        .agg(
-            pl.col("patient_id").n_unique().cast(pl.Int64).alias("chain_patients"),
-            pl.col("fund_payment_fen").sum().alias("chain_stays_fen"),
-        )
+        .select(SUBJECT, "provider_id", "stay_id", "patient_id", "fund_payment_fen")
+        .collect()
     )
-    return every_month(source, counted, "chain_patients", "chain_stays_fen")
 
 
 def census(source: Source) -> pl.LazyFrame:

@@ -6,6 +6,7 @@ from typing import Final
 
 import polars as pl
 
+from rules.facts.exchange import everyone
 from rules.facts.fact import Fact, Kind, declare
 from rules.facts.measure import EARLIER, MIN_PEERS, PEERS
 from rules.facts.period import SUBJECT, before, every_month, month_stays, months
@@ -171,22 +172,27 @@ def opening(source: Source) -> pl.LazyFrame:
 def _beside_peers(
     rows: pl.LazyFrame, source: Source, group: str, values: list[str]
 ) -> pl.LazyFrame:
-    """Stays with the ``number`` of the peers' stays of the same group and, as ``x_peers``, their sums."""
+    """Stays with the ``number`` of the peers' stays of the same group and, as ``x_peers``, their sums.
+
+    The values are whole numbers, so their sums do not depend on the order of rows.
+    """
     alike = [group, "level", "month"]
-
-    def others(value: pl.Expr) -> pl.Expr:
-        return value.over(alike) - value.over([group, SUBJECT])
-
-    return (
-        rows.filter(pl.col(group).is_not_null())
+    sums = [pl.col(v).cast(pl.Float64).sum().alias(f"{v}_peers") for v in values]
+    summed = ["number", *(f"{v}_peers" for v in values)]
+    grouped = rows.filter(pl.col(group).is_not_null())
+    own = (
+        grouped.group_by(SUBJECT, "month", group)
+        .agg(*sums, number=pl.len().cast(pl.Int64))
         .join(months(source).select(SUBJECT, "level"), on=SUBJECT, how="left")
         .filter(pl.col("level").is_not_null())
-        .with_columns(
-            *[others(pl.col(v).cast(pl.Float64).sum()).alias(f"{v}_peers") for v in values],
-            number=others(pl.len().cast(pl.Int64)),
-        )
-        .filter(pl.col("number") >= MIN_GROUP_STAYS)
     )
+    peers = (
+        everyone(source, f"sums by {group}", own)
+        .with_columns(pl.col(c).sum().over(alike) - pl.col(c) for c in summed)
+        .filter(pl.col("number") >= MIN_GROUP_STAYS)
+        .select(SUBJECT, group, *summed)
+    )
+    return grouped.join(peers, on=[SUBJECT, group], how="inner")
 
 
 def index(source: Source) -> pl.LazyFrame:
@@ -252,8 +258,12 @@ def spread(source: Source) -> pl.LazyFrame:
             how="left",
         )
     )
-    others = own.filter(pl.col("cost_spread").is_not_null()).select(
-        "level", "month", other=SUBJECT, theirs="cost_spread"
+    others = everyone(
+        source,
+        "spreads",
+        own.filter(pl.col("cost_spread").is_not_null()).select(
+            "level", "month", other=SUBJECT, theirs="cost_spread"
+        ),
     )
     peers = (
         own.join(others, on=["level", "month"], how="inner")
