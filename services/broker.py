@@ -94,7 +94,9 @@ class Kafka(Server):
         """Ask for the cluster's metadata; returns the cluster's id."""
         from kafka import KafkaAdminClient  # noqa: PLC0415 (only those who ask need the client)
 
-        client = KafkaAdminClient(bootstrap_servers=self.address, request_timeout_ms=4000)
+        client = KafkaAdminClient(
+            bootstrap_servers=self.address, request_timeout_ms=4000, bootstrap_timeout_ms=4000
+        )
         try:
             return f"cluster {client.describe_cluster()['cluster_id']}"
         finally:

@@ -135,7 +135,8 @@ class Server(ABC):
 
     def answer(self) -> str | None:
         """Its version if it answers in its protocol, else None."""
-        if not self.running():
+        # Clients wait long for a port that nobody listens on yet, so knock first.
+        if not self.running() or not self._listens():
             return None
         try:
             return self.ask()
@@ -176,16 +177,18 @@ class Server(ABC):
                 psutil.wait_procs(left, timeout=10)
         self._pid_file.unlink(missing_ok=True)
 
-    def _refuse_foreign_port(self) -> None:
+    def _listens(self) -> bool:
         with socket.socket() as probe:
             probe.settimeout(1)
-            if probe.connect_ex((HOST, self.port)):
-                return
-        raise ServiceError(
-            f"port {self.port} is taken by another program",
-            where=self.name,
-            cure=f"End that program, or set SENTINEL_{self.name.upper()}_PORT to a free port.",
-        )
+            return probe.connect_ex((HOST, self.port)) == 0
+
+    def _refuse_foreign_port(self) -> None:
+        if self._listens():
+            raise ServiceError(
+                f"port {self.port} is taken by another program",
+                where=self.name,
+                cure=f"End that program, or set SENTINEL_{self.name.upper()}_PORT to a free port.",
+            )
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:

@@ -8,6 +8,17 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests import servers
+from tests.servers import (  # noqa: F401 (fixtures)
+    kafka,
+    module_postgres,
+    neo4j,
+    own_server,
+    postgres,
+    postgres_server,
+    suffix,
+)
+
 ROOT = Path(__file__).resolve().parent.parent
 
 # The machines are noisy: a slow example is no failure. In the CI the examples are the same every
@@ -26,6 +37,29 @@ settings.load_profile("house")
 def root() -> Path:
     """The top folder of the repository."""
     return ROOT
+
+
+SERVERS = {
+    "kafka": "kafka",
+    "postgres": "postgres",
+    "module_postgres": "postgres",
+    "postgres_server": "postgres",
+    "neo4j": "neo4j",
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test with the servers that it asks for."""
+    for item in items:
+        for fixture in getattr(item, "fixturenames", ()):
+            if fixture in SERVERS:
+                item.add_marker(SERVERS[fixture])
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the servers that this run had to start itself."""
+    if not hasattr(config, "workerinput"):
+        servers.stop_started()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
