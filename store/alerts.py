@@ -13,6 +13,8 @@ import sqlalchemy as sa
 
 from domain.results import Severity, Verdict
 from store import bodies
+from store.state_tables import STAY_STATES_SQL as STATES
+from store.state_tables import WITHDRAWALS_SQL as WITHDRAWALS
 from store.tables import (
     ALERTS_SQL as ALERTS,
 )
@@ -56,8 +58,9 @@ class AlertFilter:
     ``min_exposure_fen`` is in the hundredth of each alert's own currency: give
     ``currency`` too where a store holds several. Dates are inclusive and compare the
     admission date. ``text`` is looked for in titles, stay, provider and rule ids,
-    without regard to case. Of a stay's decisions only the last counts (highest version,
-    then latest decided); ``superseded`` lists the alerts of the earlier ones too.
+    without regard to case. Of a stay's decisions only the one that its state names counts
+    (highest version, then judged last; none of a withdrawn claim); ``superseded`` lists the
+    alerts of the others too.
     """
 
     severities: frozenset[Severity] = frozenset()
@@ -100,8 +103,9 @@ class AlertRecord:
     ``hits`` are worst first, with ``thresholds`` and ``facts`` as objects. ``score``
     holds ``contributions`` as a list; None where no model scored. ``claim`` is the
     head of the claim as stored. ``verdicts`` gives every check's verdict in the order
-    of the rule set. ``superseded_by`` names the claim's last decision, and its alert if
-    it raised one, where that is not this decision.
+    of the rule set. ``superseded_by`` names the decision that counts now, and its alert if
+    it raised one, where that is not this decision. ``withdrawn`` says by which withdrawal the
+    claim no longer stands (``claim_version``, ``reason``, ``withdrawn_time``, ``created_at``).
     """
 
     alert: Row
@@ -112,12 +116,10 @@ class AlertRecord:
     claim: Row
     verdicts: Sequence[tuple[str, Verdict]]
     superseded_by: Row | None = None
+    withdrawn: Row | None = None
 
 
 _LETTERS: Final = {verdict.letter: verdict for verdict in Verdict}
-
-_AGE: Final = (DECISIONS.c.claim_version, DECISIONS.c.decided_at, DECISIONS.c.decision_id)
-"""The order of a claim's decisions: the last one counts."""
 
 _NO_SCORE: Final = -1.0
 """Sorts alerts without a score after all others; a score is never below 0."""
@@ -232,6 +234,7 @@ def read(connection: sa.Connection, alert_id: str) -> AlertRecord | None:
             for rule_id, letter in zip(ids, decision["verdicts"], strict=True)
         ],
         superseded_by=_superseding(connection, decision),
+        withdrawn=_withdrawal(connection, decision),
     )
 
 
@@ -239,12 +242,28 @@ def _superseding(connection: sa.Connection, decision: Row) -> Row | None:
     last = _one(
         connection,
         sa.select(DECISIONS.c.decision_id, DECISIONS.c.decided_at, ALERTS.c.alert_id)
+        .join(STATES, STATES.c.decision_id == DECISIONS.c.decision_id)
         .outerjoin(ALERTS, ALERTS.c.decision_id == DECISIONS.c.decision_id)
-        .where(DECISIONS.c.stay_id == decision["stay_id"])
-        .order_by(*(column.desc() for column in _AGE))
-        .limit(1),
+        .where(STATES.c.stay_id == decision["stay_id"]),
     )
     return None if last is None or last["decision_id"] == decision["decision_id"] else last
+
+
+def _withdrawal(connection: sa.Connection, decision: Row) -> Row | None:
+    """The first withdrawal that takes this version of the claim back."""
+    return _one(
+        connection,
+        sa.select(
+            WITHDRAWALS.c.claim_version, WITHDRAWALS.c.reason, WITHDRAWALS.c.withdrawn_time,
+            WITHDRAWALS.c.created_at,
+        )
+        .where(
+            WITHDRAWALS.c.stay_id == decision["stay_id"],
+            WITHDRAWALS.c.claim_version >= decision["claim_version"],
+        )
+        .order_by(WITHDRAWALS.c.claim_version)
+        .limit(1),
+    )  # fmt: skip
 
 
 def _score(connection: sa.Connection, score_id: str | None) -> tuple[Row | None, list[Row]]:
@@ -267,7 +286,7 @@ def _one(connection: sa.Connection, query: sa.Select[Any]) -> Row | None:
 def _filter(query: sa.Select[Any], wanted: AlertFilter) -> sa.Select[Any]:
     conditions: list[sa.ColumnElement[bool]] = []
     if not wanted.superseded:
-        conditions.append(~_later_decision())
+        conditions.append(_counts())
     if wanted.severities:
         conditions.append(ALERTS.c.severity.in_(sorted(wanted.severities)))
     if wanted.min_severity is not None:
@@ -311,12 +330,10 @@ def _filter(query: sa.Select[Any], wanted: AlertFilter) -> sa.Select[Any]:
     return query.where(*conditions)
 
 
-def _later_decision() -> sa.ColumnElement[bool]:
-    """Whether the stay was judged again: a corrected claim, other checks, more history."""
-    later = DECISIONS.alias("later")
+def _counts() -> sa.ColumnElement[bool]:
+    """Whether the alert's decision is the one that counts: not superseded, not withdrawn."""
     return sa.exists().where(
-        later.c.stay_id == DECISIONS.c.stay_id,
-        sa.tuple_(*(later.c[column.name] for column in _AGE)) > sa.tuple_(*_AGE),
+        STATES.c.stay_id == ALERTS.c.stay_id, STATES.c.decision_id == ALERTS.c.decision_id
     )
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -18,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from domain.claim import CHILDREN, STAYS
+from domain.parties import PHYSICIANS, PROVIDERS
 from domain.schema import Kind, Table
 from domain.tables import Tables
 from store.errors import StoreError
@@ -72,6 +74,15 @@ def decode(bodies: Iterable[bytes]) -> Tables:
     given = {STAYS.name: _table(stays, STAYS)}
     given.update({child.name: _table(children[child.name], child) for child in CHILDREN})
     return Tables.of(given)
+
+
+def with_parties(claims: Tables, *, providers: Iterable[Row], physicians: Iterable[Row]) -> Tables:
+    """The claims with the hospitals and physicians given."""
+    return replace(
+        claims,
+        providers=pa.Table.from_pylist(list(providers), schema=PROVIDERS.arrow),
+        physicians=pa.Table.from_pylist(list(physicians), schema=PHYSICIANS.arrow),
+    )
 
 
 def _rows(table: pa.Table, definition: Table) -> list[Row]:

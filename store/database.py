@@ -20,8 +20,8 @@ from store.dead_letters import DeadLetter
 from store.errors import StoreError, translate
 from store.findings import FindingFilter, FindingPage
 from store.journal import Journal
-from store.tables import ALERTS_SQL, METADATA, RULESETS_SQL
 from store.states import Withdrawn
+from store.tables import ALERTS_SQL, METADATA, RULESETS_SQL
 from store.tallies import Tally
 from store.writing import Model, Ruleset, Written
 
@@ -103,8 +103,11 @@ class Store:
             return states.withdraw(connection, given, datetime.now(UTC))
 
     def to_judge(self, limit: int = 1_000) -> list[Mapping[str, Any]]:
-        """Stays whose look-back changed since they were judged (a claim came late, was corrected or
-        withdrawn): ``stay_id``, ``reason``, ``because_of``, ``since``, longest waiting first."""
+        """Stays whose look-back changed since they were judged, longest waiting first.
+
+        A claim of the patient came late, was corrected or withdrawn. Rows have ``stay_id``,
+        ``reason``, ``because_of`` (the claim that changed) and ``since``.
+        """
         with translate(self._where), self.engine.connect() as connection:
             return states.to_judge(connection, limit)
 

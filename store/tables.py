@@ -227,12 +227,6 @@ DEAD_LETTERS_SQL = sa.Table(
     sa.Index(None, "topic", "partition", "message_offset"),
 )
 
-INSERT_ORDER = (
-    RULESETS_SQL, MODELS_SQL, CLAIMS_SQL, SCORES_SQL, REASONS_SQL, DECISIONS_SQL, HITS_SQL, ALERTS_SQL,
-    FINDINGS_SQL, STREAM_OFFSETS_SQL, OUTBOX_SQL, DEAD_LETTERS_SQL,
-)  # fmt: skip
-"""All tables, referred ones first."""
-
 STATUS_NEW = "new"
 """The status of an alert that nobody has touched."""
 

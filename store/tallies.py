@@ -1,13 +1,14 @@
-"""How often each check hit, passed or could not judge, over every claim's last decision."""
+"""How often each check hit, passed or could not judge, over the decisions that count."""
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import sqlalchemy as sa
 
+from store.state_tables import SHADOW_DECISIONS_SQL as SHADOW
+from store.state_tables import STAY_STATES_SQL as STATES
 from store.tables import DECISIONS_SQL as DECISIONS
 from store.tables import RULESETS_SQL as RULESETS
 
@@ -29,35 +30,47 @@ class Tally:
         return self.passed + self.hit + self.unknown
 
 
-@dataclass(slots=True)
-class _Last:
-    """The last decision of each claim that was read so far."""
-
-    age: dict[str, tuple[Any, ...]] = field(default_factory=dict)
-    said: dict[str, tuple[str, str]] = field(default_factory=dict)
-
-
 def read(connection: sa.Connection) -> dict[str, Tally]:
-    """Tallies by check id."""
+    """Tallies by check id of the checks that decide."""
+    return _add_up(
+        connection,
+        sa.select(DECISIONS.c.rules_sha256, DECISIONS.c.verdicts, sa.func.count().label("claims"))
+        .join(STATES, STATES.c.decision_id == DECISIONS.c.decision_id)
+        .group_by(DECISIONS.c.rules_sha256, DECISIONS.c.verdicts),
+    )
+
+
+def read_shadow(connection: sa.Connection) -> dict[str, Tally]:
+    """Tallies by check id of what checks said on trial; of a decision judged by several sets the last."""
+    place = (
+        sa.func.row_number()
+        .over(
+            partition_by=SHADOW.c.decision_id,
+            order_by=(SHADOW.c.judged_at.desc(), SHADOW.c.shadow_id),
+        )
+        .label("place")
+    )
+    last = (
+        sa.select(SHADOW.c.rules_sha256, SHADOW.c.verdicts, place)
+        .join(STATES, STATES.c.decision_id == SHADOW.c.decision_id)
+        .subquery()
+    )
+    return _add_up(
+        connection,
+        sa.select(last.c.rules_sha256, last.c.verdicts, sa.func.count().label("claims"))
+        .where(last.c.place == 1)
+        .group_by(last.c.rules_sha256, last.c.verdicts),
+    )
+
+
+def _add_up(connection: sa.Connection, query: sa.Select[Any]) -> dict[str, Tally]:
     rulesets = connection.execute(sa.select(RULESETS.c.sha256, RULESETS.c.ids)).all()
     ids = {row.sha256: row.ids for row in rulesets}
-    last = _Last()
-    rows = connection.execute(
-        sa.select(
-            DECISIONS.c.stay_id, DECISIONS.c.claim_version, DECISIONS.c.decided_at,
-            DECISIONS.c.decision_id, DECISIONS.c.rules_sha256, DECISIONS.c.verdicts,
-        )
-    )  # fmt: skip
-    for row in rows:
-        age = (row.claim_version, row.decided_at, row.decision_id)
-        if row.stay_id not in last.age or last.age[row.stay_id] < age:
-            last.age[row.stay_id] = age
-            last.said[row.stay_id] = (row.rules_sha256, row.verdicts)
     tallies: dict[str, Tally] = {}
     # Many claims are judged alike: each line of letters is taken apart once.
-    for (ruleset, letters), claims in Counter(last.said.values()).items():
-        for rule_id, letter in zip(ids[ruleset], letters, strict=True):
+    for row in connection.execute(query):
+        for rule_id, letter in zip(ids[row.rules_sha256], row.verdicts, strict=True):
             tally = tallies.setdefault(rule_id, Tally())
             name = _LETTERS[letter]
-            setattr(tally, name, getattr(tally, name) + claims)
+            setattr(tally, name, getattr(tally, name) + row.claims)
     return tallies

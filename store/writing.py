@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from itertools import islice
+from datetime import datetime
 from typing import Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from domain.results import Results
 from domain.tables import Tables
-from store import bodies, tables
+from store import bodies, findings, state_tables, states, tables
 from store.errors import StoreError
+from store.inserting import columns_of, insert, insert_new, upsert
 
-CHUNK_ROWS: Final = 2_000
-"""Rows of one executemany: bounds memory (a chunk of 100-line claims is about 50 MB as objects)."""
-
-Row = dict[str, Any]
+CHUNK_CLAIMS: Final = 2_000
+"""Claims whose bodies are made at once: bounds memory (about 50 MB for claims of 100 lines)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ruleset:
     """The rule set that judged a batch: digest, ids in the order of the verdict letters, manifest.
 
-    ``manifest`` is any JSON object that describes it, such as each rule's digest.
+    ``manifest`` is any JSON object that describes it, such as each rule's digest. ``shadow``
+    is the set of the checks on trial, if there is one.
     """
 
     sha256: str
     ids: Sequence[str]
     manifest: Mapping[str, Any] = field(default_factory=dict)
+    shadow: Ruleset | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,76 +66,61 @@ def write(
     ruleset: Ruleset | None,
     model: Model | None,
     now: datetime,
+    taken: Sequence[tuple[str, datetime]] = (),
 ) -> Written:
     """Insert what is not there yet, within the caller's transaction; existing rows stay as they are.
 
+    ``taken`` are the entries of the list of stays to judge again that this batch settles.
     StoreError if a claim has no decision or the other way round: the batch would not be
     complete evidence.
     """
     digests = _digests(claims, results)
-    made = {"created_at": now}
     counts: dict[str, int] = {}
 
-    def insert(table: sa.Table, rows: Iterable[Row]) -> None:
-        counts[table.name] = _insert(connection, table, rows)
+    def put(table: sa.Table, columns: Mapping[str, Sequence[Any]]) -> None:
+        counts[table.name] = insert(connection, table, columns)
 
-    insert(
-        tables.RULESETS_SQL,
-        []
-        if ruleset is None
-        else [
-            {
-                "sha256": ruleset.sha256,
-                "ids": list(ruleset.ids),
-                "manifest": dict(ruleset.manifest),
-                **made,
-            }
-        ],
-    )
-    insert(
-        tables.MODELS_SQL,
-        []
-        if model is None
-        else [{"sha256": model.sha256, "manifest": dict(model.manifest), **made}],
-    )
-    insert(tables.CLAIMS_SQL, _claims(claims, digests, fingerprints or {}, now))
+    # Every writer goes through the tables in this order and through rows in that of their keys:
+    # two of them may wait for each other, but never in a ring.
+    states.forget(connection, taken)
+    _keep_parties(connection, claims, now)
+    sets = [] if ruleset is None else [ruleset, *([ruleset.shadow] if ruleset.shadow else [])]
+    put(tables.RULESETS_SQL, _versions(sets, now) | {"ids": [list(one.ids) for one in sets]})
+    put(tables.MODELS_SQL, _versions([] if model is None else [model], now))
+    rows = _heads(claims, results, fingerprints or {})
+    new_claims = _write_claims(connection, claims, digests, rows, now)
+    counts[tables.CLAIMS_SQL.name] = len(new_claims)
     # A score or decision that is there already stays exactly as it was: its reasons, hits and
     # alert are inserted only together with it, never added to it later.
-    scores = _insert_new(connection, tables.SCORES_SQL, _plain(results.scores))
-    decisions = _insert_new(
-        connection,
-        tables.DECISIONS_SQL,
-        ({**row, "decided_at": now} for row in _plain(results.decisions)),
+    scores = insert_new(connection, tables.SCORES_SQL, columns_of(results.scores))
+    decisions = insert_new(
+        connection, tables.DECISIONS_SQL, columns_of(results.decisions, decided_at=now)
     )
     counts |= {"scores": len(scores), "decisions": len(decisions)}
-    insert(
-        tables.REASONS_SQL, (row for row in _plain(results.reasons) if row["score_id"] in scores)
-    )
-    insert(
-        tables.HITS_SQL, (row for row in _plain(results.hits) if row["decision_id"] in decisions)
-    )
-    insert(
+    put(tables.REASONS_SQL, columns_of(_of(results.reasons, "score_id", scores)))
+    put(tables.HITS_SQL, columns_of(_of(results.hits, "decision_id", decisions)))
+    put(
         tables.ALERTS_SQL,
-        (
-            {
-                **row,
-                # An unknown severity is refused by the column's CHECK, not here.
-                "severity_rank": tables.SEVERITY_RANK.get(row["severity"], -1),
-                "status": tables.STATUS_NEW,
-                **made,
-            }
-            for row in _plain(results.alerts)
-            if row["decision_id"] in decisions
+        _ranked(
+            columns_of(
+                _of(results.alerts, "decision_id", decisions),
+                status=tables.STATUS_NEW,
+                created_at=now,
+            )
         ),
     )
-    counts[tables.FINDINGS_SQL.name] = _replace(
+    shadow = insert_new(
         connection,
-        tables.FINDINGS_SQL,
-        (
-            {**row, "severity_rank": tables.SEVERITY_RANK.get(row["severity"], -1), **made}
-            for row in _plain(results.findings)
-        ),
+        state_tables.SHADOW_DECISIONS_SQL,
+        columns_of(results.shadow_decisions, judged_at=now),
     )
+    counts["shadow_decisions"] = len(shadow)
+    put(state_tables.SHADOW_HITS_SQL, columns_of(_of(results.shadow_hits, "shadow_id", shadow)))
+    counts["findings"] = findings.keep(connection, tables.FINDINGS_SQL, results.findings, now)
+    counts["shadow_findings"] = findings.keep(
+        connection, state_tables.SHADOW_FINDINGS_SQL, results.shadow_findings, now
+    )
+    states.settle(connection, rows, new_claims, now)
     return Written(counts, frozenset(decisions))
 
 
@@ -158,85 +143,91 @@ def _digests(claims: Tables, results: Results) -> dict[str, str]:
     return decided
 
 
-def _claims(
-    claims: Tables, digests: Mapping[str, str], fingerprints: Mapping[str, str], now: datetime
-) -> Iterator[Row]:
-    for start in range(0, len(claims), CHUNK_ROWS):
-        stays = claims.stays.slice(start, CHUNK_ROWS)
-        part = (
-            claims
-            if len(claims) <= CHUNK_ROWS
-            else claims.select(stays["stay_id"].combine_chunks())
+def _heads(
+    claims: Tables, results: Results, fingerprints: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """What of each claim makes its state (``stay_states``), in the order of the batch."""
+    decided = {row["stay_id"]: row for row in results.decisions.to_pylist()}
+    heads: list[dict[str, Any]] = claims.stays.select(
+        ["stay_id", "claim_version", "patient_id", "provider_id", "claim_type", "currency",
+         "admission_date", "discharge_date", "total_amount_fen", "fund_payment_fen",
+         "attending_physician_id"]
+    ).to_pylist()  # fmt: skip
+    for row in heads:
+        decision = decided[row["stay_id"]]
+        row["input_sha256"] = decision["input_sha256"]
+        row["decision_id"] = decision["decision_id"]
+        row["physician_id"] = row.pop("attending_physician_id")
+        row["ended_on"] = states.ended_on(
+            row["claim_type"], row["admission_date"], row["discharge_date"]
         )
-        for row, body in bodies.encode(part):
-            discharge = row.get("discharge_date")
-            yield {
-                "stay_id": row["stay_id"],
-                "claim_version": row["claim_version"],
-                "input_sha256": digests[row["stay_id"]],
-                "patient_id": row["patient_id"],
-                "provider_id": row["provider_id"],
-                "claim_type": row["claim_type"],
-                "admission_date": date.fromisoformat(row["admission_date"]),
-                "discharge_date": None if discharge is None else date.fromisoformat(discharge),
-                "code_fingerprint": fingerprints.get(row["stay_id"]),
-                "body": body,
-                "created_at": now,
-            }
+        row["code_fingerprint"] = fingerprints.get(row["stay_id"])
+    return heads
 
 
-def _plain(table: pa.Table) -> Iterator[Row]:
-    for batch in table.to_batches(max_chunksize=CHUNK_ROWS):
-        yield from batch.to_pylist()
+def _write_claims(
+    connection: sa.Connection,
+    claims: Tables,
+    digests: Mapping[str, str],
+    heads: Sequence[Mapping[str, Any]],
+    now: datetime,
+) -> set[tuple[Any, ...]]:
+    """Store the claims' contents; the keys of those that are new."""
+    new: set[tuple[Any, ...]] = set()
+    for start in range(0, len(claims), CHUNK_CLAIMS):
+        part = claims
+        if len(claims) > CHUNK_CLAIMS:
+            stays = claims.stays["stay_id"].slice(start, CHUNK_CLAIMS)
+            part = claims.select(stays.combine_chunks())
+        here = heads[start : start + CHUNK_CLAIMS]
+        by_stay = {row["stay_id"]: body for row, body in bodies.encode(part)}
+        names = (
+            "stay_id", "claim_version", "patient_id", "provider_id", "claim_type",
+            "admission_date", "discharge_date", "code_fingerprint",
+        )  # fmt: skip
+        new |= insert_new(
+            connection,
+            tables.CLAIMS_SQL,
+            {
+                **{name: [row[name] for row in here] for name in names},
+                "input_sha256": [digests[row["stay_id"]] for row in here],
+                "body": [by_stay[row["stay_id"]] for row in here],
+                "created_at": [now] * len(here),
+            },
+        )
+    return new
 
 
-def _insert(connection: sa.Connection, table: sa.Table, rows: Iterable[Row]) -> int:
-    # psycopg tells how many rows an executemany inserted only if asked to keep the number.
-    statement = _statement(connection, table).execution_options(preserve_rowcount=True)
-    return sum(connection.execute(statement, chunk).rowcount for chunk in _chunks(rows))
+def _keep_parties(connection: sa.Connection, claims: Tables, now: datetime) -> None:
+    """Hospitals and physicians as last told: checks of months look them up."""
+    for table, given in (
+        (state_tables.PROVIDERS_SQL, claims.providers),
+        (state_tables.PHYSICIANS_SQL, claims.physicians),
+    ):
+        if given.num_rows:
+            keys = [column.name for column in table.primary_key.columns]
+            # A statement must not touch one row twice; of two rows the last counts.
+            last = {tuple(row[key] for key in keys): row for row in given.to_pylist()}
+            columns = {name: [row[name] for row in last.values()] for name in given.column_names}
+            upsert(connection, table, {**columns, "changed_at": [now] * len(last)})
 
 
-def _insert_new(connection: sa.Connection, table: sa.Table, rows: Iterable[Row]) -> set[str]:
-    """Insert, and tell the keys of the rows that were not there yet."""
-    (key,) = table.primary_key.columns
-    statement = _statement(connection, table).returning(key)
+def _versions(
+    given: Sequence[Ruleset] | Sequence[Model], now: datetime
+) -> dict[str, Sequence[Any]]:
     return {
-        identifier
-        for chunk in _chunks(rows)
-        for identifier in connection.execute(statement, chunk).scalars()
+        "sha256": [one.sha256 for one in given],
+        "manifest": [dict(one.manifest) for one in given],
+        "created_at": [now] * len(given),
     }
 
 
-def _replace(connection: sa.Connection, table: sa.Table, rows: Iterable[Row]) -> int:
-    """Insert rows, or replace those of the same key; how many were not there before.
-
-    What a month or day shows may change as its claims come in, so its last judgement
-    counts; when a row first came in is kept.
-    """
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(table)
-    keys = {column.name for column in table.primary_key.columns}
-    changed = {
-        column.name: statement.excluded[column.name]
-        for column in table.columns
-        if column.name not in keys | {"created_at"}
-    }
-    statement = statement.on_conflict_do_update(index_elements=sorted(keys), set_=changed)
-    before = connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
-    for chunk in _chunks(rows):
-        connection.execute(statement, chunk)
-    after = connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
-    return int(after - before)
+def _of(table: pa.Table, column: str, wanted: Collection[str]) -> pa.Table:
+    """The rows that belong to one of the identifiers."""
+    return table.filter(pc.is_in(table[column], value_set=pa.array(sorted(wanted), pa.string())))
 
 
-def _statement(connection: sa.Connection, table: sa.Table) -> Any:
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    return dialect.insert(table).on_conflict_do_nothing(
-        index_elements=list(table.primary_key.columns)
-    )
-
-
-def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    remaining = iter(rows)
-    while chunk := list(islice(remaining, CHUNK_ROWS)):
-        yield chunk
+def _ranked(columns: dict[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
+    # An unknown severity is refused by the column's CHECK, not here.
+    ranks = [tables.SEVERITY_RANK.get(severity, -1) for severity in columns["severity"]]
+    return {**columns, "severity_rank": ranks}

@@ -18,7 +18,7 @@ from sqlalchemy.schema import CreateTable
 import store
 from domain.results import RESULT_TABLES
 from domain.schema import Kind
-from store.tables import INSERT_ORDER, METADATA, Instant
+from store.tables import METADATA, Instant
 
 
 def test_migrations_and_tables_agree(opened: store.Store) -> None:
@@ -33,7 +33,7 @@ def test_check_constraints_of_migrations_and_tables_agree(
     """Alembic does not compare these by itself."""
     fresh = sa.create_engine(f"sqlite:///{tmp_path / 'fresh.db'}")
     METADATA.create_all(fresh)
-    for table in INSERT_ORDER:
+    for table in METADATA.sorted_tables:
         found = sa.inspect(opened.engine).get_check_constraints(table.name)
         wanted = sa.inspect(fresh).get_check_constraints(table.name)
         assert sorted(map(str, found)) == sorted(map(str, wanted)), table.name
