@@ -7,6 +7,7 @@ handlers (``streaming.claims``, ``streaming.orders``) turn messages into ``Handl
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -92,7 +93,8 @@ class Message:
     def dead_letter_id(self) -> str:
         """Identifies this very record, also if the topic was made anew and counts from 0 again."""
         place = (self.topic, str(self.partition), str(self.offset), str(self.timestamp_ms))
-        return identifier("dead-letter", *place, (self.value or b"").hex())
+        digest = hashlib.sha256(self.value or b"").hexdigest()
+        return identifier("dead-letter", *place, digest)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,17 @@ from prometheus_client import (
     generate_latest,
 )
 
-STAGES: Final = ("decode", "look_back", "settle", "judge", "score", "decide", "write", "publish")
+STAGES: Final = (
+    "decode",
+    "look_back",
+    "settle",
+    "judge",
+    "score",
+    "decide",
+    "tell",
+    "write",
+    "publish",
+)
 """The stages of a batch, in their order; one that is none of these is counted as ``other``."""
 
 RETRIES: Final = ("broker", "database", "publish")
