@@ -20,6 +20,7 @@ from store.dead_letters import DeadLetter
 from store.errors import StoreError, translate
 from store.findings import FindingFilter, FindingPage
 from store.journal import Journal
+from store.open_stays import OpenStays
 from store.states import Withdrawn
 from store.tables import ALERTS_SQL, METADATA, RULESETS_SQL
 from store.tallies import Tally
@@ -119,6 +120,11 @@ class Store:
     def journal(self, group: str) -> Journal:
         """The offsets, outbox and transactions of one consumer group's stream workers."""
         return Journal(group, readers=self.engine, writers=self._writer, where=self._where)
+
+    @property
+    def open_stays(self) -> OpenStays:
+        """The patients in hospital: their stays so far, and what was told about them."""
+        return OpenStays(self.engine, self._writer, self._where)
 
     def dead_letters(
         self,
