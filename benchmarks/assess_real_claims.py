@@ -3,8 +3,8 @@
     python -m benchmarks.assess_real_claims [--folder DIR] [--counts]
 
 Intake runs once; then a fresh process reads the Arrow files and judges five times. The
-last lines are a Markdown row for docs/real-claims.md and, with ``--counts``, one row a
-check.
+last lines are a Markdown row for docs/real-claims.md and, with ``--counts``, what each check
+said: of claims, of hospitals' months and of physicians' days.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import polars as pl
@@ -84,15 +84,39 @@ def measure(scratch: Path, *, counts: bool) -> None:
         f"| {n / median:,.0f} | {peak / 2**20:.2f} ({loaded / 2**20:.2f}) |"
     )
     if counts:
-        print("\n| check | hit | pass | unknown | out of force |\n|---|---|---|---|---|")
-        for rule_id in ruleset.ids:
-            column = judged.verdicts[rule_id]
-            tally = {v: int((column == int(v)).sum()) for v in Verdict}
-            print(
-                f"| {rule_id} | {tally[Verdict.HIT]:,} | {tally[Verdict.PASS]:,} "
-                f"| {tally[Verdict.UNKNOWN]:,} | {tally[Verdict.OUT_OF_FORCE]:,} |"
+        claims = [(i, judged.verdicts[i]) for i in ruleset.ids]
+        tell("claims", claims)
+        of_many = rules.judge_aggregates(ruleset, tables, upto=date(2010, 1, 1)).verdicts
+        for unit, rows in sorted(of_many.partition_by("unit", as_dict=True).items()):
+            tell(
+                str(unit[0]),
+                [
+                    (i, rows.filter(pl.col("rule_id") == i)["verdict"])
+                    for i in rows["rule_id"].unique().sort()
+                ],
             )
     print(json.dumps({"claims": n, "best_s": best, "median_s": median, "peak_kib": peak}))
+
+
+def tell(what: str, columns: list[tuple[str, pl.Series]]) -> None:
+    """A Markdown table of the checks that judged something, and lists of those that did not."""
+    print(f"\n{what}\n\n| check | hit | pass | unknown | unknown rate |\n|---|---|---|---|---|")
+    never: list[str] = []
+    blind: list[str] = []
+    for rule_id, column in columns:
+        tally = {v: int((column == int(v)).sum()) for v in Verdict}
+        judged = len(column) - tally[Verdict.OUT_OF_FORCE]
+        if not judged:
+            never.append(rule_id)
+        elif tally[Verdict.UNKNOWN] == judged:
+            blind.append(rule_id)
+        else:
+            print(
+                f"| {rule_id} | {tally[Verdict.HIT]:,} | {tally[Verdict.PASS]:,} "
+                f"| {tally[Verdict.UNKNOWN]:,} | {tally[Verdict.UNKNOWN] / judged:.2%} |"
+            )
+    print(f"\nOut of force on every one ({len(never)}): {', '.join(never)}")
+    print(f"\nUnknown on every one ({len(blind)}): {', '.join(blind)}")
 
 
 def machine() -> str:
