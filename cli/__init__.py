@@ -17,10 +17,12 @@ from cli import (
     group,
     models,
     project,
+    reference,
     rules,
     samples,
     scheme,
     serve,
+    stream,
 )
 from cli.output import complain
 from domain.errors import SentinelError
@@ -41,9 +43,11 @@ app.command()(serve.serve)
 app.command()(demo.demo)
 app.command()(fields.fields)
 app.add_typer(rules.app, name="rules")
+app.add_typer(reference.app, name="reference")
 app.add_typer(samples.app, name="samples")
 app.add_typer(scheme.app, name="scheme")
 app.add_typer(project.app, name="project")
+app.add_typer(stream.app, name="stream")
 
 
 def _version(value: bool) -> None:

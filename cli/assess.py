@@ -48,6 +48,7 @@ def assess(
     ] = None,
     rules: options.Rules = None,
     parameters: options.Parameters = None,
+    reference: options.Reference = None,
     scheme: options.Schemes = None,
     curves: options.Curves = None,
     key: options.Key = PSEUDONYM_KEY,
@@ -67,6 +68,7 @@ def assess(
     judge = engine(
         rules_dir=rules,
         parameters=parameters,
+        reference=reference,
         scheme=scheme or (),
         curves=curves,
         model=model,
@@ -169,8 +171,13 @@ def run(
         "not_read": {str(path): why for path, why in read.left},
         "references_set_aside": read.references_set_aside,
         "rules_sha256": judge.ruleset.sha256,
+        "reference": str(judge.ruleset.reference),
+        "reference_sha256": judge.ruleset.reference_sha256,
         "rules": list(judge.ruleset.ids),
         "aggregate_rules": list(judge.ruleset.aggregate_ids),
+        "shadow_rules": [c.rule.id for c in judge.ruleset.shadow.compiled]
+        if judge.ruleset.shadow
+        else [],
         "pack_sha256": judge.pack_sha256,
         "model_sha256": judge.artifact.sha256 if judge.artifact else None,
     }

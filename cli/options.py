@@ -20,6 +20,12 @@ Schemes = Annotated[
 ]
 Curves = Annotated[Path | None, typer.Option(help="Cost curves, to project patients in hospital.")]
 Parameters = Annotated[Path | None, typer.Option(help="Folder of regional parameters to add.")]
+Reference = Annotated[
+    Path | None,
+    typer.Option(
+        help="A site's own folder of reference tables, laid over ours (docs/reference.md)."
+    ),
+]
 Written = Annotated[
     InputFormat | None,
     typer.Option("--format", help="How the input is written; told by the endings if left out."),

@@ -92,11 +92,12 @@ def run(
     written: options.Written = None,
     folder: Folder = loader.CATALOG,
     parameters: options.Parameters = None,
+    reference: options.Reference = None,
     key: options.Key = PSEUDONYM_KEY,
     limit: Annotated[int, typer.Option(min=0, help="Hits to print; the count is of all.")] = 100,
 ) -> None:
     """Judge files with one check, whatever its status: hits as JSON lines, then the counts."""
-    everything = rules.load(folder, parameters=parameters)
+    everything = rules.load(folder, parameters=parameters, reference=reference)
     one = _only(everything, rule_id, folder)
     read = read_claims(inputs, written, key=key)
     settled = drg.settle(read.tables, drg.load())
@@ -153,6 +154,7 @@ def backtest(
     curves: options.Curves = None,
     folder: Folder = loader.CATALOG,
     parameters: options.Parameters = None,
+    reference: options.Reference = None,
     limit: Annotated[int, typer.Option(min=0, help="Hits to print; the count is of all.")] = 20,
 ) -> None:
     """Judge stored claims of a period with one check: hits, money, overlap, and what a changed file alters.
@@ -162,8 +164,8 @@ def backtest(
     import store  # noqa: PLC0415
     from streaming.service import look_back  # noqa: PLC0415
 
-    in_force = rules.load(folder, parameters=parameters)
-    changed = None if file is None else rules.load(file, parameters=parameters)
+    in_force = rules.load(folder, parameters=parameters, reference=reference)
+    changed = None if file is None else rules.load(file, parameters=parameters, reference=reference)
     candidate = _only(in_force if changed is None else changed, rule_id, file or folder)
     known = {rule.id for rule in in_force.rules if rule.status is rules.Status.ACTIVE}
     period = (first.date(), last.date())

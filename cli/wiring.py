@@ -23,6 +23,7 @@ def engine(
     *,
     rules_dir: Path | None = None,
     parameters: Path | None = None,
+    reference: Path | None = None,
     scheme: Sequence[Path] = (),
     curves: Path | None = None,
     model: Path | None = None,
@@ -40,7 +41,7 @@ def engine(
         artifact = Artifact.load(model)
         extra = read_extra_table(beside(inputs, EXTRA_FILE))
     return Engine(
-        ruleset=rules.load(rules_dir, parameters=parameters),
+        ruleset=rules.load(rules_dir, parameters=parameters, reference=reference),
         library=drg.load(scheme),
         curves=None if curves is None else drg.Curves.load(curves),
         artifact=artifact,
@@ -67,6 +68,7 @@ def wire(
     model: Path | None = None,
     rules_dir: Path | None = None,
     parameters: Path | None = None,
+    reference: Path | None = None,
     scheme: Sequence[Path] = (),
     curves: Path | None = None,
     key: Path | None = None,
@@ -79,7 +81,12 @@ def wire(
     from streaming.service import Desk, described  # noqa: PLC0415
 
     judge = engine(
-        rules_dir=rules_dir, parameters=parameters, scheme=scheme, curves=curves, model=model
+        rules_dir=rules_dir,
+        parameters=parameters,
+        reference=reference,
+        scheme=scheme,
+        curves=curves,
+        model=model,
     )
     opened = store.open(db)
     secret = PseudonymKey.find(key or PSEUDONYM_KEY)
@@ -87,6 +94,7 @@ def wire(
     def ready() -> Mapping[str, Any]:
         return {
             "rules": f"{len(judge.ruleset.ids)} active",
+            "reference": judge.ruleset.reference_sha256,
             "schemes": ", ".join(s.manifest.code for s in judge.library.schemes),
             "curves": judge.curves.sha256 if judge.curves else "absent",
             "model": judge.artifact.sha256 if judge.artifact else "absent",

@@ -26,7 +26,7 @@ from rules.codebooks.reading import (
     parse,
     unmet,
 )
-from rules.codebooks.site import Mode, is_site, manifest
+from rules.codebooks.site import Mode, is_site, read_manifest
 from rules.codebooks.tables import TABLES
 
 FIRST: Final = date.min
@@ -99,7 +99,7 @@ def load(folder: Path) -> str:
     the files.
     """
     if folder != SHIPPED:
-        manifest(folder)
+        read_manifest(folder)
     for name in TABLES:
         _sound(name, folder)
     return sha256(folder)
@@ -116,7 +116,7 @@ def loaded_anew(name: str, folder: Path) -> Loaded:
     table = TABLES[name]
     if folder == SHIPPED or not is_site(folder):
         return _file(table, folder / table.file)
-    mode = manifest(folder).tables.get(name)
+    mode = read_manifest(folder).tables.get(name)
     if mode is None:
         return _loaded(name, SHIPPED)
     own = _file(table, folder / table.file)

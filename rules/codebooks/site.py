@@ -6,7 +6,6 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -48,14 +47,8 @@ def is_site(folder: Path) -> bool:
     return (folder / MANIFEST).is_file()
 
 
-@cache
-def manifest(folder: Path) -> Manifest:
-    """The manifest of a site's folder; ManifestError says what does not fit, with its line."""
-    return read_manifest(folder)
-
-
 def read_manifest(folder: Path) -> Manifest:
-    """As ``manifest``, read anew."""
+    """The manifest of a site's folder; ManifestError says what does not fit, with its line."""
     path = folder / MANIFEST
     if not path.is_file():
         raise ManifestError(
