@@ -1,0 +1,1 @@
+"""The only place that knows the Kafka client: connections, topics, producers, the worker's ends."""
