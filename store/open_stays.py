@@ -284,8 +284,11 @@ def _write_children(connection: sa.Connection, changes: Sequence[StayChange]) ->
 
 def _write_suggestions(connection: sa.Connection, told: Sequence[Row], now: datetime) -> None:
     names = ("suggestion_id", "stay_id", "provider_id", "physician_id", "indicator")
-    columns = {name: [row[name] for row in told] for name in names}
-    more = {"body": [dict(row) for row in told], "created_at": [now] * len(told)}
+    columns: dict[str, Sequence[Any]] = {name: [row[name] for row in told] for name in names}
+    more: dict[str, Sequence[Any]] = {
+        "body": [dict(row) for row in told],
+        "created_at": [now] * len(told),
+    }
     inserting.insert(connection, SUGGESTIONS, columns | more)
 
 

@@ -234,8 +234,10 @@ def _check_members(found: Json) -> list[Refusal]:
             faults.append(refuse("required", name, None, None, cure))
         else:
             faults += _check_names(name, value)
-            if name == "discharge" and not (
-                value.get("discharge_date") or value.get("discharge_time")
+            if (
+                isinstance(value, dict)
+                and name == "discharge"
+                and not (value.get("discharge_date") or value.get("discharge_time"))
             ):
                 faults.append(
                     refuse("required", "discharge.discharge_date", None, STAYS["discharge_date"])

@@ -13,6 +13,7 @@ import msgspec
 
 import drg
 import rules
+from domain.errors import Refusal
 from domain.results import Severity, identifier
 from domain.tables import Tables
 from rules.facts import facts_of
@@ -20,6 +21,8 @@ from rules.facts.fact import Kind
 from streaming.alerts import ALERT_FROM
 from streaming.orders.events import Event
 from streaming.orders.state import (
+    MOST_LINES,
+    MOST_ORDERS,
     RUNNING,
     OpenStay,
     Phase,
@@ -46,7 +49,8 @@ class Outcome:
     ``domain.orders.ORDER_DECISIONS``, ``cleared`` pairs of a decision and the event after
     which it no longer stands, ``alerts`` rows of ``domain.results.ALERTS``,
     ``suggestions`` messages of topic ``plan-suggestions``. ``waiting`` are stays whose
-    head has not come yet, ``late`` those that take no more events.
+    head has not come yet, ``late`` those that take no more events; ``refused`` are events
+    that would grow a stay beyond its bounds.
     """
 
     states: dict[str, OpenStay] = field(default_factory=dict)
@@ -56,6 +60,7 @@ class Outcome:
     suggestions: list[Json] = field(default_factory=list)
     waiting: tuple[str, ...] = ()
     late: tuple[str, ...] = ()
+    refused: list[tuple[Event, Refusal]] = field(default_factory=list)
 
 
 def judge_orders(
@@ -72,12 +77,13 @@ def judge_orders(
     of each stay named, if there is one; ``history`` is for checks that look back (none of
     the shipped ones of patients in hospital does).
     """
-    new, changed = apply_events(events, states)
+    new, changed, refused = apply_events(events, states)
     kept = {stay_id: new[stay_id] for stay_id in sorted(changed)}
     outcome = Outcome(
         states=kept,
         waiting=tuple(s for s, state in kept.items() if state.phase is Phase.WAITING),
         late=tuple(s for s, state in sorted(new.items()) if state.closed),
+        refused=[(event, _overfull(member)) for event, member in refused],
     )
     for state in kept.values():
         if state.phase is Phase.VOID:
@@ -128,6 +134,12 @@ def as_signed(claim: Json) -> Json:
     """The stay as it would be with its drafts signed: an order is judged before it takes effect."""
     rows = [o | {"status": "active"} if o["status"] == "draft" else o for o in claim["orders"]]
     return claim | {"orders": rows}
+
+
+def _overfull(member: str) -> Refusal:
+    most = MOST_LINES if member == "charges" else MOST_ORDERS
+    cure = f"A stay has at most {most} of them: look for a sender that gives each a new identifier."
+    return Refusal(member, "", "too-large", cure)
 
 
 def _live(ruleset: rules.RuleSet) -> rules.RuleSet:

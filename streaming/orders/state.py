@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -47,26 +47,26 @@ class Phase(StrEnum):
     """Its claim has come; later events change nothing."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Register:
     """A value with the stamp of the event that wrote it; an unwritten one has no stamp."""
 
     stamp: str = ""
     value: Any = None
 
-    def write(self, stamp: str, value: Any) -> bool:
-        """Take the value if its stamp is higher than that of the present one."""
-        if stamp <= self.stamp:
-            return False
-        self.stamp, self.value = stamp, value
-        return True
+    def write(self, stamp: str, value: Any) -> Register:
+        """The register after a write: itself unless the stamp is higher than the present one."""
+        return self if stamp <= self.stamp else Register(stamp, value)
 
 
-@dataclass(slots=True)
+UNWRITTEN: Final = Register()
+
+
+@dataclass(frozen=True, slots=True)
 class OrderState:
     """An order: what was ordered, and the fields that change while it runs."""
 
-    body: Register = field(default_factory=Register)
+    body: Register = UNWRITTEN
     moving: dict[str, Register] = field(default_factory=dict)
 
     def row(self) -> Json | None:
@@ -76,16 +76,17 @@ class OrderState:
         now = {n: r.value for n, r in self.moving.items() if r.value is not None}
         return {**self.body.value, **now}
 
-    def write(self, stamp: str, row: Mapping[str, Any], *, whole: bool) -> bool:
-        """Take a row: the whole order, or only the moving fields that it names."""
-        changed = False
+    def write(self, stamp: str, row: Mapping[str, Any], *, whole: bool) -> OrderState:
+        """The order after a write of all of it, or of the moving fields that the row names."""
+        body = self.body
         if whole:
-            body = {k: v for k, v in row.items() if k not in MOVING}
-            changed = self.body.write(stamp, body)
+            body = body.write(stamp, {k: v for k, v in row.items() if k not in MOVING})
+        moving = dict(self.moving)
         for name in MOVING:
             if whole or name in row:
-                changed |= self.moving.setdefault(name, Register()).write(stamp, row.get(name))
-        return changed
+                moving[name] = moving.get(name, UNWRITTEN).write(stamp, row.get(name))
+        same = body is self.body and all(moving[n] is self.moving.get(n) for n in moving)
+        return self if same else OrderState(body, moving)
 
 
 @dataclass(slots=True)
@@ -107,19 +108,17 @@ class OpenStay:
     """
 
     stay_id: str
-    who: Register = field(default_factory=Register)
-    head: Register = field(default_factory=Register)
-    lists: dict[str, Register] = field(default_factory=lambda: {n: Register() for n in LISTS})
+    who: Register = UNWRITTEN
+    head: Register = UNWRITTEN
+    lists: dict[str, Register] = field(default_factory=lambda: dict.fromkeys(LISTS, UNWRITTEN))
     orders: dict[str, OrderState] = field(default_factory=dict)
     lines: dict[str, Register] = field(default_factory=dict)
-    end: Register = field(default_factory=Register)
+    end: Register = UNWRITTEN
     last: tuple[str, str] = ("", "")
     """Time (UTC, canonical text) and event_id of the latest event by time."""
     closed: bool = False
     version: int = 0
     told: dict[str, Standing] = field(default_factory=dict)
-    dropped: int = 0
-    """Orders and lines beyond the bounds, which were not kept."""
 
     @property
     def phase(self) -> Phase:
@@ -139,46 +138,45 @@ class OpenStay:
         """Take one event; whether it changed anything. A closed stay takes nothing."""
         if self.closed:
             return False
+        before = self._facts()
         stamp, content = event.stamp, event.content
         who = {
             "provider_id": event.provider_id,
             "patient_id": event.patient_id,
             "time_zone": event.time_zone,
         }
-        before = self.who.value
-        changed = self.who.write(stamp, who) and who != before
+        self.who = self.who.write(stamp, who)
         self.last = max(self.last, (_utc(event.event_time), event.event_id))
         match event.kind:
             case "stay":
-                changed |= self.head.write(stamp, content["stay"])
-                for name in LISTS:
-                    if name in content:
-                        changed |= self.lists[name].write(stamp, content[name])
+                self.head = self.head.write(stamp, content["stay"])
+                written = {n: self.lists[n].write(stamp, content[n]) for n in LISTS if n in content}
+                self.lists = self.lists | written
             case "orders" | "order-status":
                 whole = event.kind == "orders"
+                self.orders = dict(self.orders)
                 for row in content["orders" if whole else "order_status"]:
-                    changed |= self._order(stamp, row, whole=whole)
+                    known = self.orders.get(row["order_id"], _NO_ORDER)
+                    self.orders[row["order_id"]] = known.write(stamp, row, whole=whole)
             case "charges":
+                self.lines = dict(self.lines)
                 for row in content["charges"]:
-                    changed |= self._line(stamp, row)
+                    line = self.lines.get(row["line_id"], UNWRITTEN)
+                    self.lines[row["line_id"]] = line.write(stamp, row)
             case "discharge" | "reopen" | "void":
                 value = {"kind": event.kind, **content.get("discharge", {})}
-                changed |= self.end.write(stamp, value)
-        return changed
+                self.end = self.end.write(stamp, value)
+        return before != self._facts()
 
-    def _order(self, stamp: str, row: Mapping[str, Any], *, whole: bool) -> bool:
-        name = row["order_id"]
-        if name not in self.orders and len(self.orders) >= MOST_ORDERS:
-            self.dropped += 1
-            return False
-        return self.orders.setdefault(name, OrderState()).write(stamp, row, whole=whole)
-
-    def _line(self, stamp: str, row: Mapping[str, Any]) -> bool:
-        name = row["line_id"]
-        if name not in self.lines and len(self.lines) >= MOST_LINES:
-            self.dropped += 1
-            return False
-        return self.lines.setdefault(name, Register()).write(stamp, row)
+    def overfull(self, event: Event) -> str | None:
+        """What the stay would have too many of with this event: ``orders``, ``charges`` or nothing."""
+        orders = [*event.content.get("orders", ()), *event.content.get("order_status", ())]
+        lines = event.content.get("charges", ())
+        if orders and len(self.orders.keys() | {o["order_id"] for o in orders}) > MOST_ORDERS:
+            return "orders" if event.kind == "orders" else "order_status"
+        if lines and len(self.lines.keys() | {x["line_id"] for x in lines}) > MOST_LINES:
+            return "charges"
+        return None
 
     def rows(self) -> Iterator[Json]:
         """The orders whose content is known, by id."""
@@ -223,27 +221,31 @@ class OpenStay:
 
 def apply_events(
     events: Iterable[Event], states: Mapping[str, OpenStay]
-) -> tuple[dict[str, OpenStay], set[str]]:
-    """The states of all stays that the events name, and which of them changed.
+) -> tuple[dict[str, OpenStay], set[str], list[tuple[Event, str]]]:
+    """The states of all stays that the events name, which of them changed, and what found no room.
 
-    The given states are not touched: what comes back are copies.
+    The given states are not touched. An event that would grow a stay beyond its bounds is
+    not taken, and comes back with the member that is too long.
     """
     new: dict[str, OpenStay] = {}
     changed: set[str] = set()
+    refused: list[tuple[Event, str]] = []
     for event in events:
         stay_id = event.stay_id
         if stay_id not in new:
             known = states.get(stay_id)
             new[stay_id] = OpenStay(stay_id) if known is None else copy(known)
-        if new[stay_id].apply(event):
+        too_long = new[stay_id].overfull(event)
+        if too_long is not None:
+            refused.append((event, too_long))
+        elif new[stay_id].apply(event):
             changed.add(stay_id)
-    return new, changed
+    return new, changed, refused
 
 
 def copy(state: OpenStay) -> OpenStay:
-    """The same state, safe to change."""
-    made: OpenStay = msgspec.convert(msgspec.to_builtins(state), OpenStay)
-    return made
+    """The same state, safe to change: its parts are never changed in place but ``told``."""
+    return replace(state, told={key: replace(one) for key, one in state.told.items()})
 
 
 def digest(claim: Mapping[str, Any]) -> str:
@@ -254,6 +256,9 @@ def digest(claim: Mapping[str, Any]) -> str:
 def tables_of(claims: Iterable[Mapping[str, Any]]) -> Tables:
     """The tables of stays so far, given in the layout of claims."""
     return tables_from_documents(_SORTED.encode(claim) for claim in claims)
+
+
+_NO_ORDER: Final = OrderState()
 
 
 def _utc(instant: datetime) -> str:
