@@ -87,11 +87,10 @@ class Connection:
                 cure="Set these variables together; docs/streaming.md shows them.",
             )
 
-    def arguments(self, client: str) -> dict[str, Any]:
-        """The keyword arguments of any client of kafka-python; ``client`` names it in the broker's logs."""
+    def settings(self) -> dict[str, Any]:
+        """The keyword arguments that every client of kafka-python takes."""
         given: dict[str, Any] = {
             "bootstrap_servers": [part.strip() for part in self.bootstrap.split(",")],
-            "client_id": f"drg-sentinel-{client}",
             "security_protocol": self.security_protocol,
         }
         if self.security_protocol.startswith("SASL"):
