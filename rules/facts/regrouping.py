@@ -109,12 +109,7 @@ def billed(source: Source) -> pl.LazyFrame:
         on="stay_id", how="left",
     )  # fmt: skip
     same = pl.col("billed_group_code") == pl.col("grouped_code")
-    other = found.filter((pl.col("group_status") == "grouped") & ~same)["stay_id"]
-    freed = (
-        supposed.without_exclusions(source.settled, other)
-        if len(other)
-        else pl.DataFrame(schema=supposed.SUPPOSED)
-    )
+    freed = supposed.without_exclusions(source.settled)
     difference = pl.col("billed_payment_standard_fen") - pl.col("payment_standard_fen")
     return (
         found.join(freed.select("stay_id", freed="group_code"), on="stay_id", how="left")
@@ -138,14 +133,7 @@ def procedure(source: Source) -> pl.LazyFrame:
     """The facts ``PROCEDURE``; all null without a grouper."""
     if source.settled is None:
         return _nothing(source, PROCEDURE)
-    operated = source.settled.priced.filter(group_status="grouped").select("stay_id")
-    kinds = supposed.kinds(source.settled).filter(group_kind="surgical").select("stay_id")
-    rows = (
-        source.table("procedures")
-        .select("stay_id", "ordinal")
-        .join(operated.join(kinds, on="stay_id", how="semi"), on="stay_id", how="semi")
-    )
-    told = compare(source, supposed.without_procedures(source.settled, rows)).filter("lighter")
+    told = compare(source, supposed.without_procedures(source.settled)).filter("lighter")
     spent = (
         cost.sums(source)
         .select("stay_id", procedure_resources_fen=pl.sum_horizontal(RESOURCES))

@@ -179,30 +179,12 @@ def without(source: Source, dropped: pl.DataFrame) -> Less:
     Stays whose dropped codes are no complication by any scheme are left out: what is asked
     here is whether a complication raises the group.
     """
-    able = complications(source)
-    dropped = dropped.filter(
-        pl.col("stay_id").is_in(
-            dropped.filter(pl.col("code").is_in(able.implode()))["stay_id"].implode()
-        )
-    )
     if source.settled is None or dropped.is_empty():
-        found = pl.DataFrame(schema=supposed.SUPPOSED)
-    else:
-        found = supposed.without_diagnoses(source.settled, dropped)
-    return Less(compare(source, found))
-
-
-def complications(source: Source) -> pl.Series:
-    """The diagnosis codes that a scheme of the batch knows as MCC or CC, or translates."""
-    found = source.once(
-        "upcoding.complications",
-        lambda made: (
-            pl.DataFrame(schema={"code": pl.String})
-            if made.settled is None
-            else supposed.complications(made.settled)
-        ),
-    )
-    return found["code"]
+        return Less(compare(source, pl.DataFrame(schema=supposed.SUPPOSED)))
+    able = supposed.complications(source.settled, dropped["code"])
+    asked = dropped["stay_id"].filter(dropped["code"].is_in(able.implode()))
+    dropped = dropped.filter(pl.col("stay_id").is_in(asked.implode()))
+    return Less(compare(source, supposed.without_diagnoses(source.settled, dropped)))
 
 
 def compare(source: Source, found: pl.DataFrame) -> pl.DataFrame:

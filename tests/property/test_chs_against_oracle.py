@@ -83,9 +83,8 @@ def test_alternatives_are_what_the_plain_reading_gives_for_the_changed_stay(seed
     _, scheme, stays = case(seed, 25)
     oracle = Oracle(scheme)
     claims = chs_schemes.claim(stays)
-    answer = chs.group(claims, scheme, trace=False)
-    found = chs.alternatives(claims, scheme, answer)
-    leading = chs.by_diagnosis(claims, scheme, answer.stays)
+    variants = chs.Variants(chs.walked(claims, scheme))
+    found, leading = chs.alternatives(variants), chs.by_diagnosis(variants)
     wanted, wanted_leading = [], []
     for stay in stays:
         own = oracle.group(stay)

@@ -42,6 +42,10 @@ def answer(scheme: Scheme, *args: str, **more: Any) -> dict[str, Any]:
     return chs.group(claim([made(*args, **more)]), scheme).stays.row(0, named=True)
 
 
+def near(tables: Tables, scheme: Scheme) -> chs.Variants:
+    return chs.Variants(chs.walked(tables, scheme))
+
+
 def traced(scheme: Scheme, *args: str, **more: Any) -> Grouping:
     return chs.group(claim([made(*args, **more)]), scheme)
 
@@ -270,8 +274,8 @@ def test_empty_and_odd_batches_keep_the_schemas(scheme: Scheme) -> None:
         assert found.diagnoses.schema == grouping.DIAGNOSES
         assert found.steps.schema == grouping.STEPS
         assert found.edits.schema == grouping.EDITS
-        assert chs.alternatives(tables, scheme, found).schema == chs.ALTERNATIVES
-        assert chs.by_diagnosis(tables, scheme, found).schema == chs.BY_DIAGNOSIS
+        assert chs.alternatives(near(tables, scheme)).schema == chs.ALTERNATIVES
+        assert chs.by_diagnosis(near(tables, scheme)).schema == chs.BY_DIAGNOSIS
 
 
 def test_codes_of_stays_outside_the_batch_are_no_ones(scheme: Scheme) -> None:
@@ -293,7 +297,7 @@ def test_alternatives_tell_what_rests_on_one_diagnosis(scheme: Scheme) -> None:
             made("I10.x00", stay_id="ungroupable"),
         ]
     )
-    found = chs.alternatives(tables, scheme, chs.group(tables, scheme))
+    found = chs.alternatives(near(tables, scheme))
     assert found.rows() == [
         ("one", "BR15", "BR13", 1, 1, "BR13|BR15"),
         ("two", "BR15", None, 2, 0, "BR13|BR15"),
@@ -305,7 +309,7 @@ def test_alternatives_tell_what_rests_on_one_diagnosis(scheme: Scheme) -> None:
 
 def test_by_diagnosis_groups_with_each_other_diagnosis_first(scheme: Scheme) -> None:
     tables = claim([made("I63.000 I61.900x001 Z99.000 I10.x00 I63.000")])
-    found = chs.by_diagnosis(tables, scheme, chs.group(tables, scheme))
+    found = chs.by_diagnosis(near(tables, scheme))
     assert found.rows() == [
         ("s1", 2, "I61.900", "BR15", "BR1", "grouped"),
         ("s1", 4, "I10.x00", "0000", None, "ungroupable"),
@@ -316,9 +320,9 @@ def test_by_diagnosis_in_portions_is_by_diagnosis_at_once(
     scheme: Scheme, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tables = claim([made("I63.000 I61.900 N18.900 I63.900", stay_id=f"s{n}") for n in range(9)])
-    whole = chs.by_diagnosis(tables, scheme, chs.group(tables, scheme))
+    whole = chs.by_diagnosis(near(tables, scheme))
     monkeypatch.setattr("drg.chs.variants._AT_ONCE", 10)
-    assert chs.by_diagnosis(tables, scheme, chs.group(tables, scheme)).equals(whole)
+    assert chs.by_diagnosis(near(tables, scheme)).equals(whole)
     assert whole.height == 27
 
 
@@ -359,4 +363,4 @@ def test_alternatives_of_a_stay_that_another_procedure_grouped(tmp_path: Path) -
     tables = claim([made("G40.900 A41.900 N18.900", "88.4100 01.2401")])
     grouped = chs.group(tables, scheme)
     assert grouped.stays["group_code"].to_list() == ["BB21"]
-    assert chs.alternatives(tables, scheme, grouped).row(0)[1:3] == ("BB25", "BB23")
+    assert chs.alternatives(near(tables, scheme)).row(0)[1:3] == ("BB25", "BB23")

@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 
 import drg
-from drg.settlement import ALTERNATIVES, PRICED, Settled
+from drg.nearby import ALTERNATIVES
+from drg.settlement import PRICED, Settled
 from tests.rules_claims import diagnosis, procedure, stay, tables
 from tests.schemes import tiny
 

@@ -61,22 +61,34 @@ def test_a_stay_without_a_diagnosis_is_the_stay_that_never_listed_it(settled: dr
     assert both.drop("stay_id", "adrg").to_dicts() == [direct(["J18.900"], [])]
 
 
+def test_cases_asked_at_once_are_those_asked_alone(settled: drg.Settled) -> None:
+    asked = [rows(("failure", 2), ("plain", 2)), rows(("failure", 2), ("failure", 3))]
+    both = pl.concat([one.with_columns(case=at) for at, one in enumerate(asked)])
+    found = supposed.cases(settled, both)
+    assert found.schema == supposed.CASES
+    for at, one in enumerate(asked):
+        alone = supposed.without_diagnoses(settled, one)
+        assert found.filter(case=at).drop("case").rows() == alone.rows()
+
+
+def test_complications_are_the_codes_that_a_scheme_lists(settled: drg.Settled) -> None:
+    codes = pl.Series(["K40.900x002", "I50.900", "I50.900", "Z99.999"])
+    assert supposed.complications(settled, codes).to_list() == ["I50.900"]
+
+
 def test_a_principal_diagnosis_is_never_dropped(settled: drg.Settled) -> None:
     assert supposed.without_diagnoses(settled, rows(("failure", 1))).is_empty()
 
 
 def test_a_stay_without_procedures_is_a_medical_one(settled: drg.Settled) -> None:
-    found = supposed.without_procedures(settled, rows(("hernia", 1)))
+    found = supposed.without_procedures(settled)
+    assert found["stay_id"].to_list() == ["hernia"]
     assert found.drop("stay_id", "adrg").to_dicts() == [direct(["K40.900x002"], [])]
 
 
 def test_without_exclusions_an_excluded_complication_counts(settled: drg.Settled) -> None:
-    asked = pl.Series(["excluded", "plain"])
-    found = supposed.without_exclusions(settled, asked)
-    assert dict(found.select("stay_id", "group_code").rows()) == {
-        "excluded": "ET23",
-        "plain": "ES35",
-    }
+    found = supposed.without_exclusions(settled)
+    assert found.select("stay_id", "group_code").rows() == [("excluded", "ET23")]
     assert found["payment_standard_fen"].null_count() == 0
 
 
@@ -92,8 +104,8 @@ def test_kinds_tell_the_adrg_and_the_codes_that_the_scheme_lacks(settled: drg.Se
 def test_a_stay_that_was_not_grouped_is_not_answered() -> None:
     made = drg.settle(batch({"x": (["J18.900", "I50.900"], ["53.0501"])}, sex=None), drg.load())
     assert supposed.without_diagnoses(made, rows(("x", 2))).is_empty()
-    assert supposed.without_procedures(made, rows(("x", 1))).is_empty()
-    assert supposed.without_exclusions(made, pl.Series(["x"])).is_empty()
+    assert supposed.without_procedures(made).is_empty()
+    assert supposed.without_exclusions(made).is_empty()
 
 
 def test_an_open_stay_has_a_standard_and_no_payment() -> None:
