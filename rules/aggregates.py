@@ -38,10 +38,14 @@ _FINDINGS: Final = pl.Schema(pl.DataFrame(FINDINGS.arrow.empty_table()).schema)
 
 @dataclass(frozen=True, slots=True)
 class Aggregated:
-    """Verdicts, one row a subject and check (``VERDICTS``), and the hits (``domain`` FINDINGS)."""
+    """Verdicts, one row a subject and check (``VERDICTS``), and the hits (``domain`` FINDINGS).
+
+    ``shadow`` holds those of the checks on trial, if the rule set has any.
+    """
 
     verdicts: pl.DataFrame
     findings: pl.DataFrame
+    shadow: Aggregated | None = None
 
 
 def judge_aggregates(
@@ -61,8 +65,8 @@ def judge_aggregates(
 
 
 def wanted_of(ruleset: RuleSet, units: Collection[str]) -> dict[str, list[str]]:
-    """The facts that the active checks of these units read, by unit."""
-    checks = [c for c in ruleset.compiled if c.rule.unit in units]
+    """The facts that the checks of these units read, active or on trial, by unit."""
+    checks = [c for c in ruleset.every if c.rule.unit in units]
     return {
         unit: sorted({fact for c in checks if c.rule.unit == unit for fact in c.facts})
         for unit in units
@@ -74,7 +78,9 @@ def judge_subjects(
     ruleset: RuleSet, source: Source, *, upto: date, units: Collection[str] = AGGREGATE_UNITS
 ) -> Aggregated:
     """As ``judge_aggregates``, for a source (or ``exchange.Part``) of claims that ended before ``upto``."""
-    by_unit = {u: [c for c in ruleset.compiled if c.rule.unit == u] for u in units}
+    by_unit = {u: [c for c in ruleset.every if c.rule.unit == u] for u in units}
+    on_trial = frozenset(ruleset.shadow.aggregate_ids) if ruleset.shadow else frozenset()
+    trial_sha256 = ruleset.shadow.sha256 if ruleset.shadow else ""
     wanted = wanted_of(ruleset, units)
     verdicts, findings = [pl.DataFrame(schema=VERDICTS)], [pl.DataFrame(schema=_FINDINGS)]
     if wanted:
@@ -83,13 +89,22 @@ def judge_subjects(
             judged = verdict_columns(by_unit[unit], complete)
             verdicts.append(_verdicts(unit, complete, judged))
             findings.extend(
-                _findings(check, complete, judged[check.rule.id], ruleset.sha256, upto)
+                _findings(
+                    check,
+                    complete,
+                    judged[check.rule.id],
+                    trial_sha256 if check.rule.id in on_trial else ruleset.sha256,
+                    upto,
+                )
                 for check in by_unit[unit]
             )
-    return Aggregated(
-        pl.concat(verdicts).sort("unit", "subject_id", "rule_id"),
-        pl.concat(findings).sort("unit", "subject_id", "rule_id"),
-    )
+    said = pl.concat(verdicts).sort("unit", "subject_id", "rule_id")
+    found = pl.concat(findings).sort("unit", "subject_id", "rule_id")
+    if ruleset.shadow is None:
+        return Aggregated(said, found)
+    apart = pl.col("rule_id").is_in(sorted(on_trial))
+    shadow = Aggregated(said.filter(apart), found.filter(apart))
+    return Aggregated(said.filter(~apart), found.filter(~apart), shadow)
 
 
 def _verdicts(unit: str, table: pl.DataFrame, judged: pl.DataFrame) -> pl.DataFrame:

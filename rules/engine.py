@@ -35,10 +35,14 @@ without them, and a check of them cannot be judged.
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """The verdicts (``stay_id`` and an Int8 column a check, one row a stay) and the hits."""
+    """The verdicts (``stay_id`` and an Int8 column a check, one row a stay) and the hits.
+
+    ``shadow`` holds those of the checks on trial, if the rule set has any.
+    """
 
     verdicts: pl.DataFrame
     hits: pl.DataFrame
+    shadow: Judged | None = None
 
 
 def judge(
@@ -51,12 +55,12 @@ def judge(
 ) -> Judged:
     """Every active check over every stay of the batch, in the order of the batch.
 
-    ``history`` holds the other claims that facts may look back at; stays of it that the
+    Checks on trial judge the same facts; what they say stands apart. ``history`` holds the other claims that facts may look back at; stays of it that the
     batch holds too are ignored. ``settled`` comes from ``drg.settle``; without it, facts
     of group and payment are null. ``known`` holds facts that look at claims beyond batch and
     history and were computed where those are (``facts.exchange``).
     """
-    by_unit = {u: [c for c in ruleset.compiled if c.rule.unit == u] for u in STAY_UNITS}
+    by_unit = {u: [c for c in ruleset.every if c.rule.unit == u] for u in STAY_UNITS}
     wanted = {
         unit: sorted({fact for c in checks for fact in c.facts})
         for unit, checks in by_unit.items()
@@ -82,10 +86,21 @@ def judge(
         else:
             reduced = _reduce(table, judged, len(tables), empty_is_pass=unit in EMPTY_IS_PASS)
             verdicts.append(reduced)
-    return Judged(
-        pl.concat(verdicts, how="horizontal").select("stay_id", *ruleset.ids),
+    return _split(
+        ruleset,
+        pl.concat(verdicts, how="horizontal"),
         pl.concat([_no_hits(), *hits]).sort("stay_id", "rule_id", "subject_id"),
     )
+
+
+def _split(ruleset: RuleSet, verdicts: pl.DataFrame, hits: pl.DataFrame) -> Judged:
+    """What the active checks say, and apart from it what those on trial say."""
+    decided = verdicts.select("stay_id", *ruleset.ids)
+    if ruleset.shadow is None:
+        return Judged(decided, hits)
+    on_trial = pl.col("rule_id").is_in(ruleset.shadow.ids)
+    shadow = Judged(verdicts.select("stay_id", *ruleset.shadow.ids), hits.filter(on_trial))
+    return Judged(decided, hits.filter(~on_trial), shadow)
 
 
 def verdict_columns(checks: list[Compiled], table: pl.DataFrame) -> pl.DataFrame:

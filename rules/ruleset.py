@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,9 +22,11 @@ class RuleSet:
 
     ``ids`` are the active ones that judge stays, in the order of a decision's letters;
     ``aggregate_ids`` the active ones that judge a hospital's month or a physician's day.
-    ``sha256`` covers every rule file, overlay value and reference table: the same
-    digest means the same judgement of the same claims. ``reference`` is the folder of
-    tables that the checks read, ``reference_sha256`` the digest of the tables alone.
+    ``sha256`` covers the files of the active checks, their overlay values and every reference
+    table: the same digest means the same judgement of the same claims. ``reference`` is the
+    folder of tables that the checks read, ``reference_sha256`` the digest of the tables alone.
+    ``shadow`` is the set of the checks on trial, with a digest of its own; they judge the same
+    facts and decide nothing.
     """
 
     ids: tuple[str, ...]
@@ -33,6 +36,12 @@ class RuleSet:
     aggregate_ids: tuple[str, ...] = ()
     reference: Path = codebooks.SHIPPED
     reference_sha256: str = ""
+    shadow: RuleSet | None = None
+
+    @property
+    def every(self) -> tuple[Compiled, ...]:
+        """What is judged together: the active checks, and those on trial."""
+        return (*self.compiled, *(self.shadow.compiled if self.shadow else ()))
 
     def __getitem__(self, rule_id: str) -> Rule:
         """The rule of that id; KeyError if there is none."""
@@ -47,7 +56,12 @@ class RuleSet:
         made = [c for c in (compile_rule(r) for r in rules) if isinstance(c, Compiled)]
         ids, aggregate_ids = _ids(made)
         return replace(
-            self, ids=ids, rules=rules, compiled=tuple(made), aggregate_ids=aggregate_ids
+            self,
+            ids=ids,
+            rules=rules,
+            compiled=tuple(made),
+            aggregate_ids=aggregate_ids,
+            shadow=None,
         )
 
 
@@ -92,23 +106,30 @@ def load(
     for rule in found:
         made = compile_rule(rule, read(rule.path).lines)
         if isinstance(made, Compiled):
-            if rule.status is Status.ACTIVE:
-                compiled.append(made)
+            compiled.append(made)
         else:
             problems.extend(made)
     if problems:
         raise RuleError(problems)
-    ids, aggregate_ids = _ids(compiled)
     place = codebooks.SHIPPED if reference is None else reference.resolve()
     tables_sha256 = codebooks.load(place)
-    return RuleSet(
-        ids=ids,
-        aggregate_ids=aggregate_ids,
-        sha256=_digest(found, tables_sha256),
-        reference=place,
-        reference_sha256=tables_sha256,
-        rules=tuple(found),
-        compiled=tuple(compiled),
+
+    def of(status: Status) -> RuleSet:
+        mine = tuple(c for c in compiled if c.rule.status is status)
+        ids, aggregate_ids = _ids(mine)
+        return RuleSet(
+            ids=ids,
+            aggregate_ids=aggregate_ids,
+            sha256=_digest(status, [c.rule for c in mine], tables_sha256),
+            reference=place,
+            reference_sha256=tables_sha256,
+            rules=tuple(c.rule for c in mine),
+            compiled=mine,
+        )
+
+    shadow = of(Status.SHADOW)
+    return replace(
+        of(Status.ACTIVE), rules=tuple(found), shadow=shadow if shadow.compiled else None
     )
 
 
@@ -124,14 +145,14 @@ def rule_files(folder: Path) -> list[Path]:
     return files
 
 
-def _ids(compiled: list[Compiled]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _ids(compiled: Sequence[Compiled]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The ids of the checks of stays, and those of the checks of aggregates."""
     of_stays = tuple(c.rule.id for c in compiled if c.rule.unit in STAY_UNITS)
     return of_stays, tuple(c.rule.id for c in compiled if c.rule.id not in of_stays)
 
 
-def _digest(rules: list[Rule], tables_sha256: str) -> str:
-    whole = hashlib.sha256()
+def _digest(status: Status, rules: list[Rule], tables_sha256: str) -> str:
+    whole = hashlib.sha256(f"{status}\n".encode())
     for rule in rules:
         whole.update(f"{rule.id} {rule.sha256}\n".encode())
     whole.update(f"reference {tables_sha256}\n".encode())

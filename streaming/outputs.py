@@ -16,11 +16,14 @@ from domain.results import Results, Severity
 def write(results: Results, run: Mapping[str, Any], folder: Path) -> None:
     """Write each result table as Parquet, the alerts and findings also as CSV, and ``run.json``.
 
+    What checks on trial said stands in ``shadow_*.parquet``, where any judged.
     The alerts are sorted by priority, the findings by severity; a CSV starts with a byte-order mark, so that Excel shows
     the Chinese texts; its amounts are in the major unit of their currency.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, table in results.items():
+        if name.startswith("shadow_") and not run.get("shadow_rules"):
+            continue
         pq.write_table(table, folder / f"{name}.parquet", compression="zstd")
     alerts = pl.DataFrame(results.alerts).sort("priority", "alert_id", descending=[True, False])
     amount = pl.col("exposure_fen")

@@ -7,7 +7,7 @@ Spark partition. What it needs of the past comes in as tables.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -25,14 +25,17 @@ from domain.results import (
     HITS,
     REASONS,
     SCORES,
+    SHADOW_DECISIONS,
+    SHADOW_FINDINGS,
+    SHADOW_HITS,
     Results,
-    Verdict,
     identifier,
 )
 from domain.schema import Table
 from domain.tables import Tables, conform
-from streaming.alerts import RANKS, raise_alerts
+from streaming.alerts import raise_alerts
 from streaming.digest import digests
+from streaming.summary import at_stake, digest_hits, judge_shadow, summarise
 
 if TYPE_CHECKING:
     from graph_models import Artifact
@@ -86,6 +89,8 @@ def assess(
     refresh: bool = False,
     upto: date | None = None,
     stage: Stage = lambda _: nullcontext(),
+    settled: drg.Settled | None = None,
+    known: Mapping[str, pl.DataFrame] | None = None,
 ) -> Results:
     """Judge every stay of the batch.
 
@@ -94,16 +99,20 @@ def assess(
     the ones stored with the model. Exactly one decision a stay, in the order of the batch.
     With ``upto`` the batch is taken as all claims of its hospitals that ended before that
     day, and their complete months and days are judged too (``findings``). ``stage`` may
-    time the stages, such as ``streaming.watch.Batch.stage``.
+    time the stages, such as ``streaming.watch.Batch.stage``. ``settled`` is what the batch
+    was grouped to, if the caller has it; ``known`` are facts that look beyond batch and
+    history (``rules.partly``).
     """
     with stage("settle"):
-        settled = drg.settle(batch, engine.library, curves=engine.curves)
+        if settled is None:
+            settled = drg.settle(batch, engine.library, curves=engine.curves)
     with stage("judge"):
         judged = rules.judge(
             engine.ruleset,
             batch,
             history=history,
             settled=settled,
+            known=known,
         )
     with stage("score"):
         scores, reasons, high_payments = _score(batch, engine, judged.verdicts, refresh=refresh)
@@ -118,9 +127,10 @@ def assess(
         names = {rule.id: (rule.name.zh, rule.name.en) for rule in engine.ruleset.rules}
         threshold = engine.artifact.threshold if engine.artifact else math.inf
         alerts = raise_alerts(decisions, hits, names, threshold, high_payments)
-    findings = FINDINGS.arrow.empty_table()
+        shadow = judge_shadow(engine.ruleset, judged, decisions)
+    findings, shadow_findings = FINDINGS.arrow.empty_table(), SHADOW_FINDINGS.arrow.empty_table()
     if upto is not None:
-        findings = find(batch, engine, upto=upto, settled=settled)
+        findings, shadow_findings = find(batch, engine, upto=upto, settled=settled)
     return Results(
         decisions=_table(decisions, DECISIONS),
         hits=_table(hits, HITS),
@@ -128,21 +138,33 @@ def assess(
         reasons=reasons,
         alerts=_table(alerts, ALERTS),
         findings=findings,
+        shadow_decisions=_table(shadow.decisions, SHADOW_DECISIONS),
+        shadow_hits=_table(shadow.hits, SHADOW_HITS),
+        shadow_findings=shadow_findings,
     )
 
 
 def find(
     batch: Tables, engine: Engine, *, upto: date, settled: drg.Settled | None = None
-) -> pa.Table:
-    """Judge the complete months of hospitals and days of physicians (``FINDINGS``).
+) -> tuple[pa.Table, pa.Table]:
+    """Judge the complete months of hospitals and days of physicians.
 
-    The batch holds all claims of its hospitals that ended before ``upto``; ``settled`` is
+    Returns the findings (``FINDINGS``) and, apart, those of the checks on trial
+    (``SHADOW_FINDINGS``). The batch holds all claims of its hospitals that ended before ``upto``; ``settled`` is
     what they were grouped to, if the caller has it.
     """
     if settled is None:
         settled = drg.settle(batch, engine.library, curves=engine.curves)
     judged = rules.judge_aggregates(engine.ruleset, batch, settled=settled, upto=upto)
-    return _table(judged.findings, FINDINGS)
+    return finding_tables(judged)
+
+
+def finding_tables(judged: rules.Aggregated) -> tuple[pa.Table, pa.Table]:
+    """The findings (``FINDINGS``), and those of the checks on trial (``SHADOW_FINDINGS``)."""
+    shadow = SHADOW_FINDINGS.arrow.empty_table()
+    if judged.shadow is not None:
+        shadow = _table(judged.shadow.findings, SHADOW_FINDINGS)
+    return _table(judged.findings, FINDINGS), shadow
 
 
 def _score(
@@ -182,26 +204,13 @@ def _decide(
     hits: pl.DataFrame,
     scores: pa.Table,
 ) -> pl.DataFrame:
-    ids = list(engine.ruleset.ids)
-    letters = {int(v): v.letter for v in Verdict}
-    summary = verdicts.select(
-        "stay_id",
-        pl.concat_str(
-            [pl.col(i).replace_strict(letters, return_dtype=pl.String) for i in ids]
-        ).alias("verdicts"),
-        pl.sum_horizontal([pl.col(i) == Verdict.HIT for i in ids])
-        .cast(pl.Int32)
-        .alias("hit_count"),
-        pl.sum_horizontal([pl.col(i) == Verdict.UNKNOWN for i in ids])
-        .cast(pl.Int32)
-        .alias("unknown_count"),
-    )
+    summary = summarise(verdicts, engine.ruleset.ids)
     model = engine.artifact.sha256 if engine.artifact else None
     stays = pl.DataFrame(batch.stays)
     joined = (
         stays.join(summary, on="stay_id", how="left", maintain_order="left")
         .join(at_stake(hits, stays), on="stay_id", how="left", maintain_order="left")
-        .join(_findings(hits), on="stay_id", how="left", maintain_order="left")
+        .join(digest_hits(hits), on="stay_id", how="left", maintain_order="left")
         .join(digests(batch), on="stay_id", how="left", maintain_order="left")
         .join(
             pl.DataFrame(scores).select(
@@ -232,64 +241,6 @@ def _decide(
         pl.lit(engine.ruleset.sha256).alias("rules_sha256"),
         pl.lit(engine.pack_sha256).alias("pack_sha256"),
         pl.lit(model, dtype=pl.String).alias("model_sha256"),
-    )
-
-
-def at_stake(hits: pl.DataFrame, stays: pl.DataFrame) -> pl.DataFrame:
-    """Worst severity and money a stay: lines of one check add up, one cause counts once.
-
-    Causes add up to no more than the claim (``total_amount_fen`` of ``stays``, else
-    ``fund_payment_fen``), since one payment can be lost only once; a cause that alone is
-    more, such as the cost of other claims, keeps its amount.
-    """
-    worst = pl.col("severity").sort_by(
-        pl.col("severity").replace_strict(RANKS, return_dtype=pl.Int8)
-    )
-    severity = hits.group_by("stay_id").agg(worst.last())
-    money = (
-        hits.group_by("stay_id", "cause", "rule_id")
-        .agg(pl.col("exposure_fen").sum())
-        .group_by("stay_id", "cause")
-        .agg(pl.col("exposure_fen").max())
-        .group_by("stay_id")
-        .agg(pl.col("exposure_fen").sum(), largest=pl.col("exposure_fen").max())
-        .join(
-            stays.select("stay_id", claim=pl.coalesce("total_amount_fen", "fund_payment_fen")),
-            on="stay_id",
-            how="left",
-        )
-        .select(
-            "stay_id",
-            pl.when(pl.col("claim").is_null())
-            .then("exposure_fen")
-            .otherwise(pl.min_horizontal("exposure_fen", pl.max_horizontal("largest", "claim")))
-            .alias("exposure_fen"),
-        )
-    )
-    return severity.join(money, on="stay_id")
-
-
-def _findings(hits: pl.DataFrame) -> pl.DataFrame:
-    """Digest of a stay's hits with their facts and thresholds.
-
-    It is part of the decision's identity: the same claim judged again with more history
-    may find more, and that is another decision.
-    """
-    parts = pl.concat_str(
-        ["rule_id", "subject_id", "thresholds", "facts", pl.col("exposure_fen").fill_null(-1)],
-        separator="\x1f",
-    )
-    return (
-        hits.select("stay_id", parts=parts)
-        .sort("stay_id", "parts")
-        .group_by("stay_id", maintain_order=True)
-        .agg(pl.col("parts").str.join("\x1e"))
-        .select(
-            "stay_id",
-            pl.col("parts")
-            .map_elements(lambda text: identifier("findings", text), return_dtype=pl.String)
-            .alias("findings"),
-        )
     )
 
 

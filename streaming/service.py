@@ -51,15 +51,25 @@ def look_back(store: Store, batch: Tables) -> Tables:
 
 def keep(store: Store, claims: Tables, results: Results, engine: Engine) -> Written:
     """Write a batch with its results and what judged it, in one transaction."""
-    ruleset = engine.ruleset
     artifact = engine.artifact
     return store.write(
         claims=claims,
         results=results,
         fingerprints=fingerprints(claims),
-        ruleset=Ruleset(ruleset.sha256, ruleset.ids, {r.id: r.sha256 for r in ruleset.rules}),
+        ruleset=ruleset_of(engine.ruleset),
         model=None if artifact is None else Model(artifact.sha256, artifact.manifest),
     )
+
+
+def ruleset_of(ruleset: rules.RuleSet) -> Ruleset:
+    """What the store keeps of a rule set: its checks, and those on trial, with the digest of each file."""
+
+    def told(of: rules.RuleSet, *, shadow: Ruleset | None = None) -> Ruleset:
+        judging = {*of.ids, *of.aggregate_ids}
+        manifest = {rule.id: rule.sha256 for rule in of.rules if rule.id in judging}
+        return Ruleset(of.sha256, of.ids, manifest, shadow)
+
+    return told(ruleset, shadow=told(ruleset.shadow) if ruleset.shadow else None)
 
 
 def fingerprints(claims: Tables) -> dict[str, str]:
