@@ -10,3 +10,4 @@ app = typer.Typer(
     help="Claims and orders from Kafka: topics, worker, dead letters.", no_args_is_help=True
 )
 app.command()(stream_topics.topics)
+app.command()(stream_topics.schemas)

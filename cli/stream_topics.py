@@ -1,14 +1,19 @@
-"""``sentinel stream topics``: the topics as they should be beside those of the broker."""
+"""``sentinel stream topics`` and ``schemas``: what lies in Kafka, where, and in which form."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import json as jsonlib
+from pathlib import Path
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from cli.output import finish, say
+from cli.output import finish, say, tell
+from domain.errors import SentinelError
+from streaming.schemas import breaks, file_name
+from streaming.schemas import schemas as make_schemas
 from streaming.topics import TOPICS, Difference, compare, expected_partitions, named
 
 Bootstrap = Annotated[
@@ -22,6 +27,13 @@ Bootstrap = Annotated[
 Prefix = Annotated[
     str, typer.Option(envvar="SENTINEL_TOPIC_PREFIX", help="Text before every topic's name.")
 ]
+
+SCHEMAS: Final = Path(__file__).resolve().parent.parent / "docs" / "schema" / "topics"
+"""Where the published schemas lie."""
+
+
+class SchemaBreakError(SentinelError):
+    """A schema changed in a way that its version does not allow."""
 
 
 def topics(
@@ -120,3 +132,45 @@ def _show(
             markup=False,
             soft_wrap=True,
         )
+
+
+def schemas(
+    out: Annotated[Path, typer.Option(help="Folder of the schemas.")] = SCHEMAS,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; exit 1 if a file differs.")
+    ] = False,
+    breaking: Annotated[
+        bool,
+        typer.Option("--breaking", help="Write a schema although it breaks the one before it."),
+    ] = False,
+) -> None:
+    """Write the JSON Schema of each topic, or check the published ones.
+
+    A change that would break producers or consumers of the same version is refused:
+    raise the first number of domain.SCHEMA_VERSION, and the files get a new name.
+    """
+    stale: list[str] = []
+    broken: list[str] = []
+    for topic, schema in make_schemas().items():
+        path = out / file_name(topic)
+        text = jsonlib.dumps(schema, ensure_ascii=False, indent=1) + "\n"
+        before = path.read_text(encoding="utf-8") if path.is_file() else None
+        if before == text:
+            continue
+        stale.append(str(path))
+        if before is not None:
+            found: dict[str, Any] = jsonlib.loads(before)
+            broken += (f"{topic}: {why}" for why in breaks(topic, found, schema))
+        if not check and (breaking or not broken):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    if broken and not breaking:
+        raise SchemaBreakError(
+            f"{len(broken)} changes break the published version: {'; '.join(broken[:8])}",
+            where=str(out),
+            cure="Keep what was published and add beside it; or raise the first number of domain.SCHEMA_VERSION.",
+        )
+    if check and stale:
+        tell(f"not what the code says: {', '.join(stale)}")
+        tell("Run `sentinel stream schemas` and commit what it writes.")
+        raise typer.Exit(1)
