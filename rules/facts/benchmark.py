@@ -16,6 +16,7 @@ from domain.tables import Tables
 from drg import Settled
 from rules.codebooks import Place
 from rules.facts import cost
+from rules.facts.charge_day import KINDS
 from rules.facts.cost_tables import FEW, benchmarks, find_rows
 from rules.facts.fact import Fact, Kind, declare
 from rules.facts.source import Source
@@ -73,7 +74,7 @@ def usual(source: Source) -> pl.LazyFrame:
 
 def mix(source: Source) -> pl.LazyFrame:
     """The facts ``MIX``."""
-    kinds = list(cost.KINDS)
+    kinds = list(KINDS)
     total = pl.sum_horizontal(f"{k}_cost_fen" for k in kinds)
     expected = pl.sum_horizontal(pl.col(f"usual_{k}_cost_fen") for k in kinds)
     known = pl.all_horizontal(pl.col(f"usual_{k}_cost_fen").is_not_null() for k in kinds)

@@ -1,7 +1,6 @@
 """Facts of cost: what a stay cost by kind of charge, and by phase and day of the stay.
 
-Charge lines are read once, into one row a day of a stay (``_days``); everything else
-is computed from those few rows.
+Everything is computed from the sums of ``charge_day.days``.
 """
 
 from __future__ import annotations
@@ -10,9 +9,10 @@ from typing import Final
 
 import polars as pl
 
-from rules.facts.cost_tables import with_item_class
+from rules.facts import charge_day, charge_line
+from rules.facts.charge_day import KINDS
 from rules.facts.fact import Fact, Kind, declare
-from rules.facts.source import Source
+from rules.facts.source import STAY, Source
 
 FLAG, INTEGER, MONEY, DECIMAL, DATE, NUMBER = (
     Kind.FLAG, Kind.INTEGER, Kind.MONEY, Kind.DECIMAL, Kind.DATE, Kind.NUMBER,
@@ -25,15 +25,6 @@ LAST_DAYS: Final = 2
 """The day of discharge and the one before it."""
 SURGICAL_LETTERS: Final = "ABCDEFGHJ"
 """Second letters of the ADRGs of operations in CHS-DRG; K to Q are other procedures, R to Z medical."""
-KINDS: Final = {
-    "drug": ("09", "10", "11"), "consumable": ("08",), "exam": ("03",), "lab": ("04",),
-    "treatment": ("05",), "operation": ("06",), "bed_and_nursing": ("01", "07"),
-    "other": ("02", "12", "13", "14"),
-}  # fmt: skip
-"""Kind of cost -> national charge categories; each line is of exactly one kind."""
-THERAPY: Final = ("05", "06", "09", "10", "11")
-"""Charge categories that treat: treatment, operation and drugs."""
-
 # fmt: off
 SUMS: Final = declare("stay", "charges, reference/item_classes.csv", (
     ("drug_cost_fen", MONEY, "药品费用", "cost of drugs", "Net amount of western drugs, herbal pieces and patent drugs.", _NONE),
@@ -95,19 +86,22 @@ DEPARTMENTS: Final = declare("stay", "charges", (
 
 
 def sums(source: Source) -> pl.LazyFrame:
-    """The facts ``SUMS``; a claim without charge lines is left out."""
+    """The facts ``SUMS`` by ``stay_id``; a claim without charge lines is left out."""
     return source.once("cost.sums", _sum).lazy()
 
 
+_ADDED: Final = (*KINDS, "chinese_drug", "antibacterial", "blood_product")
+
+
 def _sum(source: Source) -> pl.DataFrame:
-    named = [f"{kind}_cost_fen" for kind in KINDS]
-    more = ("chinese_drug", "antibacterial", "blood_product")
-    names = [*named, *(f"{name}_cost_fen" for name in more)]
     days = pl.when(_stay_days().is_not_null()).then(pl.max_horizontal(_stay_days(), 1))
     return (
         _days(source)
-        .group_by("stay_id")
-        .agg(pl.col(*names, "all_fen").sum(), _first("admission_date", "discharge_date"))
+        .group_by(STAY, maintain_order=True)
+        .agg(
+            pl.col(*(f"{name}_cost_fen" for name in _ADDED), "all_fen").sum(),
+            _first("stay_id", "admission_date", "discharge_date"),
+        )
         .with_columns(
             (pl.col("bed_and_nursing_cost_fen") // days).alias("bed_and_nursing_per_day_fen"),
             (pl.col("all_fen") // days).alias("cost_per_day_fen"),
@@ -115,26 +109,26 @@ def _sum(source: Source) -> pl.DataFrame:
     )
 
 
-def phases(source: Source) -> pl.LazyFrame:
+def phases(source: Source) -> pl.DataFrame:
     """The facts ``PHASES`` of stays with procedures."""
     main, last = pl.col("main_date"), pl.col("last_date")
     day, cost = pl.col("charge_date"), pl.col("standing_fen")
+    operated = _operations(source)
     spent = (
         _days(source)
-        .lazy()
-        .join(_operations(source), on="stay_id", how="inner")
-        .group_by("stay_id")
+        .select(STAY, "charge_date", "standing_fen")
+        .join(operated, on=STAY, how="inner")
+        .group_by(STAY)
         .agg(
             _only(cost, day < main).sum().alias("preoperative_cost_fen"),
             _only(cost, day == main).sum().alias("operation_day_cost_fen"),
             _only(cost, day > last).sum().alias("postoperative_cost_fen"),
         )
     )
-    stays = source.table("stays").lazy().select("stay_id", "admission_date", "discharge_date")
+    stays = source.table("stays").select("admission_date", "discharge_date")
     return (
-        _operations(source)
-        .join(stays, on="stay_id")
-        .join(spent, on="stay_id", how="left")
+        operated.with_columns(stays.select(pl.all().gather(operated[STAY])))
+        .join(spent, on=STAY, how="left")
         .with_columns(
             (main - pl.col("admission_date")).dt.total_days().alias("preoperative_days"),
             (pl.col("discharge_date") - last).dt.total_days().alias("postoperative_days"),
@@ -146,12 +140,11 @@ def phases(source: Source) -> pl.LazyFrame:
     )
 
 
-def course(source: Source) -> pl.LazyFrame:
+def course(source: Source) -> pl.DataFrame:
     """The facts ``COURSE``; a claim without charge lines is left out."""
     operated = (
-        source.table("procedures")
-        .lazy()
-        .select("stay_id", pl.col("procedure_date").alias("charge_date"))
+        source.keyed("procedures")
+        .select(STAY, pl.col("procedure_date").alias("charge_date"))
         .unique()
         .with_columns(operated=pl.lit(value=True))
     )
@@ -164,15 +157,13 @@ def course(source: Source) -> pl.LazyFrame:
     treated = _only(pl.col("charge_date"), pl.col("treats"), keep_null=True)
     return (
         _days(source)
-        .lazy()
-        .join(operated, on=["stay_id", "charge_date"], how="left")
+        .join(operated, on=[STAY, "charge_date"], how="left", maintain_order="left")
         .with_columns(
             pl.col("operated").fill_null(value=False),
-            first_date=pl.col("charge_date").min().over("stay_id"),
+            first_date=pl.col("charge_date").min().over(STAY),
         )
         .with_columns(others=others, treated=treated)
-        .sort("stay_id", "charge_date")
-        .group_by("stay_id", maintain_order=True)
+        .group_by(STAY, maintain_order=True)
         .agg(
             _only(pl.col("light_fen"), (since >= 0) & (since < FIRST_DAYS))
             .sum()
@@ -200,36 +191,33 @@ def course(source: Source) -> pl.LazyFrame:
     )
 
 
-def intensive(source: Source) -> pl.LazyFrame:
+def intensive(source: Source) -> pl.DataFrame:
     """The facts ``INTENSIVE``."""
     minutes = (pl.col("end_time") - pl.col("start_time")).dt.total_minutes()
     recorded = (
-        source.table("icu_stays")
-        .lazy()
-        .group_by("stay_id")
+        source.keyed("icu_stays")
+        .group_by(STAY)
         .agg(pl.when(minutes.null_count() == 0).then(minutes.sum() // 60).alias("intensive_hours"))
     )
     charged = (
         _days(source)
-        .lazy()
-        .group_by("stay_id")
+        .group_by(STAY, maintain_order=True)
         .agg(pl.col("intensive_bed_days", "intensive_bed_cost_fen").sum())
     )
-    stays = source.table("stays").lazy().select("stay_id")
-    return stays.join(charged, on="stay_id", how="left").join(recorded, on="stay_id", how="left")
+    return charged.join(recorded, on=STAY, how="full", coalesce=True)
 
 
-def departments(source: Source) -> pl.LazyFrame:
+def departments(source: Source) -> pl.DataFrame:
     """The facts ``DEPARTMENTS`` of stays that state a transfer between departments."""
-    moved = source.table("stays").lazy().filter(pl.col("transfer_departments").is_not_null())
+    moved = source.keyed("stays").filter(pl.col("transfer_departments").is_not_null())[STAY]
     named = pl.col("ordering_department").is_not_null()
     return (
-        source.table("charges")
-        .lazy()
-        .join(moved.select("stay_id"), on="stay_id", how="semi")
-        .group_by("stay_id", "ordering_department")
+        charge_line.lines(source)
+        .select(STAY, "ordering_department", "amount_fen")
+        .filter(pl.col(STAY).is_in(moved.implode()))
+        .group_by(STAY, "ordering_department")
         .agg(pl.col("amount_fen").sum())
-        .group_by("stay_id")
+        .group_by(STAY)
         .agg(
             pl.when(named.all())
             .then(pl.col("amount_fen").sort(descending=True).get(1, null_on_oob=True).fill_null(0))
@@ -239,80 +227,22 @@ def departments(source: Source) -> pl.LazyFrame:
 
 
 def _days(source: Source) -> pl.DataFrame:
-    """One row a stay and date with charges: sums by kind, and what stands after reversals."""
-    return source.once("cost.days", _add_up)
+    """The sums of ``charge_day.days`` with the dates of the stay."""
+    return source.once("cost.days", _dated)
 
 
-def _add_up(source: Source) -> pl.DataFrame:
-    amount, standing = pl.col("amount_fen"), pl.col("standing")
-    # Numbers compare faster than texts, and this is the one long pass.
-    category = pl.col("category").cast(pl.UInt8)
-
-    def among(*codes: str) -> pl.Expr:
-        return pl.any_horizontal(category == int(code) for code in codes)
-
-    # Whether a line stands matters for what happened on its day; sums are net either way.
-    net = {f"{kind}_cost_fen": among(*codes) for kind, codes in KINDS.items()} | {
-        "chinese_drug_cost_fen": among("10", "11"),
-        "antibacterial_cost_fen": pl.col("class") == "antibacterial",
-        "blood_product_cost_fen": pl.col("class") == "blood_product",
-        "intensive_bed_cost_fen": pl.col("class") == "intensive_bed",
-    }
-    light = ~among(*KINDS["operation"], *KINDS["consumable"])
-    home = pl.col("discharge_medication").fill_null(value=False)
-    return (
-        with_item_class(_standing(source), "charge_date", source.reference)
-        .select(
-            "stay_id",
-            "charge_date",
-            amount.alias("all_fen"),
-            _only(amount, standing).alias("standing_fen"),
-            _only(amount, standing & light).alias("light_fen"),
-            _only(amount, standing & home).alias("home_fen"),
-            (standing & among(*THERAPY)).alias("treats"),
-            pl.when(pl.col("class") == "intensive_bed")
-            .then("quantity")
-            .otherwise(0)
-            .alias("intensive_bed_days"),
-            *[_only(amount, which).alias(name) for name, which in net.items()],
-        )
-        .group_by("stay_id", "charge_date")
-        .agg(pl.all().exclude("treats").sum(), pl.col("treats").any())
-        .join(
-            source.table("stays").lazy().select("stay_id", "admission_date", "discharge_date"),
-            on="stay_id",
-            how="inner",
-        )
-        .collect()
-    )
+def _dated(source: Source) -> pl.DataFrame:
+    found = charge_day.days(source)
+    stays = source.table("stays").select("admission_date", "discharge_date")
+    return found.with_columns(stays.select(pl.all().gather(found[STAY])))
 
 
-def _standing(source: Source) -> pl.LazyFrame:
-    """The charge lines with ``standing``: neither taken back in full nor taking another back."""
-    rows = source.table("charges")
-    if rows["reverses_line_id"].null_count() == rows.height:
-        return rows.lazy().with_columns(standing=pl.lit(value=True))
-    taken_back = (
-        rows.lazy()
-        .filter(pl.col("reverses_line_id").is_not_null())
-        .group_by("stay_id", pl.col("reverses_line_id").alias("line_id"))
-        .agg(pl.col("quantity").sum().abs().alias("taken_back"))
-    )
-    gone = (pl.col("taken_back") >= pl.col("quantity")).fill_null(value=False)
-    return (
-        rows.lazy()
-        .join(taken_back, on=["stay_id", "line_id"], how="left")
-        .with_columns(standing=pl.col("reverses_line_id").is_null() & ~gone)
-    )
-
-
-def _operations(source: Source) -> pl.LazyFrame:
+def _operations(source: Source) -> pl.DataFrame:
     """``main_date`` (null where not dated) and ``last_date`` (null where one is not dated)."""
     on = pl.col("procedure_date")
     return (
-        source.table("procedures")
-        .lazy()
-        .group_by("stay_id")
+        source.keyed("procedures")
+        .group_by(STAY)
         .agg(
             on.filter(pl.col("ordinal") == 1).first().alias("main_date"),
             pl.when(on.null_count() == 0).then(on.max()).alias("last_date"),

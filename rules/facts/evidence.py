@@ -11,11 +11,12 @@ from typing import Final
 
 import polars as pl
 
-from rules.facts import codebook, reference
+from rules.facts import charge_line, codebook, reference
 from rules.facts.billed import codes_charged
-from rules.facts.charge import ACTIVE_CATEGORIES
+from rules.facts.charge_day import ACTIVE
+from rules.facts.charge_line import CATEGORY
 from rules.facts.diagnosis import normal, normal_codes
-from rules.facts.source import Source
+from rules.facts.source import STAY, Source
 
 SYSTEM: Final = "diagnosis_system"
 
@@ -186,17 +187,15 @@ def _shown(source: Source, table: pl.DataFrame) -> pl.LazyFrame:
 
 
 def _items_known(source: Source) -> pl.DataFrame:
-    tariff = reference.items(source.reference)["item_code"].to_list()
-    foreign = sorted(codes_charged(source).difference(tariff))
-    lined = source.once(
-        "stays with lines", lambda made: made.table("charges").select("stay_id").unique()
-    )
+    known = reference.items(source.reference)["item_code"].to_list()
+    foreign = sorted(codes_charged(source).difference(known))
+    lined = charge_line.lined(source)
     if not foreign:
-        return lined.with_columns(known=pl.lit(value=True))
-    unknown = source.table("charges").filter(
-        pl.col("item_code").is_in(foreign) & pl.col("category").is_in(ACTIVE_CATEGORIES)
-    )["stay_id"]
-    return lined.with_columns(known=~pl.col("stay_id").is_in(unknown.unique().implode()))
+        return lined.select("stay_id", known=pl.lit(value=True))
+    unknown = charge_line.lines(source).filter(
+        pl.col("item_code").is_in(foreign) & pl.col(CATEGORY).is_in(ACTIVE)
+    )[STAY]
+    return lined.select("stay_id", known=~pl.col(STAY).is_in(unknown.unique().implode()))
 
 
 def pairs(source: Source, table: str, column: str) -> pl.DataFrame:

@@ -10,24 +10,15 @@ from typing import Final
 
 import polars as pl
 
-from rules.facts import reference
-from rules.facts.charge import BED_CATEGORY
+from rules.facts import charge_day
 from rules.facts.diagnosis import is_any, normal
 from rules.facts.fact import Kind, declare
-from rules.facts.source import Source
+from rules.facts.source import STAY, Source
 
 FLAG, INTEGER, MONEY, TEXT, NUMBER = (
     Kind.FLAG, Kind.INTEGER, Kind.MONEY, Kind.TEXT, Kind.NUMBER,
 )  # fmt: skip
 _NONE: Final = "the claim has no charge lines"
-TESTS: Final = ("03", "04")
-TREATMENT: Final = "05"
-OPERATION: Final = "06"
-CONSUMABLES: Final = "08"
-DRUGS: Final = ("09", "10", "11")
-CARE: Final = ("03", "04", "05", "06", "07", "08", "09", "10", "11")
-"""Charge categories that show that somebody came to the patient: all but bed, consultation and fees."""
-
 # fmt: off
 OF_STAY: Final = declare("stay", "charges, reference/settings.csv", (
     ("ward_care_days", INTEGER, "有住院级诊疗的天数", "days with care that needs a ward",
@@ -66,76 +57,48 @@ HEAD: Final = declare("stay", "diagnoses, procedures, ICU stays", (
 # fmt: on
 
 
-def of_stay(source: Source) -> pl.LazyFrame:
+def of_stay(source: Source) -> pl.DataFrame:
     """The facts ``OF_STAY``; a claim without charge lines is left out."""
-    heads = source.table("stays").lazy().select("stay_id", "admission_date", "discharge_date")
-    days = (
-        reference.with_settings(
-            source.table("charges")
-            .lazy()
-            .select("stay_id", "charge_date", "category", "item_code", "amount_fen"),
-            "charge_date",
-            source.reference,
-        )
-        .select(
-            "stay_id",
-            "charge_date",
-            pl.col("amount_fen").alias("all"),
-            *[
-                pl.when(which).then("amount_fen").otherwise(0).alias(name)
-                for name, which in _kinds().items()
-            ],
-        )
-        .group_by("stay_id", "charge_date")
-        .sum()
+    days = charge_day.days(source)
+    heads = source.table("stays").select("admission_date", "discharge_date")
+    return (
+        days.with_columns(heads.select(pl.all().gather(days[STAY])))
+        .group_by(STAY, maintain_order=True)
+        .agg(*_OF_STAY)
     )
+
+
+def _of_stay() -> tuple[pl.Expr, ...]:
+    """The facts ``OF_STAY`` from the days of a stay; a kind stands on a day if it adds up to more than nothing."""
     inside = (pl.col("charge_date") > pl.col("admission_date")) & (
         pl.col("charge_date") < pl.col("discharge_date")
     )
-    share = pl.when(pl.col("all").sum() > 0).then(pl.col("all").sum())
+    share = pl.when(pl.col("all_fen").sum() > 0).then(pl.col("all_fen").sum())
+    tests = pl.sum_horizontal("exam_cost_fen", "lab_cost_fen")
+    treated = pl.sum_horizontal("treatment_cost_fen", "operation_cost_fen")
+    therapy = treated + pl.col("consumable_cost_fen") + pl.col("drug_cost_fen")
 
     def stands(kind: str) -> pl.Expr:
-        """Whether lines of the kind stand on the day after what was taken back."""
-        return pl.col(kind) > 0
+        return pl.col(f"{kind}_fen") > 0
 
     return (
-        days.join(heads, on="stay_id", how="inner")
-        .group_by("stay_id")
-        .agg(
-            stands("ward").sum().alias("ward_care_days"),
-            (~stands("unknown").any()).alias("care_items_all_classified"),
-            pl.when((stands("treated") | stands("parenteral")).any() | ~stands("drugs").any())
-            .then(pl.lit(value=False))
-            .when(~stands("unknown_drug").any())
-            .then(pl.lit(value=True))
-            .alias("gives_oral_drugs_only"),
-            pl.when(pl.col("discharge_date").first().is_not_null())
-            .then((inside & stands("bed") & ~stands("care")).sum())
-            .alias("bed_only_days"),
-            pl.col("tests").sum().alias("tests_in_stay_fen"),
-            (pl.col("tests").sum() / share).round(4).alias("tests_share"),
-            (pl.col("therapy").sum() / share).round(4).alias("therapy_share"),
-        )
+        stands("ward").sum().alias("ward_care_days"),
+        (~stands("unknown").any()).alias("care_items_all_classified"),
+        pl.when(((treated > 0) | stands("parenteral")).any() | ~stands("drug_cost").any())
+        .then(pl.lit(value=False))
+        .when(~stands("unknown_drug").any())
+        .then(pl.lit(value=True))
+        .alias("gives_oral_drugs_only"),
+        pl.when(pl.col("discharge_date").first().is_not_null())
+        .then((inside & stands("bed") & ~stands("care")).sum())
+        .alias("bed_only_days"),
+        tests.sum().alias("tests_in_stay_fen"),
+        (tests.sum() / share).round(4).alias("tests_share"),
+        (therapy.sum() / share).round(4).alias("therapy_share"),
     )
 
 
-def _kinds() -> dict[str, pl.Expr]:
-    """What a charge line may be, by its category and setting."""
-    category, setting = pl.col("category"), pl.col("setting")
-    operated, drug = category == OPERATION, category.is_in(DRUGS)
-    treated = category == TREATMENT
-    return {
-        "tests": category.is_in(TESTS),
-        "therapy": treated | operated | drug | (category == CONSUMABLES),
-        "ward": operated | setting.is_in(["ward", "parenteral", "vehicle"]),
-        "treated": treated | operated,
-        "parenteral": setting.is_in(["parenteral", "vehicle"]),
-        "drugs": drug,
-        "unknown": (treated | drug) & setting.is_null(),
-        "unknown_drug": drug & setting.is_null(),
-        "bed": category == BED_CATEGORY,
-        "care": category.is_in(CARE),
-    }
+_OF_STAY: Final = _of_stay()
 
 
 def head(source: Source) -> pl.LazyFrame:

@@ -11,7 +11,7 @@ from rules.facts import reference
 from rules.facts.charge import ventilation_minutes
 from rules.facts.diagnosis import normal
 from rules.facts.fact import Fact, Kind, declare, from_fields
-from rules.facts.source import Source
+from rules.facts.source import STAY, Source
 
 # fmt: off
 OF_STAY: Final = declare("stay", "procedures, stays, charges", (
@@ -39,20 +39,20 @@ LINES: Final[tuple[Fact, ...]] = (
 # fmt: on
 
 
-def of_stay(source: Source) -> pl.LazyFrame:
+def of_stay(source: Source) -> pl.DataFrame:
     """The facts ``OF_STAY``."""
-    stays = source.table("stays").lazy().select("stay_id", "ventilation_minutes")
     counts = (
-        source.table("procedures")
-        .lazy()
-        .group_by("stay_id")
+        source.keyed("procedures")
+        .group_by(STAY)
         .agg(pl.len().cast(pl.Int64).alias("procedure_count"))
     )
     return (
-        stays.join(counts, on="stay_id", how="left")
-        .join(ventilation_minutes(source), on="stay_id", how="left")
+        source.keyed("stays")
+        .select(STAY, "ventilation_minutes")
+        .join(counts, on=STAY, how="left")
+        .join(ventilation_minutes(source), on=STAY, how="left")
         .select(
-            "stay_id",
+            STAY,
             pl.col("procedure_count").fill_null(0),
             pl.coalesce("ventilation_minutes", "ventilation_minutes_charged").alias(
                 "ventilation_minutes_shown"

@@ -158,7 +158,7 @@ def copies(source: Source) -> pl.LazyFrame:
 
 def bed_days(source: Source) -> pl.LazyFrame:
     """The facts ``BED_DAYS``."""
-    charged = beds(source).select("stay_id", "bed_days_charged", "bed_charges_fen")
+    charged = beds(source).lazy().select("stay_id", "bed_days_charged", "bed_charges_fen")
     known = (
         source.table("providers").lazy().select("provider_id", "bed_count").unique("provider_id")
     )

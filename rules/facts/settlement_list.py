@@ -6,10 +6,11 @@ from typing import Final
 
 import polars as pl
 
-from rules.facts import coding, coding_tables, reference
+from rules.facts import charge_line, coding, coding_tables, reference
+from rules.facts.charge import ventilation_minutes
 from rules.facts.diagnosis import normal
 from rules.facts.fact import Fact, Kind, declare
-from rules.facts.source import Source
+from rules.facts.source import STAY, Source
 
 FLAG, INTEGER, TEXT = Kind.FLAG, Kind.INTEGER, Kind.TEXT
 PROCEDURE_FORMS: Final = {
@@ -195,16 +196,16 @@ def _side(name: str) -> pl.Expr:
     return right.cast(pl.Int8) - left.cast(pl.Int8)
 
 
-def care(source: Source) -> pl.LazyFrame:
+def care(source: Source) -> pl.DataFrame:
     """The facts ``CARE``."""
-    charged = source.table("charges").lazy().select("stay_id").unique().with_columns(charged=True)
-    coded = source.table("diagnoses").lazy().select("stay_id").unique().with_columns(coded=True)
+    coded = source.keyed("diagnoses").select(STAY).unique().with_columns(coded=True)
     return (
-        charged.join(coded, on="stay_id", how="left")
-        .join(_ventilation(source), on="stay_id", how="left")
+        charge_line.lined(source)
+        .join(coded, on=STAY, how="left")
+        .join(ventilation_minutes(source), on=STAY, how="left")
         .join(_unexplained(source), on="stay_id", how="left")
         .select(
-            "stay_id",
+            STAY,
             pl.col("ventilation_minutes_charged").fill_null(0),
             pl.when("coded")
             .then(pl.col("days").fill_null(0))
@@ -214,50 +215,7 @@ def care(source: Source) -> pl.LazyFrame:
     )
 
 
-def _told(source: Source) -> pl.DataFrame:
-    """The live lines of the few items that ``CARE`` asks for; picked first, since lines are many."""
-    tariff = reference.items(source.reference)
-    codes = pl.concat(
-        [
-            tariff.filter("is_ventilation")["item_code"],
-            coding_tables.indications(source.reference)["item_code"],
-        ]
-    ).unique()
-    rows = source.table("charges").select(
-        "stay_id",
-        "line_id",
-        "reverses_line_id",
-        "item_code",
-        "item_name",
-        "quantity",
-        "charge_date",
-    )
-    taken_back = (
-        rows.filter(pl.col("reverses_line_id").is_not_null())
-        .group_by("stay_id", line_id="reverses_line_id")
-        .agg(taken_back=pl.col("quantity").sum().abs())
-    )
-    back = (pl.col("taken_back") >= pl.col("quantity")).fill_null(value=False)
-    return (
-        rows.filter(
-            pl.col("item_code").is_in(codes.implode()) & pl.col("reverses_line_id").is_null()
-        )
-        .join(taken_back, on=["stay_id", "line_id"], how="left")
-        .filter(~back)
-    )
-
-
-def _ventilation(source: Source) -> pl.LazyFrame:
-    lines = source.once("settlement_list.told", _told).lazy()
-    return (
-        reference.with_items(lines, "charge_date", source.reference)
-        .filter("is_ventilation")
-        .group_by("stay_id")
-        .agg((pl.col("quantity").sum() * 60).cast(pl.Int64).alias("ventilation_minutes_charged"))
-    )
-
-
-def _unexplained(source: Source) -> pl.LazyFrame:
+def _unexplained(source: Source) -> pl.DataFrame:
     table = coding_tables.indications(source.reference)
     implied = table.select("item_code", "system", "valid_from", "valid_to").unique()
     known = coding.matching(coding.codes(source), table)
@@ -267,19 +225,18 @@ def _unexplained(source: Source) -> pl.LazyFrame:
         .select("stay_id", "item_code")
         .unique()
     )
-    systems = source.table("stays").lazy().select("stay_id", system="diagnosis_system")
+    systems = source.table("stays").select("stay_id", system="diagnosis_system")
     day = pl.col("charge_date")
     return (
-        source.once("settlement_list.told", _told)
-        .lazy()
+        charge_line.of_items(charge_line.live(source), source, table["item_code"])
         .select("stay_id", "item_code", "item_name", "charge_date")
         .join(systems, on="stay_id", how="inner")
-        .join(implied.lazy(), on=["item_code", "system"], how="inner")
+        .join(implied, on=["item_code", "system"], how="inner")
         .filter(
             (day >= pl.col("valid_from"))
             & (pl.col("valid_to").is_null() | (day < pl.col("valid_to")))
         )
-        .join(explained.lazy(), on=["stay_id", "item_code"], how="anti")
+        .join(explained, on=["stay_id", "item_code"], how="anti")
         .group_by("stay_id", "item_code")
         .agg(
             days=day.n_unique().cast(pl.Int64),
