@@ -44,8 +44,8 @@ class Connection:
         """The connection that the environment describes, at ``bootstrap`` if given.
 
         ``SENTINEL_BOOTSTRAP``; ``SENTINEL_KAFKA_SECURITY`` (PLAINTEXT, SSL, SASL_PLAINTEXT,
-        SASL_SSL), ``_MECHANISM``, ``_USERNAME``, ``_PASSWORD``, ``_CA_FILE``, ``_CERT_FILE``
-        and ``_KEY_FILE``. BrokerError if these do not fit together.
+        SASL_SSL), ``_MECHANISM``, ``_USERNAME``, ``_PASSWORD`` or ``_PASSWORD_FILE``,
+        ``_CA_FILE``, ``_CERT_FILE`` and ``_KEY_FILE``. BrokerError if these do not fit together.
         """
 
         def read(name: str) -> str | None:
@@ -60,7 +60,7 @@ class Connection:
             security_protocol=(read("SECURITY") or "PLAINTEXT").upper(),
             sasl_mechanism=read("MECHANISM"),
             username=read("USERNAME"),
-            password=read("PASSWORD"),
+            password=_secret(read("PASSWORD"), path("PASSWORD_FILE")),
             ca_file=path("CA_FILE"),
             cert_file=path("CERT_FILE"),
             key_file=path("KEY_FILE"),
@@ -87,6 +87,11 @@ class Connection:
                 cure="Set these variables together; docs/streaming.md shows them.",
             )
 
+    def told(self) -> dict[str, str]:
+        """The settings as they may be printed: no password, no paths of keys."""
+        told = {"bootstrap": self.bootstrap, "security": self.security_protocol}
+        return told if self.username is None else told | {"username": self.username}
+
     def settings(self) -> dict[str, Any]:
         """The keyword arguments that every client of kafka-python takes."""
         given: dict[str, Any] = {
@@ -105,3 +110,17 @@ class Connection:
             if path is not None:
                 given[name] = str(path)
         return given
+
+
+def _secret(text: str | None, file: Path | None) -> str | None:
+    """The password itself or the one in a file, as orchestrators mount it."""
+    if file is None:
+        return text
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise BrokerError(
+            f"the file of the password cannot be read: {error.strerror}",
+            where="SENTINEL_KAFKA_PASSWORD_FILE",
+            cure="Give the path of a file that this user may read.",
+        ) from None

@@ -19,6 +19,9 @@ from store import OutboxRow
 from streaming.kafka.connection import Connection
 from streaming.publishing import SinkError
 
+RECONNECT_MS: Final = 2_000
+"""Longest wait before a broker is tried again, as for reading."""
+
 DELIVERY_MS: Final = 30_000
 """How long the producer itself tries before a message counts as failed. Longer only delays
 telling; the outbox goes on after it."""
@@ -40,9 +43,17 @@ LARGEST_BYTES: Final = 5 * 1024 * 1024
 class KafkaSink:
     """Publishes rows of the outbox in their order; connects at the first of them."""
 
-    def __init__(self, connection: Connection, *, client_id: str = "sentinel-worker") -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        prefix: str = "",
+        client_id: str = "sentinel-worker",
+    ) -> None:
         self._settings: dict[str, Any] = {
             **connection.settings(),
+            "reconnect_backoff_max_ms": RECONNECT_MS,
+            "metrics_enabled": False,
             "client_id": client_id,
             "acks": "all",
             "enable_idempotence": True,
@@ -57,6 +68,7 @@ class KafkaSink:
             "allow_auto_create_topics": False,
         }
         self._where = connection.bootstrap
+        self._prefix = prefix
         self._producer: KafkaProducer | None = None
         self._sent: deque[tuple[OutboxRow, Any]] = deque()
 
@@ -72,7 +84,7 @@ class KafkaSink:
                 self._producer = KafkaProducer(**self._settings)
             for row in rows:
                 future = self._producer.send(
-                    row.topic,
+                    self._prefix + row.topic,
                     key=row.key,
                     value=row.value,
                     headers=[(name, value.encode()) for name, value in row.headers],
@@ -85,7 +97,7 @@ class KafkaSink:
     def confirm(self, wait_s: float) -> list[OutboxRow]:
         """Rows acknowledged, in the order sent."""
         until = time.monotonic() + wait_s
-        done = []
+        done: list[OutboxRow] = []
         while self._sent:
             row, future = self._sent[0]
             if not future.is_done:

@@ -52,6 +52,9 @@ FETCH_BYTES: Final = 16 * 1024 * 1024
 METADATA_MS: Final = 60_000
 """New partitions of a topic are read within this time."""
 
+RECONNECT_MS: Final = 2_000
+"""Longest wait before a broker is tried again; the client's own 30 s would be most of an outage."""
+
 START_MS: Final = 5_000
 """How long a first contact may take before it is told as a failure, and tried again."""
 
@@ -74,6 +77,9 @@ class KafkaSource:
     ) -> None:
         self._settings: dict[str, Any] = {
             **connection.settings(),
+            "reconnect_backoff_max_ms": RECONNECT_MS,
+            # Ours tell what a worker does; the client's own would only cost processor time.
+            "metrics_enabled": False,
             "group_id": group,
             "client_id": client_id,
             "enable_auto_commit": False,
