@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from domain.results import Results, Severity
@@ -25,7 +26,15 @@ def write(results: Results, run: Mapping[str, Any], folder: Path) -> None:
         if name.startswith("shadow_") and not run.get("shadow_rules"):
             continue
         pq.write_table(table, folder / f"{name}.parquet", compression="zstd")
-    alerts = pl.DataFrame(results.alerts).sort("priority", "alert_id", descending=[True, False])
+    write_csv(results.alerts, results.findings, folder)
+    (folder / "run.json").write_text(
+        json.dumps(run, ensure_ascii=False, indent=2, sort_keys=True) + "\n", encoding="utf-8"
+    )
+
+
+def write_csv(alert_rows: pa.Table, finding_rows: pa.Table, folder: Path) -> None:
+    """Write ``alerts.csv`` and ``findings.csv``, worst first."""
+    alerts = pl.DataFrame(alert_rows).sort("priority", "alert_id", descending=[True, False])
     amount = pl.col("exposure_fen")
     alerts.with_columns(
         # Text, so that the spreadsheet shows the amount to the cent and not as a float.
@@ -33,7 +42,7 @@ def write(results: Results, run: Mapping[str, Any], folder: Path) -> None:
             "exposure"
         )
     ).drop("exposure_fen").write_csv(folder / "alerts.csv", include_bom=True)
-    findings = pl.DataFrame(results.findings)
+    findings = pl.DataFrame(finding_rows)
     rank = pl.col("severity").replace_strict(
         {str(s): s.rank for s in Severity}, return_dtype=pl.Int8
     )
@@ -44,6 +53,3 @@ def write(results: Results, run: Mapping[str, Any], folder: Path) -> None:
             "exposure"
         )
     ).drop("exposure_fen").write_csv(folder / "findings.csv", include_bom=True)
-    (folder / "run.json").write_text(
-        json.dumps(run, ensure_ascii=False, indent=2, sort_keys=True) + "\n", encoding="utf-8"
-    )

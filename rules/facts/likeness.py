@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Final
 
 import polars as pl
@@ -58,6 +59,13 @@ def compare(claims: pl.LazyFrame) -> pl.LazyFrame:
         .then(pl.col("stay_id").first().over(keys))
         .alias("identical_code_vector_stay_id"),
     )
+
+
+def digests(vectors: pl.Series) -> pl.Series:
+    """32 hex digits of the SHA-256 of each text: as unequal as the texts, and short."""
+    texts = vectors.unique()
+    short = [hashlib.sha256(t.encode()).hexdigest()[:32] for t in texts.to_list()]
+    return vectors.replace_strict(texts, pl.Series(short, dtype=pl.String), return_dtype=pl.String)
 
 
 def code_vectors(
