@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from cli import stream_letters, stream_run, stream_topics
+from cli import stream_letters, stream_produce, stream_run, stream_topics
 
 app = typer.Typer(
     help="Claims and orders from Kafka: topics, worker, dead letters.", no_args_is_help=True
