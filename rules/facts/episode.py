@@ -11,7 +11,7 @@ from typing import Final
 
 import polars as pl
 
-from rules.facts import reference
+from rules.facts import lookback, reference
 from rules.facts.diagnosis import is_any, normal
 from rules.facts.fact import Kind, declare
 from rules.facts.lookback import BEFORE, inpatient
@@ -30,6 +30,12 @@ _MORE: Final = (
 )  # fmt: skip
 _DRUGS: Final = ("09", "10", "11")
 """Charge categories of drugs."""
+
+_FALSE_IF_FIRST: Final = (
+    "prior_stated_home", "mixes_group_and_day_rate_with_prior", "stated_return_after_transfer",
+    "has_self_paid_overlap",
+)  # fmt: skip
+"""The flags of ``CHAIN`` that a first stay answers with no."""
 
 # fmt: off
 CHAIN: Final = declare("stay", "stays of the patient", (
@@ -105,7 +111,21 @@ def chain(source: Source) -> pl.LazyFrame:
     return source.once("episode.chain", _chain).lazy()
 
 
+_FIRST: Final = lookback.lone(
+    CHAIN, **{f.name: pl.lit(value=False) for f in CHAIN if f.name in _FALSE_IF_FIRST}
+)
+
+
 def _chain(source: Source) -> pl.DataFrame:
+    rest = lookback.alone(source).filter(claim_type="inpatient")
+    rest = rest.select("stay_id", pl.lit(None, pl.String).alias("prior_stay_id"), *_FIRST)
+    if inpatient(source).is_empty():
+        return rest
+    return pl.concat([_linked(source).select(rest.columns).cast(rest.schema), rest])
+
+
+def _linked(source: Source) -> pl.DataFrame:
+    """The facts ``CHAIN`` of the people who have several claims."""
     more = source.all_rows("stays").select("stay_id", *_MORE)
     stays = inpatient(source).join(more, on="stay_id", how="left", maintain_order="left")
     one, two = _same(1), _same(2)
@@ -202,17 +222,21 @@ def _accounts(stays: pl.DataFrame) -> pl.DataFrame:
 
 
 def rhythm(source: Source) -> pl.LazyFrame:
-    """The facts ``RHYTHM`` of the batch's inpatient stays."""
+    """The facts ``RHYTHM`` of the batch's stays that are at least the fourth."""
     row = ROW_OF_STAYS - 1
+    # Only people with so many stays are looked at.
+    kept = inpatient(source)
+    if kept.height:
+        kept = kept.filter(pl.len().over(PERSON) > row)
+    if kept.is_empty():
+        return pl.LazyFrame(schema={"stay_id": pl.String, **{f.name: f.kind.dtype for f in RHYTHM}})
     enough = _same(row)
     gaps = [
         (pl.col("admission_date").shift(n) - pl.col("admission_date").shift(n + 1)).dt.total_days()
         for n in range(row)
     ]
     hospitals = pl.concat_list(pl.col("provider_id").shift(n) for n in range(ROW_OF_STAYS))
-    # Only people with so many stays are looked at.
-    kept = inpatient(source).filter(pl.len().over(PERSON) > row)
-    found = (
+    return (
         kept.with_columns(enough=enough)
         .with_columns(
             (pl.max_horizontal(gaps) - pl.min_horizontal(gaps)).alias("interval_spread_days"),
@@ -221,36 +245,39 @@ def rhythm(source: Source) -> pl.LazyFrame:
         )
         .filter(pl.col("enough") & pl.col("in_batch"))
         .select("stay_id", *[f.name for f in RHYTHM[1:]], has_four_stays=pl.lit(value=True))
-    )
-    return (
-        source.table("stays")
         .lazy()
-        .filter(claim_type="inpatient")
-        .select("stay_id")
-        .join(found.lazy(), on="stay_id", how="left")
     )
 
 
-def care(source: Source) -> pl.LazyFrame:
+def care(source: Source) -> pl.DataFrame:
     """The facts ``CARE`` of the batch's inpatient stays."""
-    pairs = chain(source).select("stay_id", "prior_stay_id")
+    stays = source.table("stays").filter(claim_type="inpatient").select("stay_id")
+    operated, born = _operated(source), source.once("episode.births", _born)
+    found = stays.join(
+        operated.select("stay_id", "operation_codes"), on="stay_id", how="left"
+    ).join(born.select("stay_id", "is_delivery"), on="stay_id", how="left")
+    pairs = _pairs(source)
+    if pairs.is_empty():
+        return found.with_columns(_UNREPEATED)
+    before = born.select(
+        prior_stay_id="stay_id",
+        prior_is_pregnancy=pl.col("pregnancy") & ~pl.col("is_delivery"),
+        prior_diagnosis_code="first_code",
+    )
     return (
-        pairs.join(_operations(source), on="stay_id", how="left")
-        .join(_births(source), on="stay_id", how="left")
+        found.join(_repeated(pairs, operated), on="stay_id", how="left")
         .join(
-            _births(source).rename(
-                {"is_delivery": "prior_delivery", "first_code": "prior_diagnosis_code"}
-            ),
-            left_on="prior_stay_id",
-            right_on="stay_id",
+            pairs.join(before, on="prior_stay_id", how="left").drop("prior_stay_id"),
+            on="stay_id",
             how="left",
-            suffix="_prior",
         )
         .join(_drugs(source), on="stay_id", how="left")
-        .with_columns(
-            prior_is_pregnancy=pl.col("pregnancy_prior") & ~pl.col("prior_delivery"),
-        )
     )
+
+
+_UNREPEATED: Final = [
+    e for e in lookback.lone(CARE) if e.meta.output_name() not in ("operation_codes", "is_delivery")
+]
 
 
 def _relevant(source: Source) -> pl.DataFrame:
@@ -266,22 +293,26 @@ def _pairs(source: Source) -> pl.DataFrame:
     return found.select("stay_id", "prior_stay_id").drop_nulls()
 
 
-def _operations(source: Source) -> pl.LazyFrame:
-    systems = source.all_rows("stays").select("stay_id", "procedure_system")
+_surgical: Final = (
+    pl.when(pl.col("procedure_system") == "ICD-10-PCS")
+    .then(pl.col("norm").str.starts_with("0"))
+    .otherwise(pl.col("norm").str.slice(0, 2).cast(pl.Int32, strict=False) < 87)
+)
+
+
+def _operated(source: Source) -> pl.DataFrame:
+    """Sites and codes of the operations of every stay of interest that has one."""
     wanted = pl.concat([_relevant(source), source.table("stays").select("stay_id")]).unique()
-    number = pl.col("norm").str.slice(0, 2).cast(pl.Int32, strict=False)
-    surgical = (
-        pl.when(pl.col("procedure_system") == "ICD-10-PCS")
-        .then(pl.col("norm").str.starts_with("0"))
-        .otherwise(number < 87)
-    )
-    rows = (
-        source.all_rows("procedures")
-        .lazy()
-        .join(wanted.lazy(), on="stay_id", how="semi")
-        .join(systems.lazy(), on="stay_id", how="inner")
+    rows = source.all_rows("procedures").join(wanted, on="stay_id", how="semi")
+    return (
+        rows.lazy()
+        .join(
+            source.all_rows("stays").lazy().select("stay_id", "procedure_system"),
+            on="stay_id",
+            how="inner",
+        )
         .with_columns(norm=normal("code"))
-        .filter(surgical)
+        .filter(_surgical)
         .sort("stay_id", "ordinal")
         .group_by("stay_id", maintain_order=True)
         .agg(
@@ -289,26 +320,23 @@ def _operations(source: Source) -> pl.LazyFrame:
             pl.concat_str("procedure_system", "norm").alias("operations"),
             pl.col("code").str.join(",").alias("operation_codes"),
         )
+        .collect()
     )
-    pairs = chain(source).select("stay_id", "prior_stay_id")
+
+
+def _repeated(pairs: pl.DataFrame, operated: pl.DataFrame) -> pl.DataFrame:
     shared = pl.col("sites").list.set_intersection("sites_prior").list.len() > 0
     repeated = pl.col("operations").list.set_intersection("operations_prior").list.len() > 0
     return (
-        pairs.join(rows, on="stay_id", how="left")
-        .join(rows, left_on="prior_stay_id", right_on="stay_id", how="left", suffix="_prior")
+        pairs.join(operated, on="stay_id", how="left")
+        .join(operated, left_on="prior_stay_id", right_on="stay_id", how="left", suffix="_prior")
         .select(
             "stay_id",
-            "operation_codes",
             pl.col("operation_codes_prior").alias("prior_operation_codes"),
             shared.fill_null(value=False).alias("operates_where_prior_did"),
             repeated.fill_null(value=False).alias("repeats_operation_of_prior"),
         )
     )
-
-
-def _births(source: Source) -> pl.LazyFrame:
-    """``is_delivery``, ``pregnancy`` and ``first_code`` of every stay that has a diagnosis."""
-    return source.once("episode.births", _born).lazy()
 
 
 def _born(source: Source) -> pl.DataFrame:
@@ -340,7 +368,7 @@ def _born(source: Source) -> pl.DataFrame:
     )
 
 
-def _drugs(source: Source) -> pl.LazyFrame:
+def _drugs(source: Source) -> pl.DataFrame:
     """The facts of shared drugs, of the pairs of which both stays have charge lines."""
     pairs = _pairs(source)
     lines = (
@@ -380,5 +408,4 @@ def _drugs(source: Source) -> pl.LazyFrame:
             .otherwise(0.0)
             .alias("drug_likeness_with_prior"),
         )
-        .lazy()
     )

@@ -16,8 +16,8 @@ import polars as pl
 
 from rules.facts.charge import live
 from rules.facts.diagnosis import normal
-from rules.facts.fact import Kind, declare
-from rules.facts.source import PERSON, Source
+from rules.facts.fact import Fact, Kind, declare
+from rules.facts.source import PERSON, STAY, Source
 
 FLAG, INTEGER, MONEY, TEXT, DATE = Kind.FLAG, Kind.INTEGER, Kind.MONEY, Kind.TEXT, Kind.DATE
 BEFORE: Final = "stays that began before it (admission date, admission time, stay_id)"
@@ -26,6 +26,12 @@ YEAR_DAYS: Final = 365
 _CATEGORY_LETTERS: Final = 3
 """The first three letters of a diagnosis code name the disease (ICD-9 and ICD-10 category)."""
 _NOT_INPATIENT: Final = "the claim is an outpatient visit"
+
+
+def lone(facts: tuple[Fact, ...], **known: pl.Expr) -> list[pl.Expr]:
+    """The facts of a claim without an earlier one: those known, and nulls."""
+    return [known.get(f.name, pl.lit(None, f.kind.dtype)).alias(f.name) for f in facts]
+
 
 # fmt: off
 PRIOR: Final = declare("stay", "stays of the patient", (
@@ -126,8 +132,23 @@ def prior(source: Source) -> pl.LazyFrame:
     return source.once("prior", _prior).lazy()
 
 
+_FIRST: Final = lone(
+    PRIOR,
+    stays_in_365_days=pl.lit(1, pl.Int64),
+    **{f.name: pl.lit(value=False) for f in PRIOR if f.kind is FLAG},
+)
+
+
 def _prior(source: Source) -> pl.DataFrame:
+    rest = alone(source).filter(claim_type="inpatient").select("stay_id", *_FIRST)
     stays = inpatient(source)
+    if stays.is_empty():
+        return rest
+    return pl.concat([_chained(stays).select(rest.columns).cast(rest.schema), rest])
+
+
+def _chained(stays: pl.DataFrame) -> pl.DataFrame:
+    """The facts ``PRIOR`` of stays in their order, from the row before."""
     same = pl.all_horizontal(pl.col(c) == pl.col(c).shift(1) for c in PERSON)
     has = same.fill_null(value=False)
 
@@ -175,12 +196,15 @@ def _prior(source: Source) -> pl.DataFrame:
 
 def disease(source: Source) -> pl.LazyFrame:
     """The facts ``DISEASE`` of the batch's inpatient stays that have a prior stay."""
-    pairs = prior(source).filter("has_prior_stay").select("stay_id", "prior_stay_id")
+    pairs = source.once("prior", _prior).filter("has_prior_stay")
+    if pairs.is_empty():
+        return pl.LazyFrame(schema={"stay_id": pl.String, "same_disease_as_prior": pl.Boolean})
+    asked = pl.concat([pairs["stay_id"], pairs["prior_stay_id"]]).unique().implode()
     systems = source.all_rows("stays").lazy().select("stay_id", "diagnosis_system")
     first = (
         source.all_rows("diagnoses")
         .lazy()
-        .filter(pl.col("ordinal") == 1)
+        .filter((pl.col("ordinal") == 1) & pl.col("stay_id").is_in(asked))
         .unique("stay_id")
         .join(systems, on="stay_id")
         .select(
@@ -191,7 +215,9 @@ def disease(source: Source) -> pl.LazyFrame:
         )
     )
     return (
-        pairs.join(first, on="stay_id", how="left")
+        pairs.lazy()
+        .select("stay_id", "prior_stay_id")
+        .join(first, on="stay_id", how="left")
         .join(first, left_on="prior_stay_id", right_on="stay_id", how="left", suffix="_prior")
         .select(
             "stay_id",
@@ -200,11 +226,17 @@ def disease(source: Source) -> pl.LazyFrame:
     )
 
 
-def repeat(source: Source) -> pl.LazyFrame:
+_ONLY: Final = lone(REPEAT, same_admission_claims_before=pl.lit(0, pl.Int64))
+
+
+def repeat(source: Source) -> pl.LazyFrame | pl.DataFrame:
     """The facts ``REPEAT`` of every claim of the batch."""
     keys = [*PERSON, "provider_id", "claim_type", "admission_date"]
     # Most claims stand alone with their key; only the others are looked at.
-    claims = of_patients(source).filter(pl.struct(keys).is_duplicated())
+    claims = of_several(source)
+    claims = claims.filter(claims.select(keys).is_duplicated())
+    if claims.is_empty():
+        return source.keyed("stays").select(STAY, *_ONLY)
     paid = (pl.col("fund_payment_fen") > 0).fill_null(value=False)
     silent = pl.col("fund_payment_fen").is_null()
 
@@ -240,16 +272,73 @@ def repeat(source: Source) -> pl.LazyFrame:
     )
 
 
-def identity(source: Source) -> pl.LazyFrame:
+_sex: Final = pl.when(pl.col("sex").is_in(["1", "2"])).then(pl.col("sex"))
+_died: Final = pl.min_horizontal(
+    "death_date",
+    pl.when(pl.col("discharge_way") == "5").then(pl.coalesce("discharge_date", "admission_date")),
+)
+_KNOWN: Final = ["stay_id", "admission_date", "discharge_date"]
+_OWN: Final = [
+    pl.when(_sex.is_not_null()).then(pl.lit(value=False)).alias("sex_differs_from_earlier"),
+    pl.when(pl.col("birth_date").is_not_null())
+    .then(pl.lit(value=False))
+    .alias("birth_date_differs_from_earlier"),
+    pl.lit(None, pl.String).alias("earlier_claim_id"),
+    _died.alias("known_death_date"),
+]
+
+
+def identity(source: Source) -> pl.DataFrame:
     """The facts ``IDENTITY`` of every claim of the batch."""
-    claims = of_patients(source).sort(*PERSON, *ORDER, nulls_last=False)
-    sex = pl.when(pl.col("sex").is_in(["1", "2"])).then(pl.col("sex"))
-    died = pl.min_horizontal(
-        "death_date",
-        pl.when(pl.col("discharge_way") == "5").then(
-            pl.coalesce("discharge_date", "admission_date")
-        ),
+    known = alone(source).select(*_KNOWN, *_OWN)
+    claims = of_several(source)
+    if claims.height:
+        known = pl.concat([_identified(claims).select(known.columns), known])
+    dead = known.filter(pl.col("known_death_date").is_not_null()).select(
+        "stay_id", "known_death_date"
     )
+    late: pl.Expr | pl.Series = pl.lit(None, pl.Int64)
+    last: pl.Expr | pl.Series = pl.lit(None, pl.Date)
+    if dead.height:
+        # A line that was posted after the death to take another back is no service.
+        charged = (
+            live(source)
+            .select("stay_id", "charge_date", "amount_fen")
+            .filter(pl.col("stay_id").is_in(dead["stay_id"].implode()))
+            .join(dead.lazy(), on="stay_id", how="inner")
+            .group_by("stay_id")
+            .agg(
+                pl.col("charge_date").max().alias("last_charge"),
+                pl.col("amount_fen")
+                .filter(pl.col("charge_date") > pl.col("known_death_date"))
+                .sum()
+                .alias("late"),
+            )
+            .collect()
+        )
+        beside = known.select("stay_id").join(
+            charged, on="stay_id", how="left", maintain_order="left"
+        )
+        late, last = beside["late"], beside["last_charge"]
+    return known.with_columns(
+        pl.col("known_death_date").is_not_null().alias("death_is_known"),
+        charges_after_death_fen=late,
+        last_charge=last,
+    ).with_columns(_SERVED)
+
+
+_SERVED: Final = (
+    (
+        pl.max_horizontal("admission_date", "discharge_date", "last_charge")
+        - pl.col("known_death_date")
+    )
+    .dt.total_days()
+    .alias("days_from_death_to_service")
+)
+
+
+def _identified(claims: pl.DataFrame) -> pl.DataFrame:
+    """What claims of people with several say of the person, beside the earlier ones."""
 
     def earlier(column: str) -> pl.Expr:
         return pl.col(column).forward_fill().shift(1).over(PERSON)
@@ -258,12 +347,11 @@ def identity(source: Source) -> pl.LazyFrame:
         known = pl.col(column).is_not_null()
         return pl.when(known).then((earlier(column) != pl.col(column)).fill_null(value=False))
 
-    # A line that was posted after the death to take another back is no service.
-    charged = live(source).group_by("stay_id").agg(pl.col("charge_date").max())
     stated = pl.col("sex").is_not_null() | pl.col("birth_date").is_not_null()
-    known = (
+    return (
         claims.lazy()
-        .with_columns(sex=sex, died=died)
+        .sort(*PERSON, *ORDER, nulls_last=False)
+        .with_columns(sex=_sex, died=_died)
         .with_columns(named=pl.when(stated).then("stay_id"))
         .with_columns(
             differs("sex").alias("sex_differs_from_earlier"),
@@ -272,38 +360,26 @@ def identity(source: Source) -> pl.LazyFrame:
             pl.col("died").cum_min().forward_fill().over(PERSON).alias("known_death_date"),
         )
         .filter("in_batch")
+        .collect()
     )
-    late = (
-        live(source)
-        .join(known.select("stay_id", "known_death_date"), on="stay_id", how="inner")
-        .filter(pl.col("known_death_date").is_not_null())
-        .group_by("stay_id")
-        .agg(
-            pl.col("amount_fen")
-            .filter(pl.col("charge_date") > pl.col("known_death_date"))
-            .sum()
-            .alias("charges_after_death_fen")
-        )
-    )
-    return (
-        known.join(charged, on="stay_id", how="left")
-        .join(late, on="stay_id", how="left")
-        .with_columns(
-            pl.col("known_death_date").is_not_null().alias("death_is_known"),
-            (
-                pl.max_horizontal("admission_date", "discharge_date", "charge_date")
-                - pl.col("known_death_date")
-            )
-            .dt.total_days()
-            .alias("days_from_death_to_service"),
-        )
-    )
+
+
+_NO_VISIT: Final = lone(
+    OUTPATIENT,
+    outpatient_claims_during_stay=pl.when(pl.col("discharge_date").is_not_null()).then(
+        pl.lit(0, pl.Int64)
+    ),
+    has_same_provider_visit=pl.lit(value=False),
+)
 
 
 def outpatient(source: Source) -> pl.LazyFrame:
     """The facts ``OUTPATIENT`` of the batch's inpatient stays."""
     keys = [*PERSON, "provider_id"]
-    claims = of_patients(source).sort(*ORDER, nulls_last=False)
+    rest = alone(source).filter(claim_type="inpatient").select("stay_id", *_NO_VISIT)
+    claims = of_several(source).sort(*ORDER, nulls_last=False)
+    if claims.is_empty():
+        return rest.lazy()
     stays = claims.filter("in_batch", claim_type="inpatient").lazy()
     visits = (
         claims.filter(claim_type="outpatient")
@@ -333,7 +409,7 @@ def outpatient(source: Source) -> pl.LazyFrame:
             _total(last).alias("same_provider_visit_paid_fen"),
         )
     )
-    return stays.join(seen, on="stay_id", how="left").with_columns(
+    told = stays.join(seen, on="stay_id", how="left").with_columns(
         pl.when(pl.col("discharge_date").is_not_null())
         .then(pl.col("outpatient_claims_during_stay").fill_null(0))
         .alias("outpatient_claims_during_stay"),
@@ -342,6 +418,7 @@ def outpatient(source: Source) -> pl.LazyFrame:
         .alias("days_since_same_provider_visit"),
         pl.col("last_visit").is_not_null().alias("has_same_provider_visit"),
     )
+    return pl.concat([told.select(rest.columns).cast(rest.schema), rest.lazy()])
 
 
 def of_patients(source: Source) -> pl.DataFrame:
@@ -352,11 +429,28 @@ def of_patients(source: Source) -> pl.DataFrame:
     return source.claims.join(mine, on="patient_id", how="semi")
 
 
+def of_several(source: Source) -> pl.DataFrame:
+    """Those of the people who have several claims in batch and history.
+
+    A claim that is alone sees nothing earlier, so that its facts are known at once.
+    """
+    return source.once("lookback.several", lambda s: _by_person(s, several=True))
+
+
+def alone(source: Source) -> pl.DataFrame:
+    """Heads of the batch's claims whose person has no other claim in batch and history."""
+    return source.once("lookback.alone", lambda s: _by_person(s, several=False))
+
+
+def _by_person(source: Source, *, several: bool) -> pl.DataFrame:
+    claims = of_patients(source)
+    many = claims.select(PERSON).is_duplicated()
+    return claims.filter(many) if several else claims.filter(~many & claims["in_batch"])
+
+
 def inpatient(source: Source) -> pl.DataFrame:
-    """Those of inpatient stays, each person's in the fixed order."""
-    return (
-        of_patients(source).filter(claim_type="inpatient").sort(*PERSON, *ORDER, nulls_last=False)
-    )
+    """Inpatient stays of the people who have several claims, each person's in the fixed order."""
+    return of_several(source).filter(claim_type="inpatient").sort(*PERSON, *ORDER, nulls_last=False)
 
 
 def _recent(stays: pl.DataFrame) -> pl.Series:

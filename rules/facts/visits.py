@@ -12,8 +12,8 @@ from typing import Final
 import polars as pl
 
 from rules.facts.diagnosis import normal
-from rules.facts.fact import Kind, declare
-from rules.facts.lookback import BEFORE, ORDER, of_patients
+from rules.facts.fact import Fact, Kind, declare
+from rules.facts.lookback import BEFORE, ORDER, alone, lone, of_patients, of_several
 from rules.facts.source import PERSON, Source
 
 FLAG, INTEGER, MONEY, TEXT = Kind.FLAG, Kind.INTEGER, Kind.MONEY, Kind.TEXT
@@ -87,9 +87,20 @@ DRUGS: Final = declare("stay", "outpatient claims and charges of the patient", (
 # fmt: on
 
 
+_NOWHERE: Final = lone(
+    ELSEWHERE,
+    outpatient_claims_elsewhere_during_stay=pl.when(pl.col("discharge_date").is_not_null()).then(
+        pl.lit(0, pl.Int64)
+    ),
+)
+
+
 def elsewhere(source: Source) -> pl.LazyFrame:
     """The facts ``ELSEWHERE`` of the batch's inpatient stays."""
-    claims = of_patients(source)
+    rest = alone(source).filter(claim_type="inpatient").select("stay_id", *_NOWHERE)
+    claims = of_several(source)
+    if claims.is_empty():
+        return rest.lazy()
     stays = claims.filter("in_batch", claim_type="inpatient").select(
         "stay_id", *PERSON, "provider_id", "admission_date", "discharge_date"
     )
@@ -119,21 +130,20 @@ def elsewhere(source: Source) -> pl.LazyFrame:
             pl.when(paid.null_count() == 0).then(paid.sum()).alias("outpatient_paid_elsewhere_fen"),
         )
     )
-    return (
-        stays.join(seen, on="stay_id", how="left")
-        .lazy()
-        .with_columns(
-            pl.when(pl.col("discharge_date").is_not_null())
-            .then(pl.col("seen").fill_null(0))
-            .alias("outpatient_claims_elsewhere_during_stay")
-        )
+    told = stays.join(seen, on="stay_id", how="left").with_columns(
+        pl.when(pl.col("discharge_date").is_not_null())
+        .then(pl.col("seen").fill_null(0))
+        .alias("outpatient_claims_elsewhere_during_stay")
     )
+    return pl.concat([told.select(rest.columns), rest]).lazy()
 
 
 def tests(source: Source) -> pl.LazyFrame:
     """The facts ``TESTS`` of the batch's inpatient stays."""
     keys = [*PERSON, "provider_id"]
-    claims = of_patients(source)
+    claims = of_several(source)
+    if claims.is_empty():
+        return _none(TESTS)
     stays = claims.filter("in_batch", claim_type="inpatient").select(
         "stay_id", *keys, "admission_date"
     )
@@ -182,7 +192,9 @@ def _sums(source: Source, wanted: pl.Series) -> pl.DataFrame:
 def after(source: Source) -> pl.LazyFrame:
     """The facts ``AFTER`` of the batch's outpatient claims."""
     keys = [*PERSON, "provider_id"]
-    claims = of_patients(source)
+    claims = of_several(source)
+    if claims.is_empty():
+        return _none(AFTER)
     visits = claims.filter("in_batch", claim_type="outpatient").select(
         "stay_id", *keys, "admission_date"
     )
@@ -279,14 +291,19 @@ def _new_examinations(source: Source, pairs: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+_NO_PLACE: Final = lone(PLACES, has_other_city_visit=pl.lit(value=False))
+
+
 def places(source: Source) -> pl.LazyFrame:
     """The facts ``PLACES`` of every claim of the batch."""
     keys = [*PERSON, "admission_date"]
     more = source.all_rows("stays").select("stay_id", "region_code", "discharge_time")
+    claims = of_several(source)
+    claims = claims.filter(claims.select(keys).is_duplicated())
+    if claims.is_empty():
+        return source.table("stays").select("stay_id", *_NO_PLACE).lazy()
     claims = (
-        of_patients(source)
-        .filter(pl.struct(keys).is_duplicated())
-        .sort(*ORDER, nulls_last=False)
+        claims.sort(*ORDER, nulls_last=False)
         .with_row_index("place")
         .join(more, on="stay_id", how="left", maintain_order="left")
         .select(
@@ -328,6 +345,8 @@ def drugs(source: Source) -> pl.LazyFrame:
         .with_row_index("place")
         .select(*PERSON, "place", "stay_id", "in_batch", "provider_id", "admission_date")
     )
+    if visits.is_empty():
+        return _none(DRUGS)
     mine = visits.filter("in_batch").drop("in_batch")
     since = (pl.col("admission_date") - pl.col("admission_date_other")).dt.total_days()
     pairs = (
@@ -397,3 +416,8 @@ def drugs(source: Source) -> pl.LazyFrame:
         .with_columns(pl.col("providers_of_same_drug").fill_null(0))
     )
     return many.join(judged, on="stay_id", how="left").lazy()
+
+
+def _none(facts: tuple[Fact, ...]) -> pl.LazyFrame:
+    """No claim to say anything of."""
+    return pl.LazyFrame(schema={"stay_id": pl.String, **{f.name: f.kind.dtype for f in facts}})
