@@ -34,7 +34,7 @@ from domain.claim import CLAIM_TABLES
 from domain.errors import SentinelError
 from domain.parties import PARTY_TABLES
 from domain.tables import Tables
-from streaming.intake import Batch, deadletters
+from streaming.intake import Batch, SetAside, deadletters
 
 MANIFEST: Final = "claims.json"
 
@@ -65,7 +65,7 @@ def write(batches: Iterable[Batch], folder: Path) -> Prepared:
     shutil.rmtree(making, ignore_errors=True)
     making.mkdir(parents=True)
     digest = hashlib.sha256()
-    refusals = []
+    refusals: list[SetAside] = []
     parts = read = accepted = 0
     last: date | None = None
     parties = {t.name: t.arrow.empty_table() for t in PARTY_TABLES}

@@ -32,7 +32,7 @@ from streaming import outputs
 from streaming.backfill import work
 from streaming.backfill.claims import BackfillError, Prepared
 from streaming.backfill.running import Executor
-from streaming.backfill.stages import STAGES, Job, Recipe, pieces
+from streaming.backfill.stages import STAGES, Job, Recipe, pieces, versions_of
 from streaming.backfill.work import Output
 
 STAYS_A_BUCKET: Final = 20_000
@@ -83,13 +83,7 @@ def run(
     """
     began = time.monotonic()
     engine = recipe.engine()
-    plan = {
-        "claims_sha256": prepared.sha256,
-        "rules_sha256": engine.ruleset.sha256,
-        "pack_sha256": engine.pack_sha256,
-        "model_sha256": engine.artifact.sha256 if engine.artifact else None,
-        "upto": upto.isoformat(),
-    }
+    plan = {"claims_sha256": prepared.sha256, "upto": upto.isoformat()} | dict(versions_of(engine))
     number = _agree(out, plan, buckets or usual_buckets(prepared), asked=buckets is not None)
     finished = _finished(out, plan)
     if finished is not None:
@@ -101,8 +95,11 @@ def run(
         "work": (out / "work").resolve(),
         "buckets": number,
         "upto": upto,
+        "versions": versions_of(engine),
     }
-    seconds, redone, failed = {}, {}, []
+    seconds: dict[str, float] = {}
+    redone: dict[str, int] = {}
+    failed: list[Failure] = []
     for stage in STAGES:
         if failed and stage in _OF_MONTHS:
             say(f"{stage}: not run, since a part before it failed")

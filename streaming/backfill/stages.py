@@ -60,6 +60,19 @@ def _engine(recipe: Recipe) -> Engine:
     return recipe.make(**dict(recipe.given))
 
 
+Versions = tuple[tuple[str, str | None], ...]
+"""The digests of checks, schemes and model, by name."""
+
+
+def versions_of(engine: Engine) -> Versions:
+    """The digests of what judges."""
+    return (
+        ("rules_sha256", engine.ruleset.sha256),
+        ("pack_sha256", engine.pack_sha256),
+        ("model_sha256", engine.artifact.sha256 if engine.artifact else None),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One stage over some buckets; small, and travels to every task."""
@@ -70,7 +83,19 @@ class Job:
     work: Path
     buckets: int
     upto: date
+    versions: Versions
     pending: frozenset[int] = field(default_factory=frozenset)
+
+    def engine(self) -> Engine:
+        """The engine of this process; BackfillError if it is not the one that the run began with."""
+        engine = self.recipe.engine()
+        if versions_of(engine) != self.versions:
+            raise claims.BackfillError(
+                "this machine has other checks, schemes or another model than the run began with",
+                where="the engine of a task",
+                cure="Install the same version and files on every machine, and change none during a run.",
+            )
+        return engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +136,7 @@ def _split_others(job: Job, piece: Piece) -> Cut:
     heads = pl.DataFrame(tables.stays.select(["stay_id", "patient_id"])).select(
         "stay_id", home=buckets_of(pl.DataFrame(tables.stays.select(["patient_id"])), job.buckets)
     )
-    for name, rows in partly.beyond(job.recipe.engine().ruleset, tables).items():
+    for name, rows in partly.beyond(job.engine().ruleset, tables).items():
         # Where a claim's facts go back to: the bucket of its patient.
         homed = rows.join(heads, on="stay_id", how="inner", maintain_order="left")
         buckets = buckets_of(homed.select(partly.KEYS[name]), job.buckets)
@@ -153,7 +178,7 @@ def _cut_claims(tables: Tables, key: str, count: int) -> Cut:
 
 
 def _judge_patients(job: Job, bucket: int, found: dict[str, pa.Table]) -> Output:
-    engine = job.recipe.engine()
+    engine = job.engine()
     batch = _tables(job, found)
     known = {
         name.removeprefix(_FACTS): pl.DataFrame(table)
@@ -185,7 +210,7 @@ def _split_told(job: Job, piece: Piece) -> Cut:
 
 
 def _tell(job: Job, bucket: int, found: dict[str, pa.Table]) -> Output:
-    ruleset = job.recipe.engine().ruleset
+    ruleset = job.engine().ruleset
     batch, known = _hospitals(job, found)
     told = partly.tell(ruleset, batch, known)
     own = {f"{_CLAIMS}{name}": t for name, t in batch.items() if t.num_rows}
@@ -207,7 +232,7 @@ def _judge_months(job: Job, bucket: int, _none: dict[str, pa.Table]) -> Output:
             if name.startswith("told "):
                 others.setdefault(name.removeprefix("told "), []).append(pl.DataFrame(table))
     judged = partly.judge_months(
-        job.recipe.engine().ruleset,
+        job.engine().ruleset,
         batch,
         known,
         {name: pl.concat(rows) for name, rows in others.items()},
@@ -218,7 +243,7 @@ def _judge_months(job: Job, bucket: int, _none: dict[str, pa.Table]) -> Output:
 
 def _hospitals(job: Job, found: dict[str, pa.Table]) -> tuple[Tables, dict[str, pl.DataFrame]]:
     """The hospitals' claims that months see, and what was counted of them by patient."""
-    known = {name: pl.DataFrame(found[name]) for name in _SEEN_BY_MONTHS if name in found}
+    known = {str(name): pl.DataFrame(found[name]) for name in _SEEN_BY_MONTHS if name in found}
     # Rows that came in pieces stand as one batch would have sorted them.
     known = {name: rows.sort("stay_id", maintain_order=True) for name, rows in known.items()}
     ended = known["month_claims"]["stay_id"] if known else pl.Series([], dtype=pl.String)
@@ -245,7 +270,7 @@ def _judge_days(job: Job, bucket: int, found: dict[str, pa.Table]) -> Output:
         name: pl.DataFrame(table).sort(orders.get(name, ["stay_id"]), maintain_order=True)
         for name, table in found.items()
     }
-    judged = partly.judge_days(job.recipe.engine().ruleset, _tables(job, {}), known, job.upto)
+    judged = partly.judge_days(job.engine().ruleset, _tables(job, {}), known, job.upto)
     return _findings(judged)
 
 
