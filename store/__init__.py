@@ -6,6 +6,8 @@ from store.dead_letters import DeadLetter
 from store.errors import StoreBusyError, StoreError, StoreRuleError
 from store.findings import FindingFilter, FindingPage
 from store.journal import Committed, Journal, Judged, Step
+from store.months import Change
+from store.states import Withdrawn
 from store.stream import Lease, LostPartitionError, OutboxRow, Outgoing, Partition, StoredOffset
 from store.tallies import Tally
 from store.writing import Model, Ruleset, Written
@@ -15,6 +17,7 @@ __all__ = [
     "AlertFilter",
     "AlertRecord",
     "AlertSort",
+    "Change",
     "Committed",
     "DeadLetter",
     "FindingFilter",
@@ -36,6 +39,7 @@ __all__ = [
     "StoreRuleError",
     "StoredOffset",
     "Tally",
+    "Withdrawn",
     "Written",
     "open",
 ]

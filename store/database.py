@@ -13,13 +13,14 @@ import sqlalchemy as sa
 from domain.results import Results
 from domain.tables import Tables
 from store import alerts as alert_queries
-from store import dead_letters, engine, history, states, tallies, writing
+from store import dead_letters, engine, history, months, states, tallies, writing
 from store import findings as finding_queries
 from store.alerts import After, AlertFilter, AlertRecord, AlertSort, Page
 from store.dead_letters import DeadLetter
 from store.errors import StoreError, translate
 from store.findings import FindingFilter, FindingPage
 from store.journal import Journal
+from store.months import Change
 from store.open_stays import OpenStays
 from store.states import Withdrawn
 from store.tables import ALERTS_SQL, METADATA, RULESETS_SQL
@@ -116,6 +117,16 @@ class Store:
         """These stays as they count now, by id; one that is unknown or withdrawn is left out."""
         with translate(self._where), self.engine.connect() as connection:
             return history.read_stays(connection, stay_ids)
+
+    def provider_months(self, provider_id: str | None = None) -> list[dict[str, Any]]:
+        """Claims, stays and sums of hospitals' months: of the claims that count and ended in them."""
+        with translate(self._where), self.engine.connect() as connection:
+            return months.read(connection, provider_id)
+
+    def changed_months(self) -> list[Change]:
+        """The months of hospitals that changed since they were judged, oldest first."""
+        with translate(self._where), self.engine.connect() as connection:
+            return months.changed(connection)
 
     def journal(self, group: str) -> Journal:
         """The offsets, outbox and transactions of one consumer group's stream workers."""
