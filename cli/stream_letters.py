@@ -58,7 +58,9 @@ def list_letters(
         for letter in found:
             sys.stdout.write(json.dumps(_told(letter), ensure_ascii=False) + "\n")
         return
-    table = Table("id", "set aside", "place", "reasons", "sent again", box=None)
+    table = Table(box=None)
+    for name in ("id", "set aside", "place", "reasons", "sent again"):
+        table.add_column(name, no_wrap=name == "id")
     for letter in found:
         table.add_row(
             letter.dead_letter_id,

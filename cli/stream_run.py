@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from importlib.metadata import version as installed_version
@@ -42,6 +43,8 @@ Group = Annotated[
 INPUTS = ("claims", "orders")
 BOUNDS = Bounds()
 _T = TypeVar("_T")
+_MEANT_S = 2.0
+"""A signal this long after the first is a person who will not wait."""
 
 
 def run(
@@ -204,12 +207,20 @@ def _inputs(text: str) -> list[str]:
 
 
 def _stop_on_signals() -> Event:
+    """An event that SIGTERM and SIGINT set. Told again after a while, the process ends at once.
+
+    Not at once at the second signal: ``timeout``, ``make`` and terminals send it to the
+    process and to its group, so two come together.
+    """
     stop = Event()
+    first: list[float] = []
 
     def told(number: int, _frame: Any) -> None:
         stop.set()
-        # The second one is meant: it ends the process as if we had never asked.
-        signal.signal(number, signal.SIG_DFL)
+        first.append(time.monotonic())
+        if first[-1] - first[0] > _MEANT_S:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, told)
