@@ -50,7 +50,8 @@ TIMING: Final = declare("order", "orders, stays, reference/drugs.csv", (
     ("drug_course_days", INTEGER, "限支付疗程", "days of the payable course", "Days that the fund pays for in a stay.", _UNLIMITED),
     ("drug_days_ordered", INTEGER, "已开立天数", "days of the drug ordered so far",
      "Calendar days (local time) of the stay that standing orders of the drug cover up to the end of this order; an "
-     "order that still runs reaches to the latest start of any order.", "the drug has no course limit"),
+     "order that still runs reaches to the latest start of any order, in hospital also to the latest charge.",
+     "the drug has no course limit"),
     ("drug_start_window_hours", INTEGER, "限起始时限", "hours after onset within which the drug must start",
      "Hours after the onset of the disease.", _UNLIMITED),
     ("hours_from_admission", INTEGER, "入院至开始小时数", "hours from admission to the order",
@@ -59,7 +60,8 @@ TIMING: Final = declare("order", "orders, stays, reference/drugs.csv", (
     ("first_order_of_item", FLAG, "该药首条医嘱", "first order of the item",
      "No standing order of the item in the stay starts earlier.", _UNLISTED),
     ("order_hours_so_far", INTEGER, "医嘱已执行时长", "hours of the order so far",
-     "Whole hours from start to stop; a running order reaches to the latest start of any order; 0 for a single order.",
+     "Whole hours from start to stop; a running order reaches to the latest start of any order, in hospital also to "
+     "the latest charge; 0 for a single order.",
      _UNLISTED),
 ), measures={
     "drug_course_days": "day", "drug_days_ordered": "day", "drug_start_window_hours": "hour",
@@ -105,7 +107,8 @@ def listed(source: Source) -> pl.DataFrame:
     """Orders of drugs in ``drugs.csv`` with what it says of them on the day of the order.
 
     ``reach`` is the instant up to which the order is known to run: its stop, or the
-    latest start of any order of the stay. ``local_start`` and ``local_reach`` are
+    latest start of any order of the stay; while the patient is in hospital, also the
+    latest charge. ``local_start`` and ``local_reach`` are
     calendar dates in the stay's time zone.
     """
     return source.once("orders of listed drugs", _listed)
@@ -115,13 +118,16 @@ def _listed(source: Source) -> pl.DataFrame:
     orders = standing(source)
     drugs = codebook.read("drugs", source.reference).rename({"dose_unit": "limit_unit"})
     found = orders.join(drugs, on="item_code", how="inner")
-    horizon = (
-        orders.lazy()
-        .join(found.lazy().select("stay_id").unique(), on="stay_id", how="semi")
-        .group_by("stay_id")
-        .agg(pl.col("start_time").max().alias("horizon"))
-        .collect()
+    mine = found.select("stay_id").unique()
+    moments = orders.join(mine, on="stay_id", how="semi").select("stay_id", at="start_time")
+    still_in = mine.join(
+        source.table("stays").filter(pl.col("discharge_date").is_null()), on="stay_id", how="semi"
     )
+    if still_in.height:
+        # Of a patient in hospital the charges show that time went on, with no new order.
+        lines = source.table("charges").join(still_in, on="stay_id", how="semi")
+        moments = pl.concat([moments, lines.select("stay_id", at="charge_time").drop_nulls()])
+    horizon = moments.group_by("stay_id").agg(pl.col("at").max().alias("horizon"))
     reach = (
         pl.when(pl.col("stop_time").is_not_null())
         .then(pl.max_horizontal("stop_time", "start_time"))

@@ -159,9 +159,8 @@ def _parse(record: bytes, limits: Limits) -> tuple[Json | None, list[Refusal]]:
         return None, [refuse("type", RECORD, None, None, cure)]
     faults = [*_check_envelope(found), *_check_members(found)]
     # Rows can be read only if it is known what they are.
-    readable = found.get("kind") in MEMBERS and not any(
-        f.field in MEMBER or f.field in ("kind", "time_zone") for f in faults
-    )
+    unsure = {*MEMBER, "kind", "time_zone"}
+    readable = not any(f.field in unsure for f in faults)
     return (found if readable else None), faults
 
 
