@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,13 +14,17 @@ import polars as pl
 import typer
 
 from cli import options
-from cli.output import finish
+from cli.output import finish, tell, writable
 from domain.errors import SentinelError
 from rules.codebooks import SHIPPED, TABLES, checks, difference
+from rules.codebooks.conversion import Fate, Standing, convert, given_by
 from rules.codebooks.force import loaded_anew, sha256
-from rules.codebooks.page import described
+from rules.codebooks.layouts import LAYOUTS, Layout
+from rules.codebooks.layouts.sheet import read_sheet
+from rules.codebooks.page import described, layout_page
 from rules.codebooks.reading import FILE, LINE, ever
 from rules.codebooks.site import is_site, read_manifest
+from rules.codebooks.writing import report, write
 
 app = typer.Typer(
     help="Tables of codes and tariffs that checks read: ours, and a site's own.",
@@ -133,6 +138,103 @@ def diff(
     finish({"changes": len(changes), "before_today": sum(c.since < today for c in changes)})
     if changes:
         raise typer.Exit(1)
+
+
+@app.command()
+def layouts(
+    name: Annotated[str | None, typer.Argument(metavar="[LAYOUT]", help="One of them.")] = None,
+) -> None:
+    """List the layouts of national files that can be imported, or the headings of one."""
+    if name is None:
+        for layout in LAYOUTS.values():
+            _line(f"{layout.name:<22} {layout.zh} / {layout.en}")
+        return
+    _line(layout_page(_layout(name)))
+
+
+@app.command("import")
+def import_list(
+    layout: Annotated[
+        str, typer.Argument(metavar="LAYOUT", help="sentinel reference layouts names them.")
+    ],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Excel (.xlsx) or CSV (UTF-8, GB18030).")
+    ],
+    out: Annotated[Path, typer.Option(help="The site's folder: made, or added to.")],
+    source: Annotated[
+        str, typer.Option(help="Document that the rows come from; stands in each row.")
+    ],
+    valid_from: Annotated[
+        datetime, typer.Option(formats=["%Y-%m-%d"], help="First day on which the rows hold.")
+    ],
+    region: Annotated[
+        str, typer.Option(help="Start of the region code of prices and limits; empty: everywhere.")
+    ] = "",
+    sheet: Annotated[
+        str | None, typer.Option(help="Sheet of the workbook; the first if left out.")
+    ] = None,
+    fill: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="COLUMN=VALUE",
+            help="What rows that say nothing of a column get; may be given several times.",
+        ),
+    ] = None,
+) -> None:
+    """Take over a national or regional file: each row is taken, not needed, or set aside with its reason.
+
+    Rows go to the tables of --out; out/reports says what became of each row. Ends with
+    status 1 if no row could be taken.
+    """
+    known = _layout(layout)
+    defaults = _defaults(fill or (), known)
+    day = valid_from.date()
+    writable(out)
+    place = out.resolve()
+    base = place if is_site(place) else SHIPPED
+    if base == SHIPPED and any(place.glob("*.csv")):
+        read_manifest(place)  # says that the manifest is missing
+    read = read_sheet(file, known.headings(), sheet=sheet)
+    standing = Standing(base, day, {*known.tables, "items"})
+    given = given_by(base, day, source=source, region=region, defaults=defaults)
+    made = convert(known, read, given, standing)
+    written = write(made, place)
+    told = report(made, place, written)
+    counts = {str(fate).replace(" ", "_"): made.count(fate) for fate in Fate}
+    if made.count(Fate.SET_ASIDE):
+        tell(
+            f"{made.count(Fate.SET_ASIDE):,} of {len(made.outcomes):,} rows were set aside; {told} says why"
+        )
+    if made.ignored:
+        tell(f"columns that the layout does not know were left out: {', '.join(made.ignored)}")
+    finish({"layout": known.name, "file": str(file), "rows": len(made.outcomes), **counts,
+            "written": written, "out": str(out), "report": str(told)})  # fmt: skip
+    if not made.count(Fate.TAKEN) and not made.count(Fate.UNNEEDED):
+        raise typer.Exit(1)
+
+
+def _layout(name: str) -> Layout:
+    if name not in LAYOUTS:
+        raise SentinelError(
+            f"there is no layout {name}", where=name, cure=f"Name one of {', '.join(LAYOUTS)}."
+        )
+    return LAYOUTS[name]
+
+
+def _defaults(said: Sequence[str], layout: Layout) -> dict[str, str]:
+    names = {f.name for f in layout.fields}
+    names |= {c.name for t in layout.tables for c in TABLES[t].columns}
+    found = {}
+    for text in said:
+        name, equals, value = text.partition("=")
+        if not equals or name not in names:
+            raise SentinelError(
+                f"--set {text} names no column", where="--set",
+                cure=f"Write COLUMN=VALUE with one of {', '.join(sorted(names))}.",
+            )  # fmt: skip
+        found[name] = value
+    return found
 
 
 def _folder(said: str) -> Path:

@@ -14,6 +14,7 @@ from rules.codebooks.columns import (
     named,
     sex,
     start,
+    starts,
     text,
     whole,
 )
@@ -21,12 +22,12 @@ from rules.codebooks.form import Dating, Row, Table
 
 MEANINGS: Final = (
     "acute_event", "asterisk", "birth_outcome", "birth_related", "brain_injury", "complication",
-    "delivery", "external_cause", "malignant", "outpatient_treatable", "perinatal",
+    "delivery", "external_cause", "grey", "malignant", "outpatient_treatable", "perinatal",
     "poa_exempt", "pregnancy", "psychiatric", "status", "symptom", "third_party",
     "treatment_cycle", "unacceptable_principal",
 )  # fmt: skip
 """What ``diagnoses.csv`` may say of a code; ``unacceptable_principal``: never
-a principal diagnosis."""
+a principal diagnosis; ``grey``: not to be used for settlement (灰码), which no check reads yet."""
 PARTNER_RELATIONS: Final = ("needs", "dagger", "excludes")
 """How two diagnoses may depend on each other (``diagnosis_partners.csv``)."""
 ROLES: Final = ("heavier", "lighter")
@@ -114,9 +115,15 @@ TRAUMA: Final = Table(
     ("diagnosis_system", "prefix"),
     "the diagnosis is no injury of a region",
 )  # fmt: skip
+WORDS: Final = Table(
+    "condition_words", "限定支付病种用词", "A word of a restricted indication and the starts of the codes that it means.",
+    (text("word", "as it stands in the restriction"), diagnosis_system(), starts("prefixes", "starts of codes")),
+    ("word", "system"),
+    "a restriction with the word is not understood; only the import of drug lists reads the table",
+)  # fmt: skip
 
 ALL: Final = (
     MEANINGS_TABLE, LIMITED, PARTNERS, NAMES, PAIRS, TREATABLE, INDICATED, EVIDENCE, ACQUIRED,
-    MINOR, TRAUMA,
+    MINOR, TRAUMA, WORDS,
 )  # fmt: skip
 """The tables of this module."""

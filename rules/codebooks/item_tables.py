@@ -148,8 +148,18 @@ IMPLIED: Final = Table(
     "the item needs no diagnosis",
     Dating.LINE,
 )  # fmt: skip
+TEXTS: Final = Table(
+    "item_texts", "项目内涵与除外内容", "What the price list says of an item in words: content, what is charged apart, notes.",
+    (
+        item(), Column("content_zh", meaning="项目内涵", required=False, note=True),
+        Column("excluded_zh", meaning="除外内容", required=False, note=True),
+        Column("note_zh", meaning="说明", required=False, note=True),
+    ),
+    ("item_code",),
+    "the list says nothing of the item, or was not imported; no fact reads the words",
+)  # fmt: skip
 
 ALL: Final = (
-    ITEMS, ITEM_TERMS, ITEM_PAIRS, PRICE_CAPS, SETTINGS_TABLE, CLASSES, BENCHMARKS, IMPLIED,
+    ITEMS, ITEM_TERMS, ITEM_PAIRS, PRICE_CAPS, SETTINGS_TABLE, CLASSES, BENCHMARKS, IMPLIED, TEXTS,
 )  # fmt: skip
 """The tables of this module."""

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 
 from rules.codebooks.form import COMMON, Column, Dating, Table
+from rules.codebooks.layouts import LAYOUTS, Layout
 from rules.codebooks.tables import TABLES
 
 _HEAD = """\
@@ -19,6 +20,12 @@ Made by `python -m rules.codebooks.page`; do not edit. [reference.md](reference.
 site lays its own over them. Every table is a CSV file in UTF-8 with exactly these columns; a column in *italics* is
 there for people, no fact reads it. Two rows of one key never hold on the same day."""
 
+_LAYOUTS = """
+## Layouts of files to import
+
+Columns in **bold** must be there. Headings are compared without blanks, brackets and marks.
+"""
+
 _DATED = {
     Dating.LINE: "the day of the charge line or order, or the day of service: the fact compares",
     Dating.CLAIM: "the claim's day of service (discharge, else admission; of a hospital's month its last day)",
@@ -27,7 +34,9 @@ _DATED = {
 
 def page() -> str:
     """The whole page as Markdown."""
-    return "\n".join([_HEAD, *(described(table) for table in TABLES.values())]) + "\n"
+    parts = [_HEAD, *(described(table) for table in TABLES.values()), _LAYOUTS]
+    parts += [layout_page(layout) + "\n" for layout in LAYOUTS.values()]
+    return "\n".join(parts).rstrip() + "\n"
 
 
 def described(table: Table) -> str:
@@ -46,6 +55,24 @@ def _lines(table: Table) -> Iterator[str]:
     yield "\n| column | kind | | what |\n|---|---|---|---|"
     for column in (*table.columns, *COMMON):
         yield _row(column)
+
+
+def layout_page(layout: Layout) -> str:
+    """One layout of an authority's file as a section of Markdown."""
+    lines = [
+        f"### {layout.name} {layout.zh}\n",
+        f"Into {', '.join(f'`{t}`' for t in layout.tables)}. Layout **unverified** against the official document.\n",
+        "| column | headings that are known | what |\n|---|---|---|",
+        *[
+            f"| {'**' + f.name + '**' if f.required else f.name} | {'、'.join(f.headings)} | {f.meaning} |"
+            for f in layout.fields
+        ],
+        "",
+        "Assumed: " + "; ".join(layout.assumed) + ".",
+        "",
+        "Not taken: " + "; ".join(layout.untaken) + ".",
+    ]
+    return "\n".join(lines)
 
 
 def readers(table: Table) -> list[str]:
