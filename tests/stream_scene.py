@@ -1,0 +1,321 @@
+"""A stage for the fault tests: topics, a database, real workers as processes, and the accounts.
+
+What goes in is counted by stay; what came out is read from the database and from topic
+``decisions``. ``Scene.settle`` waits until the workers have read everything and published
+everything; ``Scene.account`` then says what was lost or counted twice.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from kafka import KafkaConsumer, TopicPartition
+
+from streaming.kafka.admin import Admin
+from streaming.kafka.connection import Connection
+from streaming.kafka.producing import Sender
+from streaming.pseudonym import PseudonymKey
+from tests import intake_claims
+from tests.servers import home
+from tests.small_catalogue import write_catalogue
+
+ROOT = Path(__file__).resolve().parent.parent
+FULL = os.environ.get("SENTINEL_CHAOS") == "full"
+"""`make chaos`: longer, with more faults, and with all checks."""
+
+CHECKS = ("ADM-001", "ADM-002", "CHG-001", "IDB-030", "CST-001", "SLQ-013")
+"""Judged in the short form: some look back, so that lost or doubled history would show."""
+
+PARTITIONS = 4
+
+
+def record(scene: str, number: int, version: int = 1) -> bytes:
+    """A claim of about 1 KB; every tenth patient has several, so workers look back."""
+    made = intake_claims.claim(
+        stay_id=f"{scene}-{number}",
+        claim_version=version,
+        patient_id=f"{scene}-patient-{number % 997}",
+        identity_number=f"{scene}{number % 997}",
+        total_amount_fen=12_345 + version,
+    )
+    return json.dumps(made, ensure_ascii=False).encode()
+
+
+@dataclass(slots=True)
+class Account:
+    """What went in beside what came out; ``str`` tells the differences."""
+
+    sent: int
+    decided: int
+    lost: set[str]
+    foreign: set[str]
+    twice: set[str]
+    unpublished: int
+    invented: int
+    republished: int
+    unread: int
+
+    @property
+    def balanced(self) -> bool:
+        """Each id in exactly once out: nothing lost, doubled, unread, unpublished or invented."""
+        return not (
+            self.lost or self.foreign or self.twice or self.unpublished or self.invented
+        ) and (self.unread == 0)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.sent} stays sent, {self.decided} decisions; lost {sorted(self.lost)[:5]} "
+            f"({len(self.lost)}), not ours {len(self.foreign)}, decided twice {sorted(self.twice)[:5]}, "
+            f"not published {self.unpublished}, published and not stored {self.invented}, "
+            f"published again {self.republished}, messages not accounted for {self.unread}"
+        )
+
+
+@dataclass
+class Scene:
+    """Topics of its own on a broker, a database, and the workers between them."""
+
+    bootstrap: str
+    db: str
+    folder: Path
+    name: str
+    workers: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    sent: set[str] = field(default_factory=set)
+    versions: dict[str, int] = field(default_factory=dict)
+    messages: int = 0
+    restarts: int = 0
+
+    def __post_init__(self) -> None:
+        self.prefix = f"{self.name}."
+        self.connection = Connection(self.bootstrap)
+        self.key_file = self.folder / "key"
+        self.key = PseudonymKey.load_or_create(self.key_file)
+        self.rules: Path | None = None
+        if not FULL:
+            names = {name.replace("-", "_"): "active" for name in CHECKS}
+            self.rules = write_catalogue(self.folder / "rules", **names)
+        with Admin(self.connection) as admin:
+            admin.create(
+                ("claims", "decisions", "alerts", "dead-letters"),
+                prefix=self.prefix,
+                partitions=PARTITIONS,
+            )
+
+    # What goes in.
+
+    def send(
+        self, records: Iterable[bytes], *, per_second: float | None = None, counted: bool = True
+    ) -> None:
+        """Send records to ``claims`` and remember their stays (not of those meant to be refused)."""
+        sender = Sender(self.connection, f"{self.prefix}claims", self.key, "fault-test")
+        try:
+            sender.send(self._noting(records, counted), per_second=per_second)
+        finally:
+            sender.close()
+
+    def _noting(self, records: Iterable[bytes], counted: bool) -> Iterator[bytes]:
+        for one in records:
+            self.messages += 1
+            if counted:
+                self.sent.add(json.loads(one)["stay_id"])
+            yield one
+
+    def load(self, per_second: float) -> Load:
+        """Send ever new claims at this rate, on a thread, until the block ends."""
+        return Load(self, per_second)
+
+    # The workers.
+
+    def start(self, name: str, *, instance: bool = True, **environ: str) -> None:
+        """Start a worker; its log is ``<name>.log`` in the scene's folder."""
+        command = [sys.executable, "-m", "cli", "stream", "run"]
+        command += ["--bootstrap", self.bootstrap, "--prefix", self.prefix, "--group", self.name]
+        command += ["--db", self.db, "--topics", "claims", "--key", str(self.key_file)]
+        if instance:
+            command += ["--instance-id", name]
+        if self.rules is not None:
+            command += ["--rules", str(self.rules)]
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self.workers[name] = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "POLARS_MAX_THREADS": "1", **environ},
+            )
+
+    def kill(self, name: str) -> None:
+        """End a worker as a crash would."""
+        worker = self.workers.pop(name)
+        worker.kill()
+        worker.wait()
+
+    def stop(self, name: str) -> int:
+        """Ask a worker to leave, and wait; its exit status."""
+        worker = self.workers.pop(name)
+        worker.send_signal(signal.SIGTERM)
+        return worker.wait(timeout=120)
+
+    def close(self) -> None:
+        """End all workers and remove the topics."""
+        for name in list(self.workers):
+            self.kill(name)
+        try:
+            with Admin(self.connection) as admin:
+                admin.delete(list(admin.find(self.prefix)))
+        except Exception as error:  # the broker may be one that a test has stopped for good
+            sys.stderr.write(f"topics of {self.name} stay: {error}\n")
+
+    def check_alive(self) -> None:
+        """Fail if a worker that nobody stopped has ended."""
+        for name, worker in self.workers.items():
+            if worker.poll() is not None:
+                tail = (self.folder / f"{name}.log").read_text("utf-8", "replace")[-2000:]
+                raise AssertionError(f"worker {name} ended with {worker.returncode}:\n{tail}")
+
+    # What came out.
+
+    def rows(self, sql: str, **values: Any) -> list[Any]:
+        """Rows of the database; empty while it, or the table, is not there."""
+        engine = sa.create_engine(self.db, poolclass=sa.NullPool)
+        try:
+            with engine.connect() as connection:
+                return list(connection.execute(sa.text(sql), values))
+        except (sa.exc.OperationalError, sa.exc.ProgrammingError):
+            return []
+        finally:
+            engine.dispose()
+
+    def read_so_far(self) -> int:
+        """How many messages of ``claims`` are behind the committed offsets."""
+        found = self.rows(
+            "SELECT sum(next_offset) FROM stream_offsets WHERE group_id = :g AND next_offset > 0",
+            g=self.name,
+        )
+        return int(found[0][0] or 0) if found else 0
+
+    def owners(self) -> dict[int, str]:
+        """Partition of ``claims`` -> the worker that holds it in the database."""
+        sql = "SELECT partition, owner FROM stream_offsets WHERE group_id = :g"
+        return {row[0]: row[1] for row in self.rows(sql, g=self.name)}
+
+    def wait(self, until: Callable[[], bool], what: str, seconds: float = 240) -> float:
+        """Wait for something, with all workers alive; the seconds it took."""
+        began = time.monotonic()
+        while not until():
+            self.check_alive()
+            if time.monotonic() - began > seconds:
+                logs = "\n".join(
+                    f"{p.name}: {p.read_text('utf-8', 'replace')[-1500:]}"
+                    for p in self.folder.glob("*.log")
+                )
+                raise AssertionError(f"waited {seconds} s for: {what}. {self.account()}\n{logs}")
+            time.sleep(0.1)
+        return time.monotonic() - began
+
+    def settle(self, seconds: float = 240) -> None:
+        """Wait until every message sent is read and everything decided is published."""
+        self.wait(lambda: self.read_so_far() >= self.messages, "all messages read", seconds)
+        self.wait(lambda: self.owed() == 0, "everything published", seconds)
+
+    def owed(self) -> int:
+        """Messages committed and not yet known to be with the broker."""
+        found = self.rows("SELECT count(*) FROM outbox WHERE group_id = :g", g=self.name)
+        return int(found[0][0]) if found else -1
+
+    def published(self, topic: str = "decisions") -> list[dict[str, Any]]:
+        """The values in a topic of ours."""
+        return [json.loads(row.value) for row in self.records(topic)]
+
+    def records(self, topic: str) -> list[Any]:
+        """All records of a topic of ours, partition by partition."""
+        consumer = KafkaConsumer(bootstrap_servers=self.bootstrap, enable_auto_commit=False)
+        try:
+            name = self.prefix + topic
+            places = [TopicPartition(name, p) for p in consumer.partitions_for_topic(name) or ()]
+            consumer.assign(places)
+            consumer.seek_to_beginning(*places)
+            ends = consumer.end_offsets(places)
+            found: list[Any] = []
+            while any(consumer.position(place) < ends[place] for place in places):
+                for rows in consumer.poll(timeout_ms=500).values():
+                    found += rows
+            return found
+        finally:
+            consumer.close()
+
+    def account(self, *, corrected: bool = False) -> Account:
+        """Compare what went in with what came out; ``corrected`` stays have several decisions."""
+        rows = self.rows("SELECT decision_id, stay_id FROM decisions")
+        per_stay = Counter(row[1] for row in rows)
+        stored = {row[0] for row in rows}
+        told = [one["decision_id"] for one in self.published()]
+        return Account(
+            sent=len(self.sent),
+            decided=len(rows),
+            lost=self.sent - set(per_stay),
+            foreign=set(per_stay) - self.sent,
+            twice=set() if corrected else {stay for stay, n in per_stay.items() if n > 1},
+            unpublished=len(stored - set(told)),
+            invented=len(set(told) - stored),
+            republished=len(told) - len(set(told)),
+            unread=self.messages - self.read_so_far(),
+        )
+
+
+class Load:
+    """Claims sent at a steady rate while a block runs; ``Scene.sent`` knows them."""
+
+    def __init__(self, scene: Scene, per_second: float) -> None:
+        self._scene = scene
+        self._per_second = per_second
+        self._ended = threading.Event()
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Load:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join(timeout=180)
+        assert not self._thread.is_alive(), "the producer hangs"
+        if self._failure is not None:
+            raise self._failure
+
+    def _run(self) -> None:
+        try:
+            self._scene.send(self._claims(), per_second=self._per_second)
+        except BaseException as error:
+            self._failure = error
+
+    def _claims(self) -> Iterator[bytes]:
+        number = len(self._scene.sent)
+        while not self._ended.is_set():
+            yield record(self._scene.name, number)
+            number += 1
+
+
+def shuffled(items: Sequence[bytes], seed: int) -> list[bytes]:
+    """The items in another order, the same for the same seed."""
+    mixed = list(items)
+    random.Random(seed).shuffle(mixed)
+    return mixed
+
+
+__all__ = ["FULL", "PARTITIONS", "Account", "Load", "Scene", "home", "record", "shuffled"]
