@@ -14,6 +14,7 @@ from domain.claim import CHILDREN, CLAIM_TABLES, STAYS
 from domain.parties import PARTY_TABLES, PHYSICIANS, PROVIDERS
 from domain.results import RESULT_TABLES
 from domain.schema import DECIMAL_DIGITS, Field, Kind, Privacy, Table
+from domain.withdrawal import WITHDRAWALS
 
 _DOCS: Final = Path(__file__).resolve().parent.parent / "docs"
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -35,7 +36,7 @@ text) and its FHIR R4 path, where one exists.
   read, checked and discarded (校验后丢弃).
 - A missing value is unknown, never zero. 缺失即未知，绝不当作 0。
 - JSON Schemas: [claim](schema/claim.schema.json), [provider](schema/provider.schema.json),
-  [physician](schema/physician.schema.json). [intake.md](intake.md) says what intake accepts beyond them.
+  [physician](schema/physician.schema.json), [withdrawal](schema/withdrawal.schema.json). [intake.md](intake.md) says what intake accepts beyond them.
 """
 
 
@@ -68,6 +69,7 @@ def render_documents() -> dict[str, str]:
         "schema/claim.schema.json": _schema("claim", STAYS, CHILDREN),
         "schema/provider.schema.json": _schema("provider", PROVIDERS),
         "schema/physician.schema.json": _schema("physician", PHYSICIANS),
+        "schema/withdrawal.schema.json": _schema("withdrawal", WITHDRAWALS),
     }
 
 
@@ -89,6 +91,7 @@ def _lines() -> Iterator[str]:
     yield _HEAD.format(version=SCHEMA_VERSION, digits=DECIMAL_DIGITS)
     groups = (
         ("The claim 结算清单", CLAIM_TABLES),
+        ("Withdrawals 撤销", (WITHDRAWALS,)),
         ("Parties 机构与医师", PARTY_TABLES),
         ("Results 评估结果", RESULT_TABLES),
     )

@@ -1,13 +1,13 @@
 """Claims, decisions, hits, scores and alerts in SQL (SQLite or PostgreSQL); see docs/store.md."""
 
+from domain.withdrawal import Withdrawn
 from store.alerts import After, AlertFilter, AlertRecord, AlertSort, Page
 from store.database import Store, open
 from store.dead_letters import DeadLetter
 from store.errors import StoreBusyError, StoreError, StoreRuleError
-from store.findings import FindingFilter, FindingPage
+from store.findings import FindingFilter, FindingPage, Scope
 from store.journal import Committed, Journal, Judged, Step
 from store.months import Change
-from store.states import Withdrawn
 from store.stream import Lease, LostPartitionError, OutboxRow, Outgoing, Partition, StoredOffset
 from store.tallies import Tally
 from store.writing import Model, Ruleset, Written
@@ -32,6 +32,7 @@ __all__ = [
     "Page",
     "Partition",
     "Ruleset",
+    "Scope",
     "Step",
     "Store",
     "StoreBusyError",

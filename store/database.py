@@ -8,22 +8,24 @@ from datetime import UTC, date, datetime
 from types import TracebackType
 from typing import Any
 
+import pyarrow as pa
 import sqlalchemy as sa
 
 from domain.results import Results
 from domain.tables import Tables
+from domain.withdrawal import Withdrawn
 from store import alerts as alert_queries
 from store import dead_letters, engine, history, months, states, tallies, writing
 from store import findings as finding_queries
 from store.alerts import After, AlertFilter, AlertRecord, AlertSort, Page
 from store.dead_letters import DeadLetter
 from store.errors import StoreError, translate
-from store.findings import FindingFilter, FindingPage
+from store.findings import FindingFilter, FindingPage, Scope
 from store.journal import Journal
 from store.months import Change
 from store.open_stays import OpenStays
-from store.states import Withdrawn
-from store.tables import ALERTS_SQL, METADATA, RULESETS_SQL
+from store.state_tables import SHADOW_FINDINGS_SQL
+from store.tables import ALERTS_SQL, FINDINGS_SQL, METADATA, RULESETS_SQL
 from store.tallies import Tally
 from store.writing import Model, Ruleset, Written
 
@@ -122,6 +124,46 @@ class Store:
         """Claims, stays and sums of hospitals' months: of the claims that count and ended in them."""
         with translate(self._where), self.engine.connect() as connection:
             return months.read(connection, provider_id)
+
+    def ended(self, first: date, before: date) -> Tables:
+        """The claims that count and ended from ``first`` on and before ``before``, with all parties."""
+        with translate(self._where), self.engine.connect() as connection:
+            return history.read_ended(connection, first, before)
+
+    def last_end(self) -> date | None:
+        """The last day on which a claim that counts ended; None if none has."""
+        with translate(self._where), self.engine.connect() as connection:
+            return history.last_end(connection)
+
+    def keep_findings(
+        self,
+        found: pa.Table,
+        shadow: pa.Table,
+        *,
+        ruleset: Ruleset,
+        scope: Scope,
+        shadow_scope: Scope,
+    ) -> int:
+        """Store what a judgement of months and days found, and close what it did not find again.
+
+        One transaction; how many findings in force are new.
+        """
+        with translate(self._where), self._writer.begin() as connection:
+            now = datetime.now(UTC)
+            writing.keep_rulesets(connection, ruleset, now)
+            new = finding_queries.keep(connection, FINDINGS_SQL, found, now, scope)
+            finding_queries.keep(connection, SHADOW_FINDINGS_SQL, shadow, now, shadow_scope)
+            return new
+
+    def mark_judged(self, judged: Sequence[Change], upto: date) -> None:
+        """Note that months were judged; one that changed again meanwhile stays marked."""
+        with translate(self._where), self._writer.begin() as connection:
+            months.mark_judged(connection, judged, upto, datetime.now(UTC))
+
+    def finding_versions(self, finding_id: str) -> list[Mapping[str, Any]]:
+        """How a finding stood before it was judged otherwise, oldest first, each with ``ended_at``."""
+        with translate(self._where), self.engine.connect() as connection:
+            return finding_queries.read_versions(connection, finding_id)
 
     def changed_months(self) -> list[Change]:
         """The months of hospitals that changed since they were judged, oldest first."""

@@ -10,12 +10,12 @@ Everything happens in the transaction of the batch.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
 
+from domain.withdrawal import Withdrawn
 from store import months
 from store.inserting import in_parts, insert, insert_new, upsert
 from store.state_tables import STAY_STATES_SQL as STATES
@@ -33,16 +33,6 @@ _CONTENT: Final = (
 )  # fmt: skip
 
 Row = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Withdrawn:
-    """A message that a claim's versions up to ``claim_version`` no longer stand (冲销, 作废)."""
-
-    stay_id: str
-    claim_version: int
-    reason: str
-    withdrawn_time: datetime | None = None
 
 
 def ended_on(claim_type: str, admission: date, discharge: date | None) -> date | None:

@@ -84,8 +84,7 @@ def write(
     # two of them may wait for each other, but never in a ring.
     states.forget(connection, taken)
     _keep_parties(connection, claims, now)
-    sets = [] if ruleset is None else [ruleset, *([ruleset.shadow] if ruleset.shadow else [])]
-    put(tables.RULESETS_SQL, _versions(sets, now) | {"ids": [list(one.ids) for one in sets]})
+    counts["rulesets"] = keep_rulesets(connection, ruleset, now)
     put(tables.MODELS_SQL, _versions([] if model is None else [model], now))
     rows = _heads(claims, results, fingerprints or {})
     new_claims = _write_claims(connection, claims, digests, rows, now)
@@ -122,6 +121,13 @@ def write(
     )
     states.settle(connection, rows, new_claims, now)
     return Written(counts, frozenset(decisions))
+
+
+def keep_rulesets(connection: sa.Connection, ruleset: Ruleset | None, now: datetime) -> int:
+    """Store a rule set and that of its checks on trial; how many were new."""
+    sets = [] if ruleset is None else [ruleset, *([ruleset.shadow] if ruleset.shadow else [])]
+    ids = {"ids": [list(one.ids) for one in sets]}
+    return insert(connection, tables.RULESETS_SQL, _versions(sets, now) | ids)
 
 
 def _digests(claims: Tables, results: Results) -> dict[str, str]:

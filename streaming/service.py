@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import rules
@@ -37,6 +38,10 @@ class Desk:
             return Assessment(batch, nothing(), tuple(refused))
         results = assess(batch, self.engine, history=look_back(self.store, batch))
         keep(self.store, batch, results, self.engine)
+        # A claim that comes late changes what later stays of its patient look back at.
+        from streaming.lateness import judge_listed  # noqa: PLC0415 (it uses this module)
+
+        judge_listed(self.store, self.engine)
         return Assessment(batch, results, tuple(refused))
 
 
@@ -49,8 +54,18 @@ def look_back(store: Store, batch: Tables) -> Tables:
     )
 
 
-def keep(store: Store, claims: Tables, results: Results, engine: Engine) -> Written:
-    """Write a batch with its results and what judged it, in one transaction."""
+def keep(
+    store: Store,
+    claims: Tables,
+    results: Results,
+    engine: Engine,
+    *,
+    taken: Sequence[tuple[str, datetime]] = (),
+) -> Written:
+    """Write a batch with its results and what judged it, in one transaction.
+
+    ``taken`` are the entries of the list of stays to judge again that the batch settles.
+    """
     artifact = engine.artifact
     return store.write(
         claims=claims,
@@ -58,6 +73,7 @@ def keep(store: Store, claims: Tables, results: Results, engine: Engine) -> Writ
         fingerprints=fingerprints(claims),
         ruleset=ruleset_of(engine.ruleset),
         model=None if artifact is None else Model(artifact.sha256, artifact.manifest),
+        taken=taken,
     )
 
 
