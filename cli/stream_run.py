@@ -97,6 +97,7 @@ def run(
     # Late, because the clients take a second that other commands need not wait.
     import store  # noqa: PLC0415
     from streaming import logs, probe, traces  # noqa: PLC0415
+    from streaming.claims import LateStays  # noqa: PLC0415
     from streaming.kafka.connection import Connection  # noqa: PLC0415
     from streaming.kafka.sink import KafkaSink  # noqa: PLC0415
     from streaming.kafka.source import KafkaSource  # noqa: PLC0415
@@ -178,6 +179,7 @@ def run(
             watch=watch,
             owner=owner,
             bounds=bounds,
+            chores=[LateStays(judge, opened)] if "claims" in names else [],
         )
         worker.run(stop)
     watch.log.info("stopped", group=group)

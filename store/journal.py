@@ -21,13 +21,17 @@ from store.writing import Model, Ruleset, Written
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """Claims with their results and what judged them: the arguments of ``Store.write``."""
+    """Claims with their results and what judged them: the arguments of ``Store.write``.
+
+    ``taken`` are the entries of the list of stays to judge again that this settles.
+    """
 
     claims: Tables
     results: Results
     fingerprints: Mapping[str, str] | None
     ruleset: Ruleset | None
     model: Model | None = None
+    taken: Sequence[tuple[str, datetime]] = ()
 
 
 Write = Callable[[sa.Connection, datetime], None]
@@ -92,6 +96,7 @@ class Journal:
                     ruleset=judged.ruleset,
                     model=judged.model,
                     now=now,
+                    taken=judged.taken,
                 )
                 counts.update(written.counts)
                 new |= written.decisions

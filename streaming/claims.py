@@ -1,26 +1,36 @@
-"""The handler of topic ``claims``: canonical JSON claims in, decisions and alerts out."""
+"""The handler of topic ``claims``: claims and withdrawals in, decisions and alerts out."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
 
 import pyarrow as pa
 
 from domain.errors import Refusal
+from domain.results import Results
 from domain.tables import Tables, concat
-from store import Judged, Model, Outgoing, Ruleset, Store
+from store import Judged, Model, Outgoing, Partition, Store, Withdrawn, states
+from store.journal import Write
+from store.open_stays import close
 from streaming import intake
+from streaming.intake.withdrawals import is_withdrawal, read_withdrawal
 from streaming.messages import Handled, Message, refuse_unread
 from streaming.pipeline import Engine, assess
 from streaming.pseudonym import PseudonymKey
-from streaming.service import fingerprints
+from streaming.service import fingerprints, look_back, ruleset_of
 from streaming.telling import tell_results
 from streaming.watch import Batch
 
-_AGAIN = ("stay_id", "duplicate-id")
+_AGAIN: Final = ("stay_id", "duplicate-id")
 """Field and rule of a refusal that only says that this stay came before in the same batch."""
+
+LATE_AT_ONCE: Final = 200
+"""Stays judged again at a time: about what a second's claims of a province make late, and
+few enough that they do not hold up the next batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +49,21 @@ class ClaimsHandler:
     def __call__(self, messages: Sequence[Message], batch: Batch, /) -> Handled:
         """Decode, look back, judge; nothing is written."""
         dead: list[tuple[Message, tuple[Refusal, ...]]] = []
+        withdrawn: list[Withdrawn] = []
         same: defaultdict[bytes, list[Message]] = defaultdict(list)
         for message in messages:
             reasons = refuse_unread(message)
+            value = message.value or b""
             if reasons:
                 dead.append((message, reasons))
-            elif message.value is not None:
-                same[message.value].append(message)
+            elif is_withdrawal(value):
+                found = read_withdrawal(value)
+                if isinstance(found, Withdrawn):
+                    withdrawn.append(found)
+                else:
+                    dead.append((message, found))
+            else:
+                same[value].append(message)
         judged: list[Judged] = []
         outgoing: list[Outgoing] = []
         waiting = list(same)
@@ -69,7 +87,10 @@ class ClaimsHandler:
                 outgoing += told
                 before.append(claims)
             waiting = again
-        return Handled(dead=dead, judged=judged, outgoing=outgoing)
+        writes = _close_settled(before)
+        if withdrawn:
+            writes.append(_withdraw(withdrawn))
+        return Handled(dead=dead, judged=judged, writes=writes, outgoing=outgoing)
 
     def _judge(
         self, claims: Tables, messages: Sequence[Message], before: Sequence[Tables], batch: Batch
@@ -82,15 +103,7 @@ class ClaimsHandler:
         with batch.stage("tell"):
             by_stay = dict(zip(claims.stays["stay_id"].to_pylist(), messages, strict=True))
             told = tell_results(results, by_stay)
-        ruleset, artifact = self.engine.ruleset, self.engine.artifact
-        part = Judged(
-            claims=claims,
-            results=results,
-            fingerprints=prints,
-            ruleset=Ruleset(ruleset.sha256, ruleset.ids, {r.id: r.sha256 for r in ruleset.rules}),
-            model=None if artifact is None else Model(artifact.sha256, artifact.manifest),
-        )
-        return part, told
+        return _judged(claims, results, prints, self.engine), told
 
     def _look_back(
         self, claims: Tables, prints: dict[str, str], before: Sequence[Tables]
@@ -114,3 +127,77 @@ class ClaimsHandler:
             if any(r == round_ for _, r in newest.values())
         ]
         return concat([stored, *unstored]) if unstored else stored
+
+
+@dataclass(frozen=True, slots=True)
+class LateStays:
+    """Judges again the stays whose look-back changed, between batches (``streaming.worker.Chore``).
+
+    A claim of their patient came late, was corrected or withdrawn.
+    """
+
+    engine: Engine
+    store: Store
+
+    def waiting(self) -> bool:
+        """Whether any stay is listed."""
+        return bool(self.store.to_judge(1))
+
+    def __call__(self, source: Partition, batch: Batch, /) -> Handled:
+        """Take those that wait longest; what comes of them is published by whoever reads ``source``."""
+        listed = self.store.to_judge(LATE_AT_ONCE)
+        if not listed:
+            return Handled()
+        taken = [(row["stay_id"], row["since"]) for row in listed]
+        claims = self.store.stays([stay_id for stay_id, _ in taken])
+        with batch.stage("look_back"):
+            prints = fingerprints(claims)
+            history = look_back(self.store, claims)
+        results = assess(claims, self.engine, history=history, stage=batch.stage)
+        batch.judged(results)
+        message = Message(*source, offset=-1, key=None, value=None)
+        by_stay = dict.fromkeys(claims.stays["stay_id"].to_pylist(), message)
+        return Handled(
+            judged=[_judged(claims, results, prints, self.engine, taken)],
+            outgoing=tell_results(results, by_stay),
+        )
+
+
+def _judged(
+    claims: Tables,
+    results: Results,
+    prints: dict[str, str],
+    engine: Engine,
+    taken: Sequence[tuple[str, datetime]] = (),
+) -> Judged:
+    artifact = engine.artifact
+    return Judged(
+        claims=claims,
+        results=results,
+        fingerprints=prints,
+        ruleset=ruleset_of(engine.ruleset),
+        model=None if artifact is None else Model(artifact.sha256, artifact.manifest),
+        taken=taken,
+    )
+
+
+def _close_settled(rounds: Iterable[Tables]) -> list[Write]:
+    """The order stream need not keep a stay whose claim says when it ended."""
+    ended = {
+        stay_id
+        for claims in rounds
+        for stay_id, discharge in zip(
+            claims.stays["stay_id"].to_pylist(),
+            claims.stays["discharge_date"].to_pylist(),
+            strict=True,
+        )
+        if discharge is not None
+    }
+    return [close(sorted(ended))] if ended else []
+
+
+def _withdraw(given: Sequence[Withdrawn]) -> Write:
+    def write(connection: Any, now: datetime) -> None:
+        states.withdraw(connection, given, now)
+
+    return write

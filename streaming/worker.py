@@ -62,6 +62,18 @@ class Changes:
         return bool(self.gained or self.lost)
 
 
+class Chore(Protocol):
+    """Something to do between batches, such as judging again what a late claim changed."""
+
+    def waiting(self) -> bool:
+        """Whether there is anything to do; asked every second."""
+        ...
+
+    def __call__(self, source: Partition, batch: Batch, /) -> Handled:
+        """What is to be stored and told; its messages are published with those of ``source``."""
+        ...
+
+
 class Source(Protocol):
     """Where messages come from. A gained partition gives none before ``start``."""
 
@@ -118,6 +130,7 @@ class Worker:
     owner: str
     bounds: Bounds = field(default_factory=Bounds)
     clock: Clock = time.monotonic
+    chores: Sequence[Chore] = ()
     _publisher: Publisher = field(init=False)
     _database: Backoff = field(init=False)
     _pace: Pace = field(init=False)
@@ -129,10 +142,12 @@ class Worker:
     _unhandled: int = field(init=False, default=0)
     _tidied: float = field(init=False, default=0.0)
     _probed: float = field(init=False, default=0.0)
+    _chores: Backoff = field(init=False)
 
     def __post_init__(self) -> None:
         self._publisher = Publisher(self.sink, self.journal, self.watch, self.clock)
         self._database = Backoff(self.clock)
+        self._chores = Backoff(self.clock)
         self._pace = Pace(self.bounds)
         self._buffer = Buffer(self.bounds)
 
@@ -392,11 +407,34 @@ class Worker:
             if acknowledged and not len(self._buffer):
                 self.journal.acknowledge(acknowledged)
                 self._publisher.forget(acknowledged)
+            if self._leases and not self._publisher.behind and self._chores.wait_s == 0:
+                self._do_chores()
             if now - self._probed >= PROBE_S:
                 self._probed = now
                 self._probe()
         except StoreError as error:
             self._database_failed(error)
+
+    def _do_chores(self) -> None:
+        """Each in a transaction of its own. One that fails is tried again later and stops nothing."""
+        source = min(self._leases)
+        for chore in self.chores:
+            try:
+                if not chore.waiting():
+                    continue
+                with self.watch.batch(messages={}) as batch:
+                    done = chore(source, batch)
+                    step = Step(judged=done.judged, writes=done.writes, outgoing=done.outgoing)
+                    with batch.stage("write"):
+                        committed = self.journal.commit(step)
+                    with batch.stage("publish"):
+                        self._publisher.send(committed.outbox, self._leases)
+                self._chores.passed()
+            except StoreError:
+                raise
+            except (Exception, PanicException) as error:
+                wait = self._chores.failed()
+                self.watch.retried("chore", error, attempt=self._chores.attempt, wait_s=wait)
 
     def _probe(self) -> None:
         rows, oldest = self.journal.depth()
