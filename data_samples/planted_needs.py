@@ -48,6 +48,17 @@ def _oral_only(scene: Scene) -> Pattern:
     )
 
 
+def _day_surgery(scene: Scene) -> Pattern:
+    bad, good = (scene.stay("cataract", of, secondary=()) for of in ("A", "B"))
+    bad["inpatient_type"] = "1"
+    return Pattern(
+        (bad, good),
+        (bad["stay_id"],),
+        "白内障超声乳化住院1天，按普通住院结算；另一例标明日间手术，不应命中。",
+        "A cataract operation with one night settled as an ordinary stay; the other is stated to be day surgery.",
+    )
+
+
 def _empty_bed(scene: Scene) -> Pattern:
     bad, good = scene.stay("stroke-rehabilitation"), scene.stay("stroke-rehabilitation", "B")
     for record, days in ((bad, (5, 6)), (good, (5,))):
@@ -234,6 +245,7 @@ PLANTED: Final[Mapping[str, Planter]] = {
     "ADM-009": _low_standard,
     "ADM-010": _check_up,
     "ADM-011": _oral_only,
+    "ADM-012": _day_surgery,
     "ADM-013": _empty_bed,
     "ADM-020": _from_intensive_care,
     "ADM-021": _one_midnight,

@@ -17,6 +17,7 @@ from rules.facts import (
     coding,
     cost,
     coverage,
+    day_surgery,
     diagnosis,
     episode,
     group,
@@ -74,6 +75,7 @@ class Builder:
 
 BUILDERS: Final = (
     Builder("stay", stay.HEAD, stay.head),
+    Builder("stay", day_surgery.OF_STAY, day_surgery.of_stay),
     Builder("stay", group.PAYMENT, group.payment),
     Builder("stay", group.ALTERNATIVES, group.alternatives),
     Builder("stay", group.OTHER_PRINCIPAL, group.other_principal),
@@ -153,7 +155,7 @@ BUILDERS: Final = (
     Builder("order", medication.DOSE, medication.dose),
     Builder("order", medication.SAME_CLASS, medication.same_class),
     Builder("order", prescription.INDICATIONS, prescription.indications),
-    Builder("order", prescription.EVIDENCE, prescription.evidence),
+    Builder("order", prescription.EVIDENCE, prescription.evidence, sparse=True),
     Builder("order", prescription.IMAGING, prescription.imaging),
     *(Builder(unit, facts, run) for unit, facts, run in aggregate.PARTS),
 )
