@@ -14,9 +14,9 @@ from typing import Final
 import polars as pl
 
 from rules.facts import codebook
-from rules.facts.fact import Kind, declare
-from rules.facts.order import DEAD_STATUSES, RUNNING_HOURS
-from rules.facts.source import Source
+from rules.facts.fact import Fact, Kind, declare
+from rules.facts.order import RUNNING_HOURS, of_items, standing
+from rules.facts.source import ROW, STAY, Source
 
 FLAG, INTEGER, DECIMAL, TEXT = Kind.FLAG, Kind.INTEGER, Kind.DECIMAL, Kind.TEXT
 _UNLISTED: Final = "the drug is not listed"
@@ -86,23 +86,6 @@ SAME_CLASS: Final = declare("order", "orders, reference/drugs.csv", (
 # fmt: on
 
 
-def standing(source: Source) -> pl.DataFrame:
-    """Orders with what facts need of their stay, and ``order_stands``."""
-    return source.once("standing orders", _standing)
-
-
-def _standing(source: Source) -> pl.DataFrame:
-    stays = source.table("stays").select(
-        "stay_id", "time_zone", "admission_time", "discharge_date", "provider_level"
-    )
-    draft_counts = (pl.col("status") == "draft") & pl.col("discharge_date").is_null()
-    return (
-        source.table("orders")
-        .join(stays, on="stay_id", how="inner", maintain_order="left")
-        .with_columns(order_stands=~pl.col("status").is_in(DEAD_STATUSES) | draft_counts)
-    )
-
-
 def listed(source: Source) -> pl.DataFrame:
     """Orders of drugs in ``drugs.csv`` with what it says of them on the day of the order.
 
@@ -117,26 +100,24 @@ def listed(source: Source) -> pl.DataFrame:
 def _listed(source: Source) -> pl.DataFrame:
     orders = standing(source)
     drugs = codebook.read("drugs", source.reference).rename({"dose_unit": "limit_unit"})
-    found = orders.join(drugs, on="item_code", how="inner")
-    mine = found.select("stay_id").unique()
-    moments = orders.join(mine, on="stay_id", how="semi").select("stay_id", at="start_time")
-    still_in = mine.join(
-        source.table("stays").filter(pl.col("discharge_date").is_null()), on="stay_id", how="semi"
-    )
-    if still_in.height:
-        # Of a patient in hospital the charges show that time went on, with no new order.
-        lines = source.table("charges").join(still_in, on="stay_id", how="semi")
-        moments = pl.concat([moments, lines.select("stay_id", at="charge_time").drop_nulls()])
-    horizon = moments.group_by("stay_id").agg(pl.col("at").max().alias("horizon"))
-    reach = (
-        pl.when(pl.col("stop_time").is_not_null())
-        .then(pl.max_horizontal("stop_time", "start_time"))
-        .when(pl.col("long_term").fill_null(value=False))
-        .then(pl.max_horizontal("horizon", "start_time"))
-        .otherwise("start_time")
-    )
-    rows = found.join(horizon, on="stay_id", how="left").with_columns(reach=reach)
+    found = of_items(orders, drugs)
+    if found.is_empty():
+        return local_dates(
+            found.with_columns(pl.col("start_time").alias("reach")), "start_time", "reach"
+        )
+    horizon = orders.group_by(STAY).agg(pl.col("start_time").max().alias("horizon"))
+    rows = found.join(horizon, on=STAY, how="left").with_columns(_REACH)
     return local_dates(rows, "start_time", "reach").filter(in_force("local_start"))
+
+
+_REACH: Final = (
+    pl.when(pl.col("stop_time").is_not_null())
+    .then(pl.max_horizontal("stop_time", "start_time"))
+    .when(pl.col("long_term").fill_null(value=False))
+    .then(pl.max_horizontal("horizon", "start_time"))
+    .otherwise("start_time")
+    .alias("reach")
+)
 
 
 def in_force(day: str) -> pl.Expr:
@@ -165,163 +146,175 @@ def _local(zones: list[str], column: str) -> pl.Expr:
     )
 
 
-def limits(source: Source) -> pl.LazyFrame:
+_LIMITED: Final = [
+    pl.col("sex").alias("drug_sex"),
+    pl.col("min_age_years").alias("drug_min_age_years"),
+    pl.col("max_age_years").alias("drug_max_age_years"),
+    pl.col("setting").alias("drug_setting"),
+    pl.col("min_level").alias("drug_min_level"),
+    pl.col("grade").alias("antibacterial_grade"),
+]
+_LEVEL: Final = (
+    pl.when(pl.col("provider_level").is_in(["1", "2", "3"]))
+    .then(pl.col("provider_level").cast(pl.Int64, strict=False))
+    .alias("hospital_level")
+)
+
+
+def limits(source: Source) -> pl.DataFrame:
     """The facts ``LIMITS``, one row an order."""
-    level = pl.col("provider_level")
-    keys = ["stay_id", "order_id"]
-    return (
-        standing(source)
-        .lazy()
-        .select(*keys, "order_stands", "provider_level")
-        .join(
-            listed(source)
-            .lazy()
-            .select(
-                *keys,
-                pl.col("sex").alias("drug_sex"),
-                pl.col("min_age_years").alias("drug_min_age_years"),
-                pl.col("max_age_years").alias("drug_max_age_years"),
-                pl.col("setting").alias("drug_setting"),
-                pl.col("min_level").alias("drug_min_level"),
-                pl.col("grade").alias("antibacterial_grade"),
-            ),
-            on=keys,
-            how="left",
-        )
-        .with_columns(
-            pl.when(level.is_in(["1", "2", "3"]))
-            .then(level.cast(pl.Int64, strict=False))
-            .alias("hospital_level")
-        )
-        .rename({"order_id": ":subject_id"})
+    rows = standing(source).select(ROW, "order_stands", _LEVEL)
+    return rows.join(
+        listed(source).select(ROW, *_LIMITED), on=ROW, how="left", maintain_order="left"
     )
 
 
-def timing(source: Source) -> pl.LazyFrame:
+_TIMING: Final = [
+    pl.col("course_days").alias("drug_course_days"),
+    pl.when(pl.col("course_days").is_not_null())
+    .then(pl.col("days").fill_null(0))
+    .alias("drug_days_ordered"),
+    pl.col("start_window_hours").alias("drug_start_window_hours"),
+    (pl.col("start_time") - pl.col("admission_time"))
+    .dt.total_hours()
+    .alias("hours_from_admission"),
+    (
+        pl.col("start_time")
+        == pl.col("start_time").filter("order_stands").min().over(STAY, "item_code")
+    )
+    .fill_null(value=False)
+    .alias("first_order_of_item"),
+    (pl.col("reach") - pl.col("start_time")).dt.total_hours().alias("order_hours_so_far"),
+]
+
+
+def timing(source: Source) -> pl.DataFrame:
     """The facts ``TIMING``, one row an order of a listed drug."""
     rows = listed(source)
-    first = pl.col("start_time") == pl.col("start_time").filter("order_stands").min().over(
-        "stay_id", "item_code"
-    )
-    return (
-        rows.lazy()
-        .join(_days_ordered(rows).lazy(), on=["stay_id", "order_id"], how="left")
-        .select(
-            "stay_id",
-            pl.col("order_id").alias(":subject_id"),
-            pl.col("course_days").alias("drug_course_days"),
-            pl.when(pl.col("course_days").is_not_null())
-            .then(pl.col("days").fill_null(0))
-            .alias("drug_days_ordered"),
-            pl.col("start_window_hours").alias("drug_start_window_hours"),
-            (pl.col("start_time") - pl.col("admission_time"))
-            .dt.total_hours()
-            .alias("hours_from_admission"),
-            first.fill_null(value=False).alias("first_order_of_item"),
-            (pl.col("reach") - pl.col("start_time")).dt.total_hours().alias("order_hours_so_far"),
-        )
-    )
+    if rows.is_empty():
+        return nothing(TIMING)
+    return rows.join(_days_ordered(rows), on=ROW, how="left").select(ROW, *_TIMING)
+
+
+def nothing(facts: tuple[Fact, ...]) -> pl.DataFrame:
+    """No line of which these facts say anything."""
+    return pl.DataFrame(schema={ROW: pl.UInt32, **{f.name: f.kind.dtype for f in facts}})
 
 
 def _days_ordered(rows: pl.DataFrame) -> pl.DataFrame:
     """``days`` that standing orders of the drug cover up to the end of each, where a course is limited."""
     limited = rows.filter(pl.col("course_days").is_not_null() & pl.col("order_stands"))
+    if limited.is_empty():
+        return pl.DataFrame(schema={ROW: pl.UInt32, "days": pl.Int64})
     covered = (
-        limited.select("stay_id", "item_code", day=pl.date_ranges("local_start", "local_reach"))
+        limited.select(STAY, "item_code", day=pl.date_ranges("local_start", "local_reach"))
         .explode("day")
         .unique()
     )
     return (
-        limited.select("stay_id", "item_code", "order_id", "local_reach")
-        .join(covered, on=["stay_id", "item_code"], how="inner")
+        limited.select(STAY, "item_code", ROW, "local_reach")
+        .join(covered, on=[STAY, "item_code"], how="inner")
         .filter(pl.col("day") <= pl.col("local_reach"))
-        .group_by("stay_id", "order_id")
+        .group_by(ROW)
         .agg(pl.len().cast(pl.Int64).alias("days"))
     )
 
 
-def dose(source: Source) -> pl.LazyFrame:
+_MASSES: Final = pl.DataFrame(
+    {"unit": list(_MASS), "milligrams": [str(m) for m in _MASS.values()]}
+).with_columns(pl.col("milligrams").cast(pl.Decimal(38, 6)))
+_NUMBER: Final = pl.Decimal(38, 6)
+_each: Final = pl.col("dose").cast(_NUMBER) * pl.col("times_a_day").cast(_NUMBER)
+_DOSE: Final = [
+    pl.col("max_daily_dose").alias("drug_max_daily_dose"),
+    pl.col("limit_unit").alias("dose_limit_unit"),
+    pl.when(pl.col("unit").str.to_lowercase() == pl.col("limit_unit").str.to_lowercase())
+    .then(_each.cast(pl.Float64))
+    .otherwise(
+        (
+            _each.cast(pl.Float64)
+            * pl.col("milligrams").cast(pl.Float64)
+            / pl.col("milligrams_limit").cast(pl.Float64)
+        ).round(6)
+    )
+    .alias("ordered_daily_dose"),
+]
+
+
+def dose(source: Source) -> pl.DataFrame:
     """The facts ``DOSE``, one row an order of a drug with a maximum."""
-    times = codebook.read("frequencies", source.reference).lazy()
-    masses = pl.LazyFrame(
-        {"unit": list(_MASS), "milligrams": [str(m) for m in _MASS.values()]}
-    ).with_columns(pl.col("milligrams").cast(pl.Decimal(38, 6)))
-    unit = pl.col("dose_unit").str.strip_chars()
-    same = unit.str.to_lowercase() == pl.col("limit_unit").str.to_lowercase()
-    number = pl.Decimal(38, 6)
-    each = pl.col("dose").cast(number) * pl.col("times_a_day").cast(number)
-    converted = (
-        each.cast(pl.Float64)
-        * pl.col("milligrams").cast(pl.Float64)
-        / pl.col("milligrams_limit").cast(pl.Float64)
-    ).round(6)
+    rows = listed(source).filter(pl.col("max_daily_dose").is_not_null())
+    if rows.is_empty():
+        return nothing(DOSE)
+    times = codebook.read("frequencies", source.reference)
     return (
-        listed(source)
-        .lazy()
-        .filter(pl.col("max_daily_dose").is_not_null())
-        .with_columns(frequency=pl.col("frequency").str.strip_chars().str.to_lowercase(), unit=unit)
-        .join(times, on="frequency", how="left")
-        .join(masses, on="unit", how="left")
-        .join(masses, left_on="limit_unit", right_on="unit", how="left", suffix="_limit")
-        .select(
-            "stay_id",
-            pl.col("order_id").alias(":subject_id"),
-            pl.col("max_daily_dose").alias("drug_max_daily_dose"),
-            pl.col("limit_unit").alias("dose_limit_unit"),
-            pl.when(same)
-            .then(each.cast(pl.Float64))
-            .otherwise(converted)
-            .alias("ordered_daily_dose"),
+        rows.with_columns(
+            frequency=pl.col("frequency").str.strip_chars().str.to_lowercase(),
+            unit=pl.col("dose_unit").str.strip_chars(),
         )
+        .join(times, on="frequency", how="left")
+        .join(_MASSES, on="unit", how="left")
+        .join(_MASSES, left_on="limit_unit", right_on="unit", how="left", suffix="_limit")
+        .select(ROW, *_DOSE)
     )
 
 
-def same_class(source: Source) -> pl.LazyFrame:
+_CLASSED: Final = [
+    *(
+        pl.col(c)
+        for c in (ROW, STAY, "order_id", "item_code", "item_name", "drug_class", "start_time")
+    ),
+    pl.when(pl.col("stop_time").is_null() & pl.col("long_term").fill_null(value=False))
+    .then(None)
+    .otherwise("reach")
+    .alias("over"),
+]
+_earlier: Final = (pl.col("start_time_other") < pl.col("start_time")) | (
+    (pl.col("start_time_other") == pl.col("start_time"))
+    & (pl.col("order_id_other") < pl.col("order_id"))
+)
+_SHARED_HOURS: Final = (
+    pl.when(pl.col("over").is_null() & pl.col("over_other").is_null())
+    .then(RUNNING_HOURS)
+    .otherwise((pl.min_horizontal("over", "over_other") - pl.col("start_time")).dt.total_hours())
+    .alias("hours")
+)
+
+
+def same_class(source: Source) -> pl.DataFrame:
     """The facts ``SAME_CLASS``, one row an order of a listed drug."""
-    rows = listed(source)
-    classed = rows.filter(
-        pl.col("drug_class").is_not_null() & pl.col("order_stands")
-    ).select(
-        "stay_id", "order_id", "item_code", "item_name", "drug_class", "start_time",
-        pl.when(pl.col("stop_time").is_null() & pl.col("long_term").fill_null(value=False))
-        .then(None).otherwise("reach").alias("over"),
-    )  # fmt: skip
-    shared = pl.min_horizontal("over", "over_other")
-    hours = (
-        pl.when(pl.col("over").is_null() & pl.col("over_other").is_null())
-        .then(RUNNING_HOURS)
-        .otherwise((shared - pl.col("start_time")).dt.total_hours())
+    rows = listed(source).select(ROW, "drug_class", *_CLASSED_OF)
+    told = rows.select(
+        ROW,
+        "drug_class",
+        pl.lit(0, pl.Int64).alias("same_class_overlap_hours"),
+        pl.lit(None, pl.String).alias("same_class_drug"),
     )
-    earlier = (pl.col("start_time_other") < pl.col("start_time")) | (
-        (pl.col("start_time_other") == pl.col("start_time"))
-        & (pl.col("order_id_other") < pl.col("order_id"))
-    )
+    classed = rows.filter(pl.col("drug_class").is_not_null() & pl.col("order_stands"))
+    classed = classed.filter(classed.select(STAY, "drug_class").is_duplicated()).select(_CLASSED)
+    if classed.is_empty():
+        return told
     pairs = (
         classed.lazy()
-        .join(classed.lazy(), on=["stay_id", "drug_class"], how="inner", suffix="_other")
-        .filter(earlier & (pl.col("item_code") != pl.col("item_code_other")))
-        .with_columns(hours=hours)
+        .join(classed.lazy(), on=[STAY, "drug_class"], how="inner", suffix="_other")
+        .filter(_earlier & (pl.col("item_code") != pl.col("item_code_other")))
+        .with_columns(_SHARED_HOURS)
         .filter(pl.col("hours") > 0)
-        .sort(
-            "stay_id", "order_id", "hours", "order_id_other", descending=[False, False, True, False]
-        )
-        .unique(["stay_id", "order_id"], keep="first", maintain_order=True)
+        .sort(ROW, "hours", "order_id_other", descending=[False, True, False])
+        .unique(ROW, keep="first", maintain_order=True)
         .select(
-            "stay_id",
-            "order_id",
+            ROW,
             "hours",
-            pl.coalesce("item_name_other", "item_code_other").alias("same_class_drug"),
+            pl.coalesce("item_name_other", "item_code_other").alias("other"),
         )
+        .collect()
     )
-    return (
-        rows.lazy()
-        .select("stay_id", "order_id", "drug_class")
-        .join(pairs, on=["stay_id", "order_id"], how="left")
-        .select(
-            "stay_id",
-            pl.col("order_id").alias(":subject_id"),
-            "drug_class",
-            pl.col("hours").fill_null(0).alias("same_class_overlap_hours"),
-            "same_class_drug",
-        )
+    return told.join(pairs, on=ROW, how="left", maintain_order="left").with_columns(
+        same_class_overlap_hours=pl.col("hours").fill_null(0), same_class_drug="other"
     )
+
+
+_CLASSED_OF: Final = (
+    STAY, "order_id", "item_code", "item_name", "start_time", "stop_time", "long_term", "reach",
+    "order_stands",
+)  # fmt: skip

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from domain.claim import ORDERS
 from rules.facts import reference
 from rules.facts.fact import Fact, Kind, declare, from_fields
-from rules.facts.source import Source
+from rules.facts.source import ROW, STAY, Source
 
 FLAG, INTEGER, DECIMAL = Kind.FLAG, Kind.INTEGER, Kind.DECIMAL
 DEAD_STATUSES: Final = ("draft", "revoked", "entered-in-error")
@@ -52,24 +53,101 @@ LINES: Final[tuple[Fact, ...]] = (*from_fields(ORDERS, "order", DIRECT), *OWN)
 # fmt: on
 
 
-def of_stay(source: Source) -> pl.LazyFrame:
+def standing(source: Source) -> pl.DataFrame:
+    """Orders with what facts need of their stay, with ``:stay`` and ``:row``, and when they hold.
+
+    ``order_is_live``: it took effect. ``order_stands``: so did it, or it is a draft of a
+    patient in hospital. ``open``: it runs and nobody has ended it. ``end``: the instant at
+    which it ends, null where that is not known.
+    """
+    return source.once("standing orders", _standing)
+
+
+def _standing(source: Source) -> pl.DataFrame:
+    rows = source.keyed("orders")
+    heads = source.table("stays").select(_OF_STAY)[rows[STAY]]
+    return rows.hstack(heads.get_columns()).with_columns(_HOLDS)
+
+
+_OF_STAY: Final = [
+    *(pl.col(c) for c in ("time_zone", "admission_time", "discharge_date", "provider_level")),
+    pl.coalesce(
+        "discharge_time",
+        pl.col("discharge_date").cast(pl.Datetime("us", "UTC")) + pl.duration(days=1),
+    ).alias("stay_end"),
+]
+_live: Final = ~pl.col("status").is_in(DEAD_STATUSES)
+_endless: Final = pl.col("stop_time").is_null() & pl.col("stay_end").is_null()
+_HOLDS: Final = [
+    (
+        pl.col("long_term").fill_null(value=False)
+        & _endless
+        # A completed order has ended; without a stop nobody can say when.
+        & (pl.col("status") != "completed")
+    ).alias("open"),
+    _live.alias("order_is_live"),
+    (_live | ((pl.col("status") == "draft") & pl.col("discharge_date").is_null())).alias(
+        "order_stands"
+    ),
+    pl.when(_endless & pl.col("long_term"))
+    .then(None)
+    # A stop before the start is a slip of the clock, not an order of negative length.
+    .when(pl.col("stop_time").is_not_null())
+    .then(pl.max_horizontal("stop_time", "start_time"))
+    .when(~pl.col("long_term"))
+    .then("start_time")
+    .when(pl.col("long_term"))
+    .then(pl.max_horizontal("stay_end", "start_time"))
+    .alias("end"),
+]
+_LIVE_DRUG: Final = (pl.col("order_type") == "drug") & pl.col("order_is_live")
+
+
+def of_items(orders: pl.DataFrame, table: pl.DataFrame) -> pl.DataFrame:
+    """The orders whose item a table names, beside its rows; most orders name none."""
+    known = orders["item_code"].is_in(table["item_code"].unique().implode())
+    return orders.filter(known).join(table, on="item_code", how="inner")
+
+
+def of_stay(source: Source) -> pl.DataFrame:
     """The facts ``OF_STAY``; a claim without orders is left out."""
-    rows = reference.with_items(
-        _timed(source).with_columns(day=pl.col("start_time").dt.date()), "day", source.reference
+    rows = standing(source)
+    flags = reference.items(source.reference).select(
+        "item_code", "valid_from", "valid_to", "is_antibacterial"
     )
-    drugs = rows.filter((pl.col("order_type") == "drug") & pl.col("order_is_live"))
-    anti = drugs.filter("is_antibacterial").select(
-        "stay_id",
-        "item_code",
-        pl.coalesce("item_name", "item_code").alias("item_name"),
-        "start_time",
-        "end",
-        "long_term",
+    drugs = source.collect(
+        reference.join_dated(
+            rows.lazy()
+            .filter(_LIVE_DRUG)
+            .select(
+                STAY, "item_code", "item_name", "start_time", "end", "long_term",
+                pl.col("start_time").dt.date().alias("day"),
+            ),
+            "day", flags, "is_antibacterial",
+        )
+    )  # fmt: skip
+    counts = rows.group_by(STAY, maintain_order=True).agg(pl.len().alias("order_count"))
+    unclassed = drugs.filter(pl.col("is_antibacterial").is_null())[STAY].unique()
+    return (
+        counts.with_columns((~counts[STAY].is_in(unclassed.implode())).alias("known"))
+        .join(_at_once(drugs.filter("is_antibacterial")), on=STAY, how="left")
+        .select(
+            STAY,
+            "order_count",
+            pl.col("items").fill_null(0).alias("antibacterials_at_once"),
+            "antibacterial_names",
+            pl.col("known").alias("drug_items_all_classified"),
+        )
     )
+
+
+def _at_once(orders: pl.DataFrame) -> pl.DataFrame:
+    """``items`` and ``antibacterial_names`` of the moment with most antibacterials of each stay."""
+    anti = orders.with_columns(pl.coalesce("item_name", "item_code").alias("item_name"))
     # The number at one moment is largest at some start, so starts are the moments to look at.
-    moments = anti.select("stay_id", pl.col("start_time").alias("moment")).unique()
-    most = (
-        moments.join(anti, on="stay_id", how="inner")
+    moments = anti.select(STAY, pl.col("start_time").alias("moment")).unique()
+    return (
+        moments.join(anti, on=STAY, how="inner")
         .filter(
             (pl.col("start_time") <= pl.col("moment"))
             & (
@@ -78,43 +156,26 @@ def of_stay(source: Source) -> pl.LazyFrame:
                 | (pl.col("end").is_null() & pl.col("long_term"))
             )
         )
-        .group_by("stay_id", "moment")
+        .group_by(STAY, "moment")
         .agg(
             pl.col("item_code").n_unique().alias("items"),
             pl.col("item_name").unique().sort().str.join("、").alias("antibacterial_names"),
         )
-        .sort("stay_id", "items", "moment", descending=[False, True, False])
-        .unique("stay_id", keep="first", maintain_order=True)
-    )
-    known = drugs.group_by("stay_id").agg(
-        pl.col("is_antibacterial").is_not_null().all().alias("known")
-    )
-    return (
-        source.table("orders")
-        .lazy()
-        .group_by("stay_id")
-        .agg(pl.len().alias("order_count"))
-        .join(most, on="stay_id", how="left")
-        .join(known, on="stay_id", how="left")
-        .select(
-            "stay_id",
-            "order_count",
-            pl.col("items").fill_null(0).alias("antibacterials_at_once"),
-            "antibacterial_names",
-            pl.col("known").fill_null(value=True).alias("drug_items_all_classified"),
-        )
+        .sort(STAY, "items", "moment", descending=[False, True, False])
+        .unique(STAY, keep="first", maintain_order=True)
     )
 
 
-def lines(source: Source) -> pl.LazyFrame:
-    """The facts ``LINES``, one row an order."""
-    keys = ["stay_id", "order_type", "item_code", "route", "order_is_live"]
-    applies = (pl.col("order_type") == "drug") & pl.col("order_is_live")
+_SAME: Final = (STAY, "item_code", "route")
+
+
+def _overlap_hours() -> list[list[pl.Expr]]:
+    """``overlap_hours_with_same_item`` of live drug orders in order of time, step by step."""
     # Among earlier orders the one that ends last overlaps longest, since all began before.
-    earlier_end = pl.col("end").cum_max().shift(1).over(keys)
-    earlier_open = pl.col("open").cum_max().shift(1).over(keys).fill_null(value=False)
+    earlier_end = pl.col("end").cum_max().shift(1).over(_SAME)
+    earlier_open = pl.col("open").cum_max().shift(1).over(_SAME).fill_null(value=False)
     vague = pl.col("end").is_null() & ~pl.col("open")
-    earlier_vague = vague.cum_max().shift(1).over(keys).fill_null(value=False)
+    earlier_vague = vague.cum_max().shift(1).over(_SAME).fill_null(value=False)
     until = pl.when("open").then(earlier_end).otherwise(pl.min_horizontal("end", earlier_end))
     overlap = (
         pl.when(earlier_open & pl.col("open"))
@@ -125,62 +186,47 @@ def lines(source: Source) -> pl.LazyFrame:
             ).dt.total_hours()
         )
     )
-    first = pl.int_range(pl.len()).over(keys) == 0
-    return (
-        _timed(source)
-        .sort("stay_id", "start_time", "order_id")
-        .with_columns(
-            pl.when(~applies | first)
+    return [
+        [(pl.int_range(pl.len()).over(_SAME) == 0).alias("first")],
+        [
+            pl.when("first")
             .then(0)
             .when(earlier_vague | vague)
             .then(None)
             .otherwise(pl.max_horizontal(overlap, pl.lit(0)))
-            .alias("overlap_hours_with_same_item"),
-            (pl.col("end") - pl.col("start_time")).dt.total_hours().alias("order_hours"),
-        )
-        .rename(DIRECT | {"order_id": ":subject_id"})
-        .select("stay_id", ":subject_id", *[f.name for f in LINES])
-    )
+            .cast(pl.Int64)
+            .alias("overlap_hours_with_same_item")
+        ],
+    ]
 
 
-def _timed(source: Source) -> pl.LazyFrame:
-    """Orders with ``order_is_live`` and the instant at which each ends (``end``)."""
-    head = (
-        source.table("stays")
-        .lazy()
-        .select(
-            "stay_id",
-            pl.coalesce(
-                "discharge_time",
-                pl.col("discharge_date").cast(pl.Datetime("us", "UTC")) + pl.duration(days=1),
-            ).alias("stay_end"),
-        )
-    )
-    # A stop before the start is a slip of the clock, not an order of negative length.
-    stop = pl.max_horizontal("stop_time", "start_time")
-    end = (
-        pl.when(pl.col("stop_time").is_not_null())
-        .then(stop)
-        .when(~pl.col("long_term"))
-        .then("start_time")
-        .when(pl.col("long_term"))
-        .then(pl.max_horizontal("stay_end", "start_time"))
-    )
-    return (
-        source.table("orders")
-        .lazy()
-        .join(head, on="stay_id", how="inner")
-        .with_columns(
-            open=pl.col("long_term").fill_null(value=False)
-            & pl.col("stop_time").is_null()
-            & pl.col("stay_end").is_null()
-            # A completed order has ended; without a stop nobody can say when.
-            & (pl.col("status") != "completed"),
-            order_is_live=~pl.col("status").is_in(DEAD_STATUSES),
-            end=pl.when(
-                pl.col("stop_time").is_null() & pl.col("stay_end").is_null() & pl.col("long_term")
-            )
-            .then(None)
-            .otherwise(end),
-        )
+_OVERLAP: Final = _overlap_hours()
+_HOURS: Final = (pl.col("end") - pl.col("start_time")).dt.total_hours().alias("order_hours")
+_LINE: Final = [
+    pl.col("order_id").alias(":subject_id"),
+    *(pl.col(field).alias(fact) for field, fact in DIRECT.items()),
+    pl.col("order_is_live"),
+    _HOURS,
+]
+
+
+def lines(source: Source) -> pl.DataFrame:
+    """The facts ``LINES``, one row an order."""
+    rows = standing(source)
+    overlaps = np.zeros(rows.height, dtype=np.int64)
+    unknown = np.zeros(rows.height, dtype=np.bool_)
+    drugs = rows.filter(_LIVE_DRUG)
+    # Most drugs are ordered once; only those that stand twice can overlap.
+    drugs = drugs.filter(drugs.select(_SAME).is_duplicated())
+    if drugs.height:
+        drugs = drugs.sort(STAY, "start_time", "order_id")
+        for step in _OVERLAP:
+            drugs = drugs.with_columns(step)
+        found = drugs["overlap_hours_with_same_item"]
+        at = drugs[ROW].to_numpy()
+        overlaps[at] = found.fill_null(0).to_numpy()
+        unknown[at] = found.is_null().to_numpy()
+    hours = pl.Series("overlap_hours_with_same_item", overlaps)
+    return rows.select(STAY, ROW, *_LINE).with_columns(
+        hours.set(pl.Series(unknown), None) if unknown.any() else hours
     )

@@ -13,8 +13,9 @@ import polars as pl
 from rules.facts import codebook
 from rules.facts.diagnosis import normal_codes
 from rules.facts.fact import Fact, Kind, declare
-from rules.facts.medication import in_force, local_dates, standing
-from rules.facts.source import Source
+from rules.facts.medication import in_force, local_dates, nothing
+from rules.facts.order import of_items, standing
+from rules.facts.source import ROW, STAY, Source
 
 FLAG, INTEGER, TEXT = Kind.FLAG, Kind.INTEGER, Kind.TEXT
 PURPOSES: Final = {
@@ -72,157 +73,156 @@ INFECTION: Final = declare("stay", "diagnoses, orders, stays, icu_stays, referen
 
 
 def stated_codes(source: Source) -> pl.DataFrame:
-    """``stay_id`` and normalised ICD-10 codes (``norm``) of all diagnoses, that of admission included."""
+    """Stay (``stay_id``, ``:stay``) and normalised ICD-10 codes (``norm``) of all diagnoses, that of admission included."""
     return source.once("stated ICD-10 codes", _stated_codes)
 
 
 def _stated_codes(source: Source) -> pl.DataFrame:
-    stays = source.table("stays").select("stay_id", "diagnosis_system", "admission_diagnosis_code")
-    ten = stays.filter(pl.col("diagnosis_system").str.starts_with("ICD-10"))
-    listed = source.table("diagnoses").select("stay_id", "code")
-    admitted = ten.select("stay_id", pl.col("admission_diagnosis_code").alias("code"))
-    rows = pl.concat([listed, admitted.drop_nulls()]).join(ten, on="stay_id", how="semi")
-    return rows.select("stay_id", normal_codes(rows).alias("norm")).unique()
+    stays = source.keyed("stays").select(
+        "stay_id", STAY, "diagnosis_system", "admission_diagnosis_code"
+    )
+    ten = stays["diagnosis_system"].str.starts_with("ICD-10").fill_null(value=False)
+    listed = source.keyed("diagnoses").select("stay_id", STAY, "code")
+    if not ten.all():
+        listed = listed.filter(ten.gather(listed[STAY]))
+    admitted = stays.filter(ten & stays["admission_diagnosis_code"].is_not_null()).select(
+        "stay_id", STAY, pl.col("admission_diagnosis_code").alias("code")
+    )
+    rows = pl.concat([listed, admitted])
+    return rows.select("stay_id", STAY, normal_codes(rows).alias("norm")).unique()
 
 
-def indications(source: Source) -> pl.LazyFrame:
+_INDICATED: Final = [
+    *[(pl.col("purpose") == p).any().alias(f"has_{p}_list") for p in PURPOSES],
+    *[
+        pl.col("shown").filter(pl.col("purpose") == p).first().alias(f"{p}_diagnosis_present")
+        for p in PURPOSES
+    ],
+]
+
+
+def indications(source: Source) -> pl.DataFrame:
     """The facts ``INDICATIONS``, one row an order."""
+    rows = standing(source).select(ROW)
     table = codebook.read("drug_indications", source.reference)
-    orders = standing(source).select("stay_id", "order_id", "item_code", "time_zone", "start_time")
-    found = orders.join(table, on="item_code", how="inner")
-    listed = local_dates(found, "start_time").filter(in_force("local_start"))
-    codes = stated_codes(source).join(listed.select("stay_id").unique(), on="stay_id", how="semi")
-    keys = ["stay_id", "order_id", "purpose"]
+    found = of_items(
+        standing(source).select(STAY, ROW, "item_code", "time_zone", "start_time"), table
+    )
+    if found.height:
+        found = local_dates(found, "start_time").filter(in_force("local_start"))
+    if found.is_empty():
+        return rows.select(ROW, *_UNLISTED)
+    codes = stated_codes(source).filter(pl.col(STAY).is_in(found[STAY].unique().implode()))
+    keys = [ROW, "purpose"]
     shown = (
-        listed.select(*keys, "prefixes")
+        found.select(STAY, *keys, "prefixes")
         .explode("prefixes")
         .with_columns(pl.col("prefixes").str.replace_all(".", "", literal=True))
-        .join(codes, on="stay_id", how="inner")
+        .join(codes, on=STAY, how="inner")
         .filter(pl.col("norm").str.starts_with(pl.col("prefixes")))
         .select(keys)
         .unique()
         .with_columns(shown=pl.lit(value=True))
     )
-    stated = codes.select("stay_id").unique().with_columns(stated=pl.lit(value=True))
-    judged = (
-        listed.select(keys)
+    stated = found[STAY].is_in(codes[STAY].unique().implode())
+    told = (
+        found.select(keys)
+        .with_columns(stated.alias("stated"))
         .join(shown, on=keys, how="left")
-        .join(stated, on="stay_id", how="left")
         .with_columns(pl.when("stated").then(pl.col("shown").fill_null(value=False)).alias("shown"))
+        .group_by(ROW)
+        .agg(_INDICATED)
     )
-    wide = judged.group_by("stay_id", "order_id").agg(
-        *[(pl.col("purpose") == p).any().alias(f"has_{p}_list") for p in PURPOSES],
-        *[
-            pl.col("shown").filter(pl.col("purpose") == p).first().alias(f"{p}_diagnosis_present")
-            for p in PURPOSES
-        ],
-    )
-    return (
-        orders.lazy()
-        .select("stay_id", "order_id")
-        .join(wide.lazy(), on=["stay_id", "order_id"], how="left")
-        .with_columns(pl.col(f"has_{p}_list").fill_null(value=False) for p in PURPOSES)
-        .rename({"order_id": ":subject_id"})
-    )
+    return rows.join(told, on=ROW, how="left", maintain_order="left").with_columns(_LISTED)
 
 
-def evidence(source: Source) -> pl.LazyFrame:
-    """The facts ``EVIDENCE``, one row an order."""
+_LISTED: Final = [pl.col(f"has_{p}_list").fill_null(value=False) for p in PURPOSES]
+_UNLISTED: Final = [
+    (pl.lit(value=False) if f.null_when is None else pl.lit(None, pl.Boolean)).alias(f.name)
+    for f in INDICATIONS
+]
+
+
+def evidence(source: Source) -> pl.DataFrame:
+    """The facts ``EVIDENCE``, one row an order that lacks something."""
     table = codebook.read("order_requirements", source.reference)
-    orders = standing(source).select(
-        "stay_id", "order_id", "item_code", "start_time", "order_stands"
-    )
-    asked = orders.join(table, on="item_code", how="inner")
-    proofs = (
-        orders.filter("order_stands")
-        .join(asked.select("stay_id").unique(), on="stay_id", how="semi")
-        .select("stay_id", pl.col("item_code").alias("evidence_item_codes"), proved="start_time")
-    )
-    first = pl.col("start_time") - pl.duration(hours=pl.col("hours_before"))
-    last = pl.col("start_time") + pl.duration(hours=pl.col("hours_after"))
+    orders = standing(source).select(STAY, ROW, "item_code", "start_time", "order_stands")
+    asked = of_items(orders, table)
+    if asked.is_empty():
+        return nothing(EVIDENCE)
+    proofs = orders.filter(
+        pl.col("order_stands") & pl.col(STAY).is_in(asked[STAY].unique().implode())
+    ).select(STAY, pl.col("item_code").alias("evidence_item_codes"), proved="start_time")
+    keys = [ROW, "requirement"]
     met = (
         asked.explode("evidence_item_codes")
-        .join(proofs, on=["stay_id", "evidence_item_codes"], how="inner")
-        .filter((pl.col("proved") >= first) & (pl.col("proved") <= last))
-        .select("stay_id", "order_id", "requirement")
+        .join(proofs, on=[STAY, "evidence_item_codes"], how="inner")
+        .filter((pl.col("proved") >= _FIRST) & (pl.col("proved") <= _LAST))
+        .select(keys)
         .unique()
     )
-    lacking = (
-        asked.join(met, on=["stay_id", "order_id", "requirement"], how="anti")
-        .lazy()
-        .group_by("stay_id", "order_id")
+    return (
+        asked.join(met, on=keys, how="anti")
+        .group_by(ROW)
         .agg((pl.col("requirement") == r).any().alias(f"lacks_{r}") for r in REQUIREMENTS)
     )
-    return (
-        orders.lazy()
-        .select("stay_id", "order_id")
-        .join(lacking, on=["stay_id", "order_id"], how="left")
-        .with_columns(pl.col(f"lacks_{r}").fill_null(value=False) for r in REQUIREMENTS)
-        .rename({"order_id": ":subject_id"})
-    )
 
 
-def imaging(source: Source) -> pl.LazyFrame:
+_FIRST: Final = pl.col("start_time") - pl.duration(hours=pl.col("hours_before"))
+_LAST: Final = pl.col("start_time") + pl.duration(hours=pl.col("hours_after"))
+_recent: Final = pl.col("before") >= pl.col("start_time") - pl.duration(hours=REPEAT_HOURS)
+_above: Final = (pl.col("before") < pl.col("start_time")) | (
+    (pl.col("before") == pl.col("start_time")) & (pl.col("earlier_id") < pl.col("order_id"))
+)
+
+
+def imaging(source: Source) -> pl.DataFrame:
     """The facts ``IMAGING``, one row an order."""
-    table = codebook.read("imaging", source.reference)
-    orders = standing(source).select(
-        "stay_id", "order_id", "item_code", "start_time", "order_stands"
-    )
-    studies = orders.join(table, on="item_code", how="inner")
+    rows = standing(source).select(ROW, STAY, "order_id", "item_code", "start_time", "order_stands")
+    studies = of_items(rows, codebook.read("imaging", source.reference))
+    if studies.is_empty():
+        return rows.select(
+            ROW,
+            pl.lit(None, pl.String).alias("imaging_study"),
+            pl.lit(0, pl.Int64).alias("same_studies_in_7_days"),
+        )
     earlier = studies.filter("order_stands").select(
-        "stay_id", "study_zh", before="start_time", earlier_id="order_id"
-    )
-    recent = pl.col("before") >= pl.col("start_time") - pl.duration(hours=REPEAT_HOURS)
-    above = (pl.col("before") < pl.col("start_time")) | (
-        (pl.col("before") == pl.col("start_time")) & (pl.col("earlier_id") < pl.col("order_id"))
+        STAY, "study_zh", before="start_time", earlier_id="order_id"
     )
     counted = (
-        studies.lazy()
-        .join(earlier.lazy(), on=["stay_id", "study_zh"], how="left")
-        .group_by("stay_id", "order_id", "study_zh")
-        .agg((above & recent).fill_null(value=False).sum().cast(pl.Int64).alias("studies"))
+        studies.join(earlier, on=[STAY, "study_zh"], how="left")
+        .group_by(ROW, "study_zh")
+        .agg((_above & _recent).fill_null(value=False).sum().cast(pl.Int64).alias("studies"))
     )
     return (
-        orders.lazy()
-        .select("stay_id", "order_id")
-        .join(counted, on=["stay_id", "order_id"], how="left")
+        rows.select(ROW)
+        .join(counted, on=ROW, how="left", maintain_order="left")
         .select(
-            "stay_id",
-            pl.col("order_id").alias(":subject_id"),
+            ROW,
             pl.col("study_zh").alias("imaging_study"),
             pl.col("studies").fill_null(0).alias("same_studies_in_7_days"),
         )
     )
 
 
-def infection(source: Source) -> pl.LazyFrame:
+def infection(source: Source) -> pl.DataFrame:
     """The facts ``INFECTION``."""
     signs = codebook.starting("infection_signs", "code", source.reference)
-    tests = codebook.read("infection_signs", source.reference).filter(kind="item")
+    tests = codebook.read("infection_signs", source.reference).filter(kind="item")["code"]
     prefixes = signs.filter(kind="diagnosis").select(prefix="code")
     codes = stated_codes(source)
-    infected = codebook.every(codes["norm"], prefixes).select("norm").unique()
-    by_code = codes.join(infected, on="norm", how="semi").select("stay_id")
-    tested = (
-        standing(source)
-        .filter("order_stands")
-        .join(tests, left_on="item_code", right_on="code", how="semi")
-        .select("stay_id")
+    infected = codebook.every(codes["norm"], prefixes)["norm"].unique()
+    by_code = codes[STAY].filter(codes["norm"].is_in(infected.implode()))
+    orders = standing(source)
+    tested = orders[STAY].filter(
+        orders["order_stands"] & orders["item_code"].is_in(tests.unique().implode())
     )
-    true = pl.lit(value=True)
-    shown = pl.concat([by_code, tested]).unique().with_columns(shown=true)
-    coded = codes.select("stay_id").unique().with_columns(coded=true)
-    critical = source.table("icu_stays").select("stay_id").unique()
-    return (
-        source.table("stays")
-        .lazy()
-        .select("stay_id")
-        .join(shown.lazy(), on="stay_id", how="left")
-        .join(coded.lazy(), on="stay_id", how="left")
-        .join(critical.lazy().with_columns(listed_intensive_care=true), on="stay_id", how="left")
-        .select(
-            "stay_id",
-            pl.when("shown").then(true).when("coded").then(~true).alias("infection_evidence"),
-            pl.col("listed_intensive_care").fill_null(value=False),
-        )
+    stays = source.keyed("stays").select(STAY, "stay_id")
+    shown = stays[STAY].is_in(pl.concat([by_code, tested]).unique().implode())
+    coded = stays[STAY].is_in(codes[STAY].unique().implode())
+    critical = stays["stay_id"].is_in(source.table("icu_stays")["stay_id"].unique().implode())
+    return stays.select(
+        STAY,
+        pl.when(shown).then(True).when(coded).then(False).alias("infection_evidence"),
+        critical.alias("listed_intensive_care"),
     )

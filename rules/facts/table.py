@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -42,12 +43,15 @@ from rules.facts import (
     yearly,
 )
 from rules.facts.fact import AGGREGATE_UNITS, Fact, Kind, facts_of
+from rules.facts.place import known_at, placed
 from rules.facts.source import ROW, STAY, Source
 
 SUBJECT: Final = ":subject_id"
 SERVICE_DATE: Final = ":service_date"
 REGION: Final = ":region_code"
 CURRENCY: Final = ":currency"
+TOLD: Final = ":told"
+"""Ends the name of the table that holds only the lines known to sparse builders."""
 HAS_ROW: Final = ":has_row"
 """False on the row that stands for a stay without any line of the unit."""
 
@@ -170,34 +174,51 @@ def build(source: Source, wanted: Mapping[str, Collection[str]]) -> dict[str, pl
     A stay without lines has one row with ``:has_row`` false, so that what its head
     already decides is decided. An aggregate's table has one row a subject, dated by the
     last day of its period, with its ``:provider_id``, ``:physician_id``,
-    ``:period_start`` and ``:claims`` in place of ``stay_id``.
+    ``:period_start`` and ``:claims`` in place of ``stay_id``. Under ``charge:told`` it gives
+    only the lines of which a reference table says something (see ``told_flags``).
     """
+    units = {name: name.removesuffix(TOLD) for name in wanted}
     needed = {
         fact
-        for unit, names in wanted.items()
-        for fact in names
-        if facts_of(unit)[fact].unit == "stay"
+        for name, facts in wanted.items()
+        for fact in facts
+        if facts_of(units[name])[fact].unit == "stay"
     }
     tables: dict[str, pl.DataFrame] = {
-        unit: _aggregates(source, unit, names)
-        for unit, names in wanted.items()
+        unit: _aggregates(source, unit, facts)
+        for unit, facts in wanted.items()
         if unit in AGGREGATE_UNITS
     }
-    of_stays = {unit: names for unit, names in wanted.items() if unit not in tables}
+    of_stays = {name: facts for name, facts in wanted.items() if name not in tables}
     if not of_stays:
         return tables
     stays = _stays(source, needed)
-    for unit, names in of_stays.items():
-        mine = sorted(set(names) & needed)
+    for name, facts in of_stays.items():
+        mine = sorted(set(facts) & needed)
         head = stays.select("stay_id", STAY, SERVICE_DATE, REGION, CURRENCY, *mine)
-        if unit == "stay":
-            tables[unit] = head.with_columns(
+        if name == "stay":
+            tables[name] = head.with_columns(
                 pl.col("stay_id").alias(SUBJECT), pl.lit(value=True).alias(HAS_ROW)
             )
             continue
-        lines = _lines(source, unit, sorted(set(names) - needed))
-        tables[unit] = _with_heads(lines, head)
+        make = _lines if name == units[name] else _told_lines
+        tables[name] = _with_heads(make(source, units[name], set(facts) - needed), head)
     return tables
+
+
+def told_flags(unit: str) -> frozenset[str]:
+    """The flags that are false on all lines but the few of which a reference table says something.
+
+    A check that passes wherever they are false is judged on the table ``<unit>:told`` of
+    those few lines.
+    """
+    return frozenset(
+        f.name
+        for b in BUILDERS
+        if b.unit == unit and b.sparse
+        for f in b.facts
+        if f.kind is Kind.FLAG
+    )
 
 
 def _with_heads(lines: pl.DataFrame, head: pl.DataFrame) -> pl.DataFrame:
@@ -247,14 +268,13 @@ def _stays(source: Source, names: Collection[str]) -> pl.DataFrame:
         pl.col("currency").alias(CURRENCY),
     )
     columns = heads.get_columns()
-    for builder in BUILDERS:
-        mine = tuple(f for f in builder.facts if builder.unit == "stay" and f.name in names)
-        if mine:
-            found = source.collect(builder.run(source))
-            at = found[STAY] if STAY in found.columns else source.places(found["stay_id"])
-            for fact, values in zip(mine, _placed(found, at, heads.height, mine), strict=True):
-                always = fact.kind is Kind.FLAG and fact.null_when is None
-                columns.append(values.fill_null(value=False) if always else values)
+    for builder, mine in _asked("stay", names):
+        found = _found(source, builder)
+        at = found[STAY] if STAY in found.columns else source.places(found["stay_id"])
+        placed_facts = placed(_typed(found, mine), at, heads.height)
+        for fact, values in zip(mine, placed_facts, strict=True):
+            always = fact.kind is Kind.FLAG and fact.null_when is None
+            columns.append(values.fill_null(value=False) if always else values)
     return pl.DataFrame(columns)
 
 
@@ -263,61 +283,99 @@ def _lines(source: Source, unit: str, names: Collection[str]) -> pl.DataFrame:
 
     The first builder of a unit gives the lines; the others' facts are put beside them.
     """
-    first, *others = [b for b in BUILDERS if b.unit == unit]
-    base = source.collect(first.run(source))
-    columns = [
-        base[STAY] if STAY in base.columns else source.places(base["stay_id"]),
-        base[SUBJECT],
-        *(base[f.name].cast(f.kind.dtype) for f in first.facts if f.name in names),
-    ]
-    keys = ["stay_id", SUBJECT]
-    for builder in others:
-        mine = tuple(f for f in builder.facts if f.name in names)
-        if not mine:
-            continue
-        found = source.collect(builder.run(source))
-        if ROW in found.columns:
-            at = found[ROW]
-        else:
-            numbered = base.select(keys).with_row_index(ROW)
-            at = found.select(keys).join(numbered, on=keys, how="left", maintain_order="left")[ROW]
-        placed = _placed(found, at, base.height, mine)
+    base = _base(source, unit)
+    columns = [base[STAY], base[SUBJECT]]
+    for builder, mine in _asked(unit, names):
+        found = _found(source, builder)
+        at = _rows_of(found, base)
+        beside = placed(_typed(found, mine), at, base.height)
         if builder.sparse:
-            known = np.zeros(base.height, dtype=bool)
-            known[at.to_numpy()] = True
-            placed = [
-                _false_unless(pl.Series(known), s) if s.dtype == pl.Boolean else s for s in placed
-            ]
-        columns += placed
+            beside = _false_elsewhere(beside, known_at(at, base.height))
+        columns += beside.get_columns()
     return pl.DataFrame(columns)
 
 
-def _placed(
-    found: pl.DataFrame, at: pl.Series, height: int, facts: tuple[Fact, ...]
-) -> list[pl.Series]:
-    """The facts as columns of ``height`` rows: each row of ``found`` at its place, else null."""
-    if not found.height:
-        return _nothing(facts, height)
-    found = found.select(pl.col(f.name).cast(f.kind.dtype) for f in facts)
-    if found.height == height and at.equals(pl.int_range(height, dtype=pl.UInt32, eager=True)):
-        return found.get_columns()
-    place = at.to_numpy() if not at.null_count() else at.fill_null(height).to_numpy()
-    row = np.full(height + 1, found.height, dtype=np.uint32)
-    row[place] = np.arange(found.height, dtype=np.uint32)
-    rows = pl.DataFrame({ROW: row[:height]}).select(pl.when(pl.col(ROW) < found.height).then(ROW))[
-        ROW
-    ]
-    return found.select(pl.all().gather(rows)).get_columns()
+def _told_lines(source: Source, unit: str, names: Collection[str]) -> pl.DataFrame:
+    """As ``_lines``, only the lines that sparse builders know.
+
+    Each other stay that has lines stands there with one line of nulls and false flags.
+    """
+    base = _base(source, unit)
+    known = [_found(source, b)[ROW] for b in BUILDERS if b.unit == unit and b.sparse]
+    rows = pl.concat(known).unique().sort()
+    columns = [base[STAY].gather(rows), base[SUBJECT].gather(rows)]
+    flags: list[str] = []
+    for builder, mine in _asked(unit, names):
+        found = _found(source, builder)
+        if not builder.sparse:
+            beside = placed(_typed(found, mine), _rows_of(found, base), base.height)
+            columns += beside.select(pl.all().gather(rows)).get_columns()
+            continue
+        at = pl.Series(np.searchsorted(rows.to_numpy(), found[ROW].to_numpy()).astype(np.uint32))
+        beside = placed(_typed(found, mine), at, len(rows))
+        columns += _false_elsewhere(beside, known_at(at, len(rows))).get_columns()
+        flags += [f.name for f in mine if f.kind is Kind.FLAG]
+    told = pl.DataFrame(columns)
+    silent = base[STAY].unique()
+    silent = silent.filter(~silent.is_in(told[STAY].implode()))
+    false = pl.DataFrame([silent]).with_columns(
+        pl.lit("").alias(SUBJECT), *(pl.lit(value=False).alias(name) for name in flags)
+    )
+    return pl.concat([told, false], how="diagonal") if false.height else told
 
 
-def _nothing(facts: tuple[Fact, ...], height: int) -> list[pl.Series]:
-    return pl.DataFrame(schema={f.name: f.kind.dtype for f in facts}).clear(height).get_columns()
+def _base(source: Source, unit: str) -> pl.DataFrame:
+    """``:stay``, ``stay_id`` and ``:subject_id`` of the lines of a unit."""
+    first = next(b for b in BUILDERS if b.unit == unit)
+    found = _found(source, first)
+    if ROW in found.columns:
+        found = found.sort(ROW)
+    at = found[STAY] if STAY in found.columns else source.places(found["stay_id"])
+    return found.select(at, "stay_id", SUBJECT)
 
 
-def _false_unless(known: pl.Series, flag: pl.Series) -> pl.Series:
-    """The flag where ``known``, else false."""
-    return flag.zip_with(known, pl.repeat(value=False, n=len(flag), eager=True))
+def _rows_of(found: pl.DataFrame, base: pl.DataFrame) -> pl.Series:
+    """The place among the lines of each row that a builder found."""
+    if ROW in found.columns:
+        return found[ROW]
+    keys = ["stay_id", SUBJECT]
+    if found.height == base.height and found.select(keys).equals(base.select(keys)):
+        return pl.int_range(base.height, dtype=pl.UInt32, eager=True)
+    numbered = base.select(keys).with_row_index(ROW)
+    return found.select(keys).join(numbered, on=keys, how="left", maintain_order="left")[ROW]
+
+
+def _asked(unit: str, names: Collection[str]) -> Iterator[tuple[Builder, list[Fact]]]:
+    """The builders of a unit that compute some of the facts, and those facts."""
+    for builder in BUILDERS:
+        mine = [f for f in builder.facts if builder.unit == unit and f.name in names]
+        if mine:
+            yield builder, mine
+
+
+def _found(source: Source, builder: Builder) -> pl.DataFrame:
+    key = f"{builder.unit} {builder.facts[0].name}"
+    return source.once(key, lambda s: s.collect(builder.run(s)))
+
+
+def _typed(found: pl.DataFrame, facts: list[Fact]) -> pl.DataFrame:
+    return found.select(_cast(fact) for fact in facts)
+
+
+def _false_elsewhere(facts: pl.DataFrame, known: pl.Series) -> pl.DataFrame:
+    """The facts with the flags of unknown lines false."""
+    if known.all():
+        return facts
+    false = pl.repeat(value=False, n=facts.height, eager=True)
+    return pl.DataFrame(
+        [s.zip_with(known, false) if s.dtype == pl.Boolean else s for s in facts.get_columns()]
+    )
 
 
 def _cast(fact: Fact) -> pl.Expr:
-    return pl.col(fact.name).cast(fact.kind.dtype)
+    return _column(fact.name, fact.kind)
+
+
+@cache
+def _column(name: str, kind: Kind) -> pl.Expr:
+    return pl.col(name).cast(kind.dtype)
