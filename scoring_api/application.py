@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from domain.service import Assess, Group, WhatIf
+from domain.service import Assess, CheckOrders, Group, WhatIf
 from scoring_api import (
     answers,
     assessing,
@@ -16,6 +16,7 @@ from scoring_api import (
     findings,
     grouping,
     health,
+    inhospital,
     periods,
     problems,
     reading,
@@ -44,13 +45,15 @@ def build(
     rules: Sequence[Mapping[str, Any]],
     version: str,
     ready: Ready,
+    check_orders: CheckOrders | None = None,
 ) -> FastAPI:
     """The application; it serves until the store is closed, which its builder does.
 
     ``rules`` are the checks as plain data in the order of the rule set (id, name and
     action in zh and en, severity, family, ...); with ``labels`` (fact or parameter name ->
     {zh, en}) the page names what was read in words. ``ready`` tells the state of further
-    parts by name: text for one that is well, or ``{"ok": bool, "detail": text}``.
+    parts by name: text for one that is well, or ``{"ok": bool, "detail": text}``. Without
+    ``check_orders`` there are no routes of patients in hospital.
     """
     checks, metrics = Checks(rules), Metrics(version)
     app = FastAPI(
@@ -67,6 +70,8 @@ def build(
     problems.install(app)
     app.include_router(assessing.route(assess, store, checks, metrics))
     app.include_router(grouping.route(group, what_if))
+    if check_orders is not None:
+        app.include_router(inhospital.route(check_orders, store))
     app.include_router(reading.route(store, checks))
     app.include_router(findings.route(store))
     app.include_router(health.route(store, checks, metrics, ready, version))

@@ -67,6 +67,7 @@ def render(
             # Path and query only: what the caller wrote as host stays out of the page.
             "switch": f"{switched.path}?{switched.query}",
             "kept": f"lang={lang}",
+            "here": request.url.path,
             **context,
         }
     )

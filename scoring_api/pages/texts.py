@@ -11,6 +11,7 @@ _BOTH: Final[dict[str, tuple[str, str]]] = {
     "product": ("DRG 哨兵", "DRG Sentinel"),
     "tagline": ("医保结算风险告警", "Risk alerts for insurance claims"),
     "other_language": ("English", "中文"),
+    "pages": ("页面", "Pages"),
     "skip": ("跳到正文", "Skip to the content"),
     "alerts": ("告警", "Alerts"),
     "alert": ("告警", "Alert"),
@@ -22,10 +23,14 @@ _BOTH: Final[dict[str, tuple[str, str]]] = {
     # findings on months and days
     "periods": ("机构与医师", "Hospitals and physicians"),
     "periods_note": (
-        "只有把许多结算放在一起才看得出的问题：一家机构的一个月，或一位医师的一天。金额与单条告警重叠，不可相加。",
-        "What only many claims together show: a hospital's month or a physician's day. "
+        "只有把许多结算放在一起才看得出的问题：一家机构的一个月，或一位医师的一天。",
+        "What only many claims together show: a hospital's month or a physician's day.",
+    ),
+    "periods_money": (
+        "金额与单条告警重叠，不可相加。",
         "The money overlaps with that of the alerts; do not add the two.",
     ),
+    "doctor": ("医师", "Physician"),
     "periods_none": (
         "没有符合条件的发现。月份在最后一天之后才判定。",
         "No finding fits. A month is judged once its last day has passed.",
