@@ -9,7 +9,7 @@ SAY = @printf '[%s] %s\n' "$$(date +%H:%M:%S)"
 PORT ?= 8080
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test check bench docs lock clean services services-stop services-status
+.PHONY: help setup setup-dev demo test check bench docs lock clean services services-stop services-status chaos
 
 help:  ## say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 17
@@ -43,6 +43,10 @@ test: setup-dev  ## run all tests
 	$(SAY) 'Running the tests'
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -q
 
+chaos: setup-dev  ## the fault tests in full: 50 kills, 10 outages; about an hour
+	$(SAY) 'Killing workers and servers'
+	@SENTINEL_CHAOS=full $(BIN)/python -m pytest -q -s tests/services/test_faults_*.py
+
 check: setup-dev  ## lint, format, types, import contracts, documentation, rules, samples
 	$(SAY) 'ruff: lint and format'
 	@$(BIN)/ruff check .
@@ -57,10 +61,12 @@ check: setup-dev  ## lint, format, types, import contracts, documentation, rules
 	@$(BIN)/sentinel scheme check drg/packs/chs_sample drg/packs/ms_fy2026
 	@$(BIN)/sentinel scheme tables --check
 	@$(BIN)/sentinel fields --check
+	@$(BIN)/sentinel stream schemas --check
 	@$(BIN)/python docs/check.py
 
 docs: setup-dev  ## write the generated pages again
 	@$(BIN)/sentinel fields
+	@$(BIN)/sentinel stream schemas
 	@$(BIN)/sentinel scheme tables
 
 services: setup-dev  ## start Kafka, PostgreSQL and Neo4j on loopback; ONLY=kafka starts one

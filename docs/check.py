@@ -13,7 +13,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
-COMMAND = re.compile(r"(?:^|[\s`/])sentinel ((?:rules |samples |scheme import |scheme )?[a-z]+)\b")
+COMMAND = re.compile(
+    r"(?:^|[\s`/])sentinel ((?:rules |samples |scheme import |scheme |stream dead-letters |stream )?[a-z]+)\b"
+)
 # Assembled so that this file does not match itself.
 HOSTS = re.compile(
     "pypi" + r"\.org|pythonhosted" + r"\.org|registry\.npm" + r"js|repo1?\.maven" + r"\.org"

@@ -16,12 +16,14 @@ import psycopg
 from services.server import HOST, Server, ServiceError
 
 _FOLDERS = ("/usr/lib/postgresql", "/usr/pgsql", "/opt/homebrew/opt", "/usr/local/opt")
-_SETTINGS = {
-    # The same as in compose.yaml.
+VERSION = 15
+"""Major version in compose.yaml, and of Debian 12's package; a newer one here will do."""
+SETTINGS = {
     "shared_buffers": "128MB",
     "max_wal_size": "1GB",
     "timezone": "UTC",
 }
+"""Said on the command line, here and in compose.yaml."""
 PASSWORD = "sentinel"  # noqa: S105 (a server on loopback, for tests and for trying out)
 
 
@@ -106,7 +108,7 @@ class PostgreSQL(Server):
         """The server in the foreground."""
         line = [_program("postgres"), "-D", str(self.data), "-h", HOST, "-p", str(self.port)]
         line += ["-k", ""]  # no socket file: its folder is another user's
-        for name, value in _SETTINGS.items():
+        for name, value in SETTINGS.items():
             line += ["-c", f"{name}={value}"]
         return line
 
