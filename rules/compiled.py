@@ -14,7 +14,8 @@ from domain.results import Verdict
 from rules import template, threshold
 from rules.document import Key
 from rules.facts import Kind, facts_of
-from rules.predicate import Fault, Node, Predicate, check, result_type, to_polars
+from rules.facts.table import TOLD, told_flags
+from rules.predicate import Fault, Node, Predicate, check, passes_without, result_type, to_polars
 from rules.problem import Problem, show_path
 from rules.rule import DEFAULT_REGION, Rule
 
@@ -28,13 +29,14 @@ _CARE_WORDS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A rule with what the engine evaluates on its unit's facts table.
+    """A rule with what the engine evaluates on ``table``, a facts table of its unit.
 
     ``bound`` gives each parameter's value as the column ``ID:name``; ``verdict`` is an
     Int8 of ``domain.results.Verdict``; ``exposure`` is Int64 fen.
     """
 
     rule: Rule
+    table: str
     versions: Mapping[date, Predicate]
     facts: tuple[str, ...]
     shown: tuple[str, ...]
@@ -97,8 +99,11 @@ def compile_rule(
         kinds[name] = Kind.INTEGER if threshold.dtype(param) == pl.Int64() else Kind.DECIMAL
     places = {f: f for f in shown} | columns
     used = {p for v in versions.values() for p in v.params}
+    flags = told_flags(rule.unit)
+    few = all(passes_without(p.tree, flags) for p in versions.values())
     return Compiled(
         rule=rule,
+        table=rule.unit + TOLD if few else rule.unit,
         versions=versions,
         facts=tuple(everything),
         shown=tuple(shown),

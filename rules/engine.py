@@ -15,7 +15,6 @@ from domain.tables import Tables
 from drg import Settled
 from rules.compiled import Compiled
 from rules.facts import Source, build
-from rules.facts.exchange import give
 from rules.facts.fact import STAY_UNITS
 from rules.facts.likeness import code_vectors
 from rules.facts.source import STAY
@@ -55,24 +54,26 @@ def judge(
 ) -> Judged:
     """Every active check over every stay of the batch, in the order of the batch.
 
-    Checks on trial judge the same facts; what they say stands apart. ``history`` holds the other claims that facts may look back at; stays of it that the
-    batch holds too are ignored. ``settled`` comes from ``drg.settle``; without it, facts
+    Checks on trial judge the same facts; what they say stands apart. ``history`` holds the
+    other claims that facts may look back at; stays of it that the batch holds too are
+    ignored. ``settled`` comes from ``drg.settle``; without it, facts
     of group and payment are null. ``known`` holds facts that look at claims beyond batch and
     history and were computed where those are (``facts.exchange``).
     """
-    by_unit = {u: [c for c in ruleset.every if c.rule.unit == u] for u in STAY_UNITS}
+    by_table: dict[str, list[Compiled]] = {}
+    for check in ruleset.every:
+        if check.rule.unit in STAY_UNITS:
+            by_table.setdefault(check.table, []).append(check)
     wanted = {
-        unit: sorted({fact for c in checks for fact in c.facts})
-        for unit, checks in by_unit.items()
-        if checks
+        name: sorted({fact for c in checks for fact in c.facts})
+        for name, checks in by_table.items()
     }
-    source = Source(tables, history, settled, ruleset.reference)
-    facts = build(give(source, known or {}), wanted)
+    facts = build(Source(tables, history, settled, ruleset.reference, known or {}), wanted)
     stays = pl.DataFrame({"stay_id": pl.from_arrow(tables.stays["stay_id"])})
     verdicts = [stays]
     hits: list[pl.DataFrame] = []
-    for unit, table in facts.items():
-        checks = by_unit[unit]
+    for name, table in facts.items():
+        checks = by_table[name]
         judged = verdict_columns(checks, table)
         # Most checks find nothing: one look at all of them spares a frame for each.
         found = judged.select((pl.all() == int(Verdict.HIT)).any()).row(0)
@@ -81,10 +82,10 @@ def judge(
             for check, any_hit in zip(checks, found, strict=True)
             if any_hit
         )
-        if unit == "stay":
+        if name == "stay":
             verdicts.append(judged)
         else:
-            reduced = _reduce(table, judged, len(tables), empty_is_pass=unit in EMPTY_IS_PASS)
+            reduced = _reduce(table, judged, len(tables), empty_is_pass=name in EMPTY_IS_PASS)
             verdicts.append(reduced)
     return _split(
         ruleset,

@@ -8,7 +8,7 @@ NULLIF. NULL is SQL's: a comparison with it is NULL, AND and OR are Kleene's.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -105,6 +105,21 @@ def check(
         tuple(sorted({c.name for c in tree.find_all(exp.Column)})),
         tuple(sorted({str(p.this) for p in tree.find_all(exp.Placeholder)})),
     )
+
+
+def passes_without(tree: Node, flags: Collection[str]) -> bool:
+    """Whether the predicate is FALSE wherever all these flags are false, whatever else is so."""
+    match tree:
+        case exp.Column():
+            return tree.name in flags
+        case exp.Paren():
+            return passes_without(tree.this, flags)
+        case exp.And():
+            return passes_without(tree.left, flags) or passes_without(tree.right, flags)
+        case exp.Or():
+            return passes_without(tree.left, flags) and passes_without(tree.right, flags)
+        case _:
+            return False
 
 
 def result_type(

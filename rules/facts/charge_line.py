@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from rules.codebooks.item_tables import ITEM_FLAGS
 from rules.facts import cost_tables, reference
 from rules.facts.source import ROW, STAY, Source
 
@@ -136,7 +137,7 @@ def _tariff(source: Source) -> pl.DataFrame:
     found = rows.select("item_code", "charge_date")[line_of].with_row_index(ITEM_DAY)
     folder = source.reference
     for table, values in (
-        (reference.items(folder), [f"is_{flag}" for flag in reference.ITEM_FLAGS]),
+        (reference.items(folder), [f"is_{flag}" for flag in ITEM_FLAGS]),
         (reference.classes(folder), ["tariff_class"]),
         (cost_tables.item_classes(folder), ["class"]),
         (reference.settings(folder), ["setting"]),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -26,7 +25,7 @@ def build(source: Source, wanted: Mapping[str, Collection[str]]) -> dict[str, pl
     if isinstance(source.reference, Edition):
         return table.build(source, wanted)
     editions = _editions(source, source.reference)
-    made = [table.build(replace(source, reference=edition), wanted) for edition in editions]
+    made = [table.build(source.under(edition), wanted) for edition in editions]
     if len(made) == 1:
         return made[0]
     ends: list[date | None] = [edition.day for edition in editions[1:]]
@@ -49,6 +48,11 @@ def _editions(source: Source, folder: Path) -> list[Edition]:
     first, last = days.select(pl.all().min().alias("a"), pl.all().max().alias("b")).row(0)
     if first is None:
         return [edition_on(folder, date.max)]
+    return editions_between(folder, first, last)
+
+
+def editions_between(folder: Path, first: date, last: date) -> list[Edition]:
+    """The editions of the days of service from ``first`` to ``last``, oldest first."""
     changes = change_days(folder)
     return [
         edition_on(folder, first),

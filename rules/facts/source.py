@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final
 
@@ -34,6 +34,8 @@ class Source:
     history: Tables | None = None
     settled: Settled | None = None
     reference: Place = SHIPPED
+    known: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    """What is not computed here but was where its claims are, by its name of ``once``."""
 
     def __post_init__(self) -> None:
         ids = frame(self.batch.stays.select(["stay_id"]))
@@ -98,8 +100,15 @@ class Source:
     def once(self, name: str, make: Callable[[Source], pl.DataFrame]) -> pl.DataFrame:
         """What ``make`` gives for this source, computed at the first call of that name."""
         if name not in self._made:
-            self._made[name] = make(self)
+            self._made[name] = self.known[name] if name in self.known else make(self)
         return self._made[name]
+
+    def under(self, edition: Place) -> Source:
+        """The same source with another edition of the reference tables."""
+        made = replace(self, reference=edition)
+        made._frames.update(self._frames)
+        made._places.update(self._places)
+        return made
 
     def collect(self, found: pl.LazyFrame | pl.DataFrame) -> pl.DataFrame:
         """A plan carried out; for few stays as it stands, since planning would cost more."""
@@ -165,10 +174,11 @@ class Source:
 
 
 def frame(table: pa.Table) -> pl.DataFrame:
-    """An Arrow table as a Polars frame, without a copy where types allow."""
+    """An Arrow table as a Polars frame of one chunk, without a copy where types allow."""
     made = pl.from_arrow(table)
     assert isinstance(made, pl.DataFrame)  # noqa: S101 - a table never becomes a series
-    return made
+    # Columns in several chunks are put together again at every step; once is enough.
+    return made.rechunk() if made.n_chunks() > 1 else made
 
 
 _HEAD = [

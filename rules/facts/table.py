@@ -270,8 +270,7 @@ def _stays(source: Source, names: Collection[str]) -> pl.DataFrame:
     columns = heads.get_columns()
     for builder, mine in _asked("stay", names):
         found = _found(source, builder)
-        at = found[STAY] if STAY in found.columns else source.places(found["stay_id"])
-        placed_facts = placed(_typed(found, mine), at, heads.height)
+        placed_facts = placed(_typed(found, mine), _stay_of(found, source), heads.height)
         for fact, values in zip(mine, placed_facts, strict=True):
             always = fact.kind is Kind.FLAG and fact.null_when is None
             columns.append(values.fill_null(value=False) if always else values)
@@ -287,7 +286,7 @@ def _lines(source: Source, unit: str, names: Collection[str]) -> pl.DataFrame:
     columns = [base[STAY], base[SUBJECT]]
     for builder, mine in _asked(unit, names):
         found = _found(source, builder)
-        at = _rows_of(found, base)
+        at = _rows_of(source, found, base)
         beside = placed(_typed(found, mine), at, base.height)
         if builder.sparse:
             beside = _false_elsewhere(beside, known_at(at, base.height))
@@ -308,7 +307,7 @@ def _told_lines(source: Source, unit: str, names: Collection[str]) -> pl.DataFra
     for builder, mine in _asked(unit, names):
         found = _found(source, builder)
         if not builder.sparse:
-            beside = placed(_typed(found, mine), _rows_of(found, base), base.height)
+            beside = placed(_typed(found, mine), _rows_of(source, found, base), base.height)
             columns += beside.select(pl.all().gather(rows)).get_columns()
             continue
         at = pl.Series(np.searchsorted(rows.to_numpy(), found[ROW].to_numpy()).astype(np.uint32))
@@ -325,24 +324,28 @@ def _told_lines(source: Source, unit: str, names: Collection[str]) -> pl.DataFra
 
 
 def _base(source: Source, unit: str) -> pl.DataFrame:
-    """``:stay``, ``stay_id`` and ``:subject_id`` of the lines of a unit."""
+    """``:stay`` and ``:subject_id`` of the lines of a unit."""
     first = next(b for b in BUILDERS if b.unit == unit)
     found = _found(source, first)
     if ROW in found.columns:
         found = found.sort(ROW)
-    at = found[STAY] if STAY in found.columns else source.places(found["stay_id"])
-    return found.select(at, "stay_id", SUBJECT)
+    return found.select(_stay_of(found, source), SUBJECT)
 
 
-def _rows_of(found: pl.DataFrame, base: pl.DataFrame) -> pl.Series:
+def _rows_of(source: Source, found: pl.DataFrame, base: pl.DataFrame) -> pl.Series:
     """The place among the lines of each row that a builder found."""
     if ROW in found.columns:
         return found[ROW]
-    keys = ["stay_id", SUBJECT]
-    if found.height == base.height and found.select(keys).equals(base.select(keys)):
+    keys = [STAY, SUBJECT]
+    mine = found.select(_stay_of(found, source), SUBJECT)
+    if mine.height == base.height and mine.equals(base.select(keys)):
         return pl.int_range(base.height, dtype=pl.UInt32, eager=True)
     numbered = base.select(keys).with_row_index(ROW)
-    return found.select(keys).join(numbered, on=keys, how="left", maintain_order="left")[ROW]
+    return mine.join(numbered, on=keys, how="left", maintain_order="left")[ROW]
+
+
+def _stay_of(found: pl.DataFrame, source: Source) -> pl.Series:
+    return found[STAY] if STAY in found.columns else source.places(found["stay_id"])
 
 
 def _asked(unit: str, names: Collection[str]) -> Iterator[tuple[Builder, list[Fact]]]:
