@@ -8,6 +8,8 @@ from store.errors import StoreBusyError, StoreError, StoreRuleError
 from store.findings import FindingFilter, FindingPage, Scope
 from store.journal import Committed, Journal, Judged, Step
 from store.months import Change
+from store.replays import Replays
+from store.runs import Run
 from store.stream import Lease, LostPartitionError, OutboxRow, Outgoing, Partition, StoredOffset
 from store.tallies import Tally
 from store.writing import Model, Ruleset, Written
@@ -31,7 +33,9 @@ __all__ = [
     "Outgoing",
     "Page",
     "Partition",
+    "Replays",
     "Ruleset",
+    "Run",
     "Scope",
     "Step",
     "Store",

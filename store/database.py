@@ -24,6 +24,7 @@ from store.findings import FindingFilter, FindingPage, Scope
 from store.journal import Journal
 from store.months import Change
 from store.open_stays import OpenStays
+from store.replays import Replays
 from store.state_tables import SHADOW_FINDINGS_SQL
 from store.tables import ALERTS_SQL, FINDINGS_SQL, METADATA, RULESETS_SQL
 from store.tallies import Tally
@@ -179,6 +180,10 @@ class Store:
         """The patients in hospital: their stays so far, and what was told about them."""
         return OpenStays(self.engine, self._writer, self._where)
 
+    def replays(self) -> Replays:
+        """The replays of stored claims by other checks or another model."""
+        return Replays(readers=self.engine, writers=self._writer, where=self._where)
+
     def dead_letters(
         self,
         *,
@@ -210,12 +215,13 @@ class Store:
         *,
         excluding: Sequence[str] = (),
         newest_per_fingerprint: int = history.NEWEST_PER_FINGERPRINT,
+        admitted_to: date | None = None,
     ) -> Tables:
         """Stored claims of these patients, and the newest with one of these code vectors.
 
         Each stay once, in the version that counts, and none that is withdrawn; those in
         ``excluding`` are left out (give the stays of the batch at hand, so that none is
-        compared with itself).
+        compared with itself). With ``admitted_to`` only claims that began by that day.
         """
         with translate(self._where), self.engine.connect() as connection:
             return history.read(
@@ -224,6 +230,7 @@ class Store:
                 fingerprints,
                 excluding=excluding,
                 newest_per_fingerprint=newest_per_fingerprint,
+                admitted_to=admitted_to,
             )
 
     def period(self, first: date, last: date) -> Tables:

@@ -24,10 +24,10 @@ NEWEST_PER_FINGERPRINT: Final = 200
 """Claims read for one code vector. A vector that thousands share (one common diagnosis, no
 procedure) tells nothing more by its thousandth claim, and would load the whole store."""
 
-COUNTS: Final = STATES.c.decision_id.is_not(None)
+COUNTS: Final[sa.ColumnElement[bool]] = STATES.c.decision_id.is_not(None)
 """The claim counts: it was judged and is not withdrawn."""
 
-SERVED: Final = sa.func.coalesce(STATES.c.ended_on, STATES.c.admission_date)
+SERVED: Final[sa.ColumnElement[Any]] = sa.func.coalesce(STATES.c.ended_on, STATES.c.admission_date)
 """Day of service: the end of the claim, or the admission of a patient in hospital."""
 
 
@@ -38,12 +38,17 @@ def read(
     *,
     excluding: Sequence[str] = (),
     newest_per_fingerprint: int = NEWEST_PER_FINGERPRINT,
+    admitted_to: date | None = None,
 ) -> Tables:
-    """All claims of the patients, and the newest of each code vector, but the stays excluded."""
+    """All claims of the patients, and the newest of each code vector, but the stays excluded.
+
+    With ``admitted_to`` only claims that began by that day.
+    """
     left_out = set(excluding)
+    seen = COUNTS if admitted_to is None else COUNTS & (STATES.c.admission_date <= admitted_to)
     found: dict[str, bytes] = {}
     for keys in in_parts(patient_ids):
-        for row in connection.execute(_bodies().where(STATES.c.patient_id.in_(keys), COUNTS)):
+        for row in connection.execute(_bodies().where(STATES.c.patient_id.in_(keys), seen)):
             found[row.stay_id] = row.body
     place = (
         sa.func.row_number()
@@ -56,7 +61,7 @@ def read(
     for keys in in_parts(fingerprints):
         ranked = (
             sa.select(STATES.c.stay_id, place)
-            .where(STATES.c.code_fingerprint.in_(keys), COUNTS)
+            .where(STATES.c.code_fingerprint.in_(keys), seen)
             .subquery()
         )
         chosen = sa.select(ranked.c.stay_id).where(ranked.c.place <= newest_per_fingerprint)

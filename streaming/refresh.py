@@ -58,7 +58,7 @@ def refresh_months(store: Store, engine: Engine, *, upto: date | None = None) ->
         read, kept, fresh = _judge_months(store, engine, part, upto)
         claims, found, new = claims + read, found + kept, new + fresh
     # A month that still runs stays marked: only its past days could be judged.
-    store.mark_judged([c for c in seen if _month(c.month, 1) <= upto], upto)
+    store.mark_judged([c for c in seen if month_after(c.month, 1) <= upto], upto)
     return Refreshed(len(seen), claims, found, new)
 
 
@@ -77,13 +77,13 @@ class _Part:
 
 def _parts(changed: Sequence[Change], upto: date, store: Store) -> list[_Part]:
     """All at once if memory allows, else month by month; the sums of the months tell."""
-    complete = [c.month for c in changed if _month(c.month, 1) <= upto]
+    complete = [c.month for c in changed if month_after(c.month, 1) <= upto]
     months_from = min(complete, default=upto)
     days_from = min(c.changed_from for c in changed)
     first = min(months_from, days_from).replace(day=1)
 
     def reading(month: date) -> date:
-        return _month(month, -PAST) if complete else month
+        return month_after(month, -PAST) if complete else month
 
     claims = sum(
         m["claims"] for m in store.provider_months() if reading(first) <= m["month"] < upto
@@ -92,15 +92,15 @@ def _parts(changed: Sequence[Change], upto: date, store: Store) -> list[_Part]:
         return [_Part(months_from, days_from, upto, reading(first))]
     parts = []
     while first < upto:
-        before = min(_month(first, 1), upto)
+        before = min(month_after(first, 1), upto)
         parts.append(_Part(max(first, months_from), max(first, days_from), before, reading(first)))
-        first = _month(first, 1)
+        first = month_after(first, 1)
     return parts
 
 
 def _judge_months(store: Store, engine: Engine, part: _Part, upto: date) -> tuple[int, int, int]:
     """Judge one part; claims read, findings that hold, findings that are new."""
-    until = upto if part.before == upto else min(upto, _month(part.before, STAY_MONTHS))
+    until = upto if part.before == upto else min(upto, month_after(part.before, STAY_MONTHS))
     claims = store.ended(part.reading, until)
     live, trial = find(claims, engine, upto=until)
     shadow = engine.ruleset.shadow
@@ -125,7 +125,7 @@ def _within(findings: pa.Table, scope: Scope) -> pa.Table:
     return findings.filter(pa.array(kept.to_list(), pa.bool_()))
 
 
-def _month(day: date, further: int) -> date:
+def month_after(day: date, further: int) -> date:
     """The first day of the month so many months further."""
     place = day.year * 12 + day.month - 1 + further
     return date(place // 12, place % 12 + 1, 1)
