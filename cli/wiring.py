@@ -78,6 +78,7 @@ def wire(
     import scoring_api  # noqa: PLC0415
     import store  # noqa: PLC0415
     from streaming.grouping import GroupDesk, WhatIfDesk  # noqa: PLC0415
+    from streaming.orders.handler import OrdersHandler  # noqa: PLC0415
     from streaming.service import Desk, described  # noqa: PLC0415
 
     judge = engine(
@@ -105,6 +106,7 @@ def wire(
         assess=Desk(judge, opened, secret),
         group=GroupDesk(judge.library, secret),
         what_if=WhatIfDesk(judge.library, secret, judge.curves),
+        check_orders=OrdersHandler(judge, opened, secret).check,
         rules=described(judge.ruleset),
         version=installed_version("drg-sentinel"),
         ready=ready,

@@ -26,6 +26,7 @@ from data_samples import (
     planted_quantities,
     planted_stays,
     planted_tariff,
+    ward,
     writer,
 )
 from data_samples import catalogue as clinical
@@ -42,7 +43,7 @@ CLEAN_STAYS = 34
 LIMIT_BYTES = 16_000_000
 """All committed files together must be smaller."""
 
-_FOLDERS = ("patterns", "aggregates", "clean", "broken")
+_FOLDERS = ("patterns", "aggregates", "clean", "broken", "orders")
 
 
 class StaleSampleError(SentinelError):
@@ -82,6 +83,7 @@ def generate() -> Iterator[tuple[str, bytes]]:
     yield from _aggregates()
     yield from _clean_month()
     yield from _broken_files()
+    yield "orders/ward-small.jsonl", ward.committed()
 
 
 def find_stale(folder: Path = FOLDER) -> list[str]:

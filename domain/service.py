@@ -65,3 +65,11 @@ class WhatIf(Protocol):
     def __call__(self, record: bytes, changes: Sequence[Mapping[str, Any]], /) -> Told:
         """Compare; at most one result. ``SentinelError`` if a change cannot be made."""
         ...
+
+
+class CheckOrders(Protocol):
+    """Judge order events on top of the stays as stored; nothing is stored."""
+
+    def __call__(self, records: Sequence[bytes], /) -> Told:
+        """Judge order events, one a record; one result for each stay that they name and change."""
+        ...

@@ -99,6 +99,13 @@ class OpenStays:
             rows = connection.execute(query.order_by(STAYS.c.stay_id).limit(limit))
             return [dict(row._mapping) for row in rows]
 
+    def find(self, stay_id: str) -> dict[str, Any] | None:
+        """One stay as ``page`` tells it, whatever its phase; None if there is none."""
+        query = sa.select(*_SHOWN).where(STAYS.c.stay_id == stay_id)
+        with translate(self._where), self._readers.connect() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else dict(row._mapping)
+
     def told(self, stay_id: str) -> list[dict[str, Any]]:
         """The suggestions made about a stay, latest first, each with the state of its decisions."""
         with translate(self._where), self._readers.connect() as connection:

@@ -10,16 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from functools import cache
+from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
 
-from rules.facts import codebook, reference
+from rules import codebooks
+from rules.codebooks.force import loaded_anew
+from rules.facts import codebook
 from rules.facts.prescription import REPEAT_HOURS
 from streaming.orders.state import RUNNING
 
 Json = dict[str, Any]
+Place = codebooks.Place
 
 MOST_EVIDENCE: Final = 3
 """Tests offered for one requirement: more are a catalogue, not advice."""
@@ -59,27 +64,35 @@ class Change:
     make: Callable[[Json], Json]
 
 
-def propose(hit: Mapping[str, Any], facts: Json, claim: Json, now: datetime) -> Iterator[Change]:
+def propose(
+    hit: Mapping[str, Any],
+    facts: Json,
+    claim: Json,
+    now: datetime,
+    folder: Path = codebooks.SHIPPED,
+) -> Iterator[Change]:
     """The changes that may clear a finding on an order, by the facts that the check read.
 
     ``now`` is the latest instant that the stay's events name: nothing before it can be
-    changed. A finding on a stay has none.
+    changed. ``folder`` holds the reference tables. A finding on a stay has none.
     """
     order = next((o for o in claim["orders"] if o["order_id"] == hit["subject_id"]), None)
     if hit["unit"] != "order" or order is None:
         return
+    # As for the check itself: the tables that hold on the day of service.
+    place = codebooks.edition_on(folder, date.fromisoformat(claim["admission_date"]))
     if "overlap_hours_with_same_item" in facts or "same_class_overlap_hours" in facts:
         yield from _one_of_two(order, facts, claim, now)
     requirements = [
         n.removeprefix("lacks_") for n, v in facts.items() if n.startswith("lacks_") and v
     ]
     for requirement in requirements:
-        yield from _evidence(order, requirement, now)
+        yield from _evidence(order, requirement, now, place)
     if facts.get("infection_evidence") is False:
-        table = codebook.read("infection_signs").filter(pl.col("kind") == "item")
-        yield from _tests(table["code"].to_list(), now)
+        table = codebook.read("infection_signs", place).filter(pl.col("kind") == "item")
+        yield from _tests(table["code"].to_list(), now, place)
     if "same_studies_in_7_days" in facts:
-        yield from _later(order, claim, now)
+        yield from _later(order, claim, now, place)
     if ("drug_sex" in facts or "has_antineoplastic_list" in facts) and _not_begun(order):
         yield _slip(order)
 
@@ -133,20 +146,20 @@ def _one_of_two(order: Json, facts: Json, claim: Json, now: datetime) -> Iterato
     )
 
 
-def _evidence(order: Json, requirement: str, now: datetime) -> Iterator[Change]:
+def _evidence(order: Json, requirement: str, now: datetime, place: Place) -> Iterator[Change]:
     """Order what a drug asks for, while its window is open."""
-    rows = codebook.read("order_requirements").filter(
+    rows = codebook.read("order_requirements", place).filter(
         (pl.col("item_code") == order["item_code"]) & (pl.col("requirement") == requirement)
     )
     for row in rows.iter_rows(named=True):
         start = _time(order["start_time"])
         at = max(now, start - timedelta(hours=row["hours_before"]))
         if at <= start + timedelta(hours=row["hours_after"]):
-            yield from _tests(row["evidence_item_codes"], at)
+            yield from _tests(row["evidence_item_codes"], at, place)
 
 
-def _tests(codes: list[str], at: datetime) -> Iterator[Change]:
-    named = _names()
+def _tests(codes: list[str], at: datetime, place: Place) -> Iterator[Change]:
+    named = _names(codebooks.folder_of(place))
     for code in [c for c in codes if c in named][:MOST_EVIDENCE]:
         zh, en, order_type = named[code]
         row = {
@@ -164,11 +177,11 @@ def _tests(codes: list[str], at: datetime) -> Iterator[Change]:
         )
 
 
-def _later(order: Json, claim: Json, now: datetime) -> Iterator[Change]:
+def _later(order: Json, claim: Json, now: datetime, place: Place) -> Iterator[Change]:
     """Carry a repeated study out when so many hours have passed since an earlier one."""
     if not _not_begun(order):
         return
-    studies = dict(codebook.read("imaging").select("item_code", "study_zh").iter_rows())
+    studies = dict(codebook.read("imaging", place).select("item_code", "study_zh").iter_rows())
     study = studies.get(order["item_code"])
     earlier = sorted(
         _time(o["start_time"])
@@ -234,8 +247,12 @@ def _text(instant: datetime) -> str:
     return instant.isoformat().replace("+00:00", "Z")
 
 
-def _names() -> dict[str, tuple[str, str, str]]:
+@cache
+def _names(folder: Path) -> dict[str, tuple[str, str, str]]:
     """Item code -> names and type of order, from the tariff."""
-    table = pl.read_csv(reference.FOLDER / "items.csv", infer_schema=False)
-    rows = table.select("item_code", "name_zh", "name_en", "order_type").iter_rows()
+    rows = (
+        loaded_anew("items", folder)
+        .frame.select("item_code", "name_zh", "name_en", "order_type")
+        .iter_rows()
+    )
     return {code: (zh, en, kind) for code, zh, en, kind in rows}

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from domain.errors import Refusal
-from domain.service import Refused
+from domain.service import Refused, Told
 from store import Outgoing, Ruleset, Store
 from store.journal import Write
 from store.open_stays import save
@@ -85,12 +85,36 @@ class OrdersHandler:
             )
         ]
 
-    def check(self, records: Sequence[bytes]) -> tuple[Outcome, list[Refused]]:
-        """Judge events against the stored states and store nothing: an order before it is signed."""
+    def check(self, records: Sequence[bytes], /) -> Told:
+        """Judge events on top of the stored stays and store nothing: an order before it is signed.
+
+        The real ``domain.service.CheckOrders``. What was told before is not told again.
+        """
         events, refused = decode(records, key=self.key)
         taken = [event for _, event in events]
         outcome = judge_orders(taken, self.look_up(e.stay_id for e in taken), self.engine)
-        return outcome, refused
+        places = {(e.stay_id, e.event_id): index for index, e in events}
+        refused += [
+            Refused(places[e.stay_id, e.event_id], (reason,)) for e, reason in outcome.refused
+        ]
+        results = [
+            {
+                "stay_id": stay_id,
+                "phase": str(state.phase),
+                "currency": (state.head.value or {}).get("currency"),
+                "running_cost_fen": sum(state.costs().values()),
+                "costs": state.costs(),
+                "decisions": [row for row in outcome.decisions if row["stay_id"] == stay_id],
+                "suggestions": [s for s in outcome.suggestions if s["stay_id"] == stay_id],
+                "cleared": [
+                    told.decision_id
+                    for told in state.told.values()
+                    if (told.decision_id, state.last[1]) in set(outcome.cleared)
+                ],
+            }
+            for stay_id, state in outcome.states.items()
+        ]
+        return Told(results, tuple(sorted(refused, key=lambda r: r.index)))
 
 
 def _tell(

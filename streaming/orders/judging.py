@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -19,6 +18,7 @@ from domain.tables import Tables
 from rules.facts import facts_of
 from rules.facts.fact import Kind
 from streaming.alerts import ALERT_FROM
+from streaming.orders import checks
 from streaming.orders.events import Event
 from streaming.orders.state import (
     MOST_LINES,
@@ -91,7 +91,7 @@ def judge_orders(
     judged = {s: state for s, state in kept.items() if state.phase is Phase.OPEN}
     if not judged:
         return outcome
-    live = _live(engine.ruleset)
+    live = checks.live(engine.ruleset)
     claims = {stay_id: as_signed(state.claim()) for stay_id, state in judged.items()}
     found = find(live, claims.values(), engine, history=history)
     fresh: list[tuple[Json, Json]] = []
@@ -140,32 +140,6 @@ def _overfull(member: str) -> Refusal:
     most = MOST_LINES if member == "charges" else MOST_ORDERS
     cure = f"A stay has at most {most} of them: look for a sender that gives each a new identifier."
     return Refusal(member, "", "too-large", cure)
-
-
-def _live(ruleset: rules.RuleSet) -> rules.RuleSet:
-    return _live_of(_Held(ruleset))
-
-
-class _Held:
-    """A rule set as a key: two with one digest and the same ids judge alike."""
-
-    def __init__(self, ruleset: rules.RuleSet) -> None:
-        self.ruleset = ruleset
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Held) and self._key == other._key
-
-    def __hash__(self) -> int:
-        return hash(self._key)
-
-    @property
-    def _key(self) -> tuple[str, tuple[str, ...]]:
-        return self.ruleset.sha256, self.ruleset.ids
-
-
-@lru_cache(maxsize=4)
-def _live_of(held: _Held) -> rules.RuleSet:
-    return rules.in_hospital(held.ruleset)
 
 
 def _key(hit: Mapping[str, Any]) -> str:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import rules
 from domain.codes import CHARGE_CATEGORY
 from domain.orders import SUMMARY_LENGTH
 from domain.results import Severity, Verdict, identifier
+from streaming.orders import checks
 from streaming.orders.changes import Change, propose
 from streaming.orders.state import OpenStay, tables_of
 from streaming.pipeline import Engine
@@ -40,7 +42,7 @@ def suggest(
         groups.setdefault((row["stay_id"], row["subject_id"], row["cause"]), []).append(
             (row, claim)
         )
-    offered = _reassess(list(groups.values()), states, live)
+    offered = _reassess(list(groups.values()), states, checks.of_orders(engine.ruleset))
     return [
         _tell(told, offered[place], states[key[0]], live, engine)
         for place, (key, told) in enumerate(groups.items())
@@ -48,17 +50,16 @@ def suggest(
 
 
 def _reassess(
-    groups: Sequence[Sequence[Told]], states: Mapping[str, OpenStay], live: rules.RuleSet
+    groups: Sequence[Sequence[Told]], states: Mapping[str, OpenStay], judges: rules.RuleSet
 ) -> list[list[Change]]:
     """For each group the changes after which all its checks pass and no other hits; judged in one batch."""
-    of_orders = _of_orders(live)
     asked: list[tuple[int, Change]] = []
     variants: list[Json] = []
     for place, told in enumerate(groups):
         row, claim = told[0]
         # What is charged plays no part in checks of orders, and would be read for every variant.
         plain = claim | {"charges": []}
-        for change in _proposed(told, claim, states[row["stay_id"]]):
+        for change in _proposed(told, claim, states[row["stay_id"]], judges.reference):
             asked.append((place, change))
             variants += [
                 plain | {"stay_id": f"b{len(asked)}"},
@@ -67,7 +68,7 @@ def _reassess(
     offered: list[list[Change]] = [[] for _ in groups]
     if not asked:
         return offered
-    judged = rules.judge(of_orders, tables_of(variants))
+    judged = rules.judge(judges, tables_of(variants))
     letters = {row["stay_id"]: row for row in judged.verdicts.iter_rows(named=True)}
     hits: dict[str, set[tuple[str, str]]] = {}
     for stay_id, rule_id, subject_id in judged.hits.select(
@@ -85,18 +86,13 @@ def _reassess(
     return offered
 
 
-def _proposed(told: Sequence[Told], claim: Json, state: OpenStay) -> Iterable[Change]:
+def _proposed(told: Sequence[Told], claim: Json, state: OpenStay, folder: Path) -> Iterable[Change]:
     """The proposals of all checks of a group, each once."""
     seen: dict[tuple[Any, ...], Change] = {}
     for row, _ in told:
-        for change in propose(row, json.loads(row["facts"]), claim, state.judged_as_of):
+        for change in propose(row, json.loads(row["facts"]), claim, state.judged_as_of, folder):
             seen.setdefault((change.kind, change.order_id, change.item_code, change.at), change)
     return seen.values()
-
-
-def _of_orders(live: rules.RuleSet) -> rules.RuleSet:
-    """The checks whose verdict a change of orders can move without prices and curves."""
-    return live.only(*(r for r in live.ids if live[r].family != "CST"))
 
 
 def _tell(
