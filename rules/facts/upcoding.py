@@ -6,7 +6,6 @@ the group heavier is told, and the money is the difference of the two payment st
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
@@ -73,82 +72,116 @@ MINOR: Final = declare("stay", "diagnoses, reference/minor_complications.csv, dr
 # fmt: on
 
 
-@dataclass(frozen=True, slots=True)
-class Less:
-    """Stays without some diagnoses: ``told`` has stay_id, lighter, group, excess, weight."""
-
-    told: pl.DataFrame
-
-    def lighter(self) -> pl.Series:
-        """The stays whose group weighs less then."""
-        return self.told.filter("lighter")["stay_id"]
+MISSING, PERHAPS, ACQUIRED_ONES, SILENT, MINOR_ONES = range(5)
+"""What the grouper is asked to leave out, all at once: diagnoses without evidence, these and
+those that cannot be judged, acquired ones, those silent on it, minor ones."""
 
 
-def unsupported(source: Source) -> pl.LazyFrame:
+def unsupported(source: Source) -> pl.DataFrame:
     """The facts ``UNSUPPORTED``; all null without a grouper."""
     stays = judged(source, "diagnosis_evidence")
-    rows = evidence.support(source).filter(pl.col("ordinal") != 1)
-    missing = rows.filter(~pl.col("supported").fill_null(value=True))
-    less = without(source, missing)
-    guilty = _contributing(source, missing, less).join(
+    perhaps = stays["stay_id"].is_in(lighter(source, PERHAPS).implode())
+    less = told(source, MISSING)
+    if not less["lighter"].any():
+        return stays.select("stay_id", *_decided(perhaps), *_UNTOLD)
+    guilty = _contributing(source, _missing(source), less).join(
         priced(source).select("stay_id", "severity"), on="stay_id", how="left"
     )
-    family = _family(guilty)
-    perhaps = _undecided(source, rows)
-    earlier = _on_earlier_claims(source, guilty)
-    told = (
-        guilty.with_columns(family)
+    other = pl.col("family") == "other"
+    found = (
+        guilty.with_columns(_family(guilty))
         .sort("stay_id", "ordinal")
         .group_by("stay_id", maintain_order=True)
         .agg(
             *[(pl.col("family") == f).any().alias(f"unsupported_{f}") for f in OWN_CHECK],
-            ((pl.col("family") == "other") & (pl.col("severity") == "mcc"))
-            .any()
-            .alias("unsupported_other_mcc"),
-            ((pl.col("family") == "other") & (pl.col("severity") != "mcc"))
-            .any()
-            .alias("unsupported_other_cc"),
+            (other & (pl.col("severity") == "mcc")).any().alias("unsupported_other_mcc"),
+            (other & (pl.col("severity") != "mcc")).any().alias("unsupported_other_cc"),
             unsupported_codes=pl.col("code").str.join(","),
             unsupported_names_zh=pl.col("name_zh").unique(maintain_order=True).str.join("、"),
             unsupported_names_en=pl.col("name_en").unique(maintain_order=True).str.join(", "),
         )
-        .join(less.told, on="stay_id", how="left")
-        .join(earlier, on="stay_id", how="left")
+        .join(less, on="stay_id", how="left")
+        .join(_on_earlier_claims(source, guilty), on="stay_id", how="left")
         .rename({"group": "group_without_unsupported", "excess": "unsupported_excess_fen"})
     )
-    flags = [f.name for f in UNSUPPORTED if f.kind is FLAG]
-    return (
-        stays.join(told, on="stay_id", how="left")
-        .join(perhaps, on="stay_id", how="left")
-        .with_columns(
-            pl.when(pl.col("judged") & pl.col("perhaps").is_null())
-            .then(pl.col(flag).fill_null(value=False))
-            .when(pl.col("judged") & pl.col(flag))
-            .then(pl.lit(value=True))
-            .alias(flag)
-            for flag in flags
-        )
-        .lazy()
+    return stays.join(found, on="stay_id", how="left", maintain_order="left").with_columns(
+        _decided(perhaps, found=True)
     )
 
 
-def acquired(source: Source) -> pl.LazyFrame:
+_FLAGS: Final = [f.name for f in UNSUPPORTED if f.kind is FLAG]
+_UNTOLD: Final = [
+    pl.lit(None, f.kind.dtype).alias(f.name) for f in UNSUPPORTED if f.kind is not FLAG
+]
+
+
+def _decided(perhaps: pl.Series, *, found: bool = False) -> list[pl.Expr]:
+    """The flags: what was found is true, the rest false unless it might be otherwise."""
+    sure = pl.col("judged") & ~pl.lit(perhaps)
+    if not found:
+        no = pl.when(sure).then(pl.lit(value=False))
+        return [no.alias(flag) for flag in _FLAGS]
+    return [
+        pl.when(sure)
+        .then(pl.col(flag).fill_null(value=False))
+        .when(pl.col("judged") & pl.col(flag))
+        .then(pl.lit(value=True))
+        .alias(flag)
+        for flag in _FLAGS
+    ]
+
+
+def acquired(source: Source) -> pl.DataFrame:
     """The facts ``ACQUIRED``; all null without a grouper."""
-    rows = evidence.matched(source, "hospital_acquired").filter(pl.col("ordinal") != 1)
-    sure = rows.filter(present_on_admission="4")
-    silent = rows.filter(pl.col("present_on_admission").is_null())
-    perhaps = without(source, silent).lighter().implode()
-    made = _told(source, sure, "acquired", "hospital_acquired")
-    return made.with_columns(
-        pl.when(pl.col("acquired_raises_group") | ~pl.col("stay_id").is_in(perhaps)).then(
-            "acquired_raises_group"
-        )
-    ).lazy()
+    made = _theme(source, ACQUIRED_ONES, "acquired", "hospital_acquired")
+    perhaps = made["stay_id"].is_in(lighter(source, SILENT).implode())
+    if not perhaps.any():
+        return made
+    raises = pl.col("acquired_raises_group")
+    return made.with_columns(pl.when(raises | ~pl.lit(perhaps)).then(raises))
 
 
-def minor(source: Source) -> pl.LazyFrame:
+def minor(source: Source) -> pl.DataFrame:
     """The facts ``MINOR``; all null without a grouper."""
-    return _told(source, _minor_rows(source), "minor", "minor_complications").lazy()
+    return _theme(source, MINOR_ONES, "minor", "minor_complications")
+
+
+def _missing(source: Source) -> pl.DataFrame:
+    """The other diagnoses that the claim shows nothing for."""
+    rows = evidence.support(source)
+    return rows.filter((rows["ordinal"] != 1) & ~rows["supported"].fill_null(value=True))
+
+
+def _asked(source: Source) -> pl.DataFrame:
+    """The diagnoses left out in each case: case, stay_id, ordinal, code."""
+    rows = evidence.support(source)
+    rows = rows.filter(rows["ordinal"] != 1)
+    vague = rows["stay_id"].is_in(rows["stay_id"].filter(rows["supported"].is_null()).implode())
+    acquired = evidence.matched(source, "hospital_acquired").filter(pl.col("ordinal") != 1)
+    present = acquired["present_on_admission"]
+    parts = {
+        MISSING: _missing(source),
+        PERHAPS: rows.filter(vague & ~rows["supported"].fill_null(value=False)),
+        ACQUIRED_ONES: acquired.filter((present == "4").fill_null(value=False)),
+        SILENT: acquired.filter(present.is_null()),
+        MINOR_ONES: _minor_rows(source),
+    }
+    return pl.concat(
+        part.select(pl.lit(case, pl.Int64).alias("case"), "stay_id", "ordinal", "code")
+        for case, part in parts.items()
+    )
+
+
+def told(source: Source, case: int) -> pl.DataFrame:
+    """The stays of a case without its diagnoses: stay_id, group, other_weight, lighter, excess."""
+    found = source.once("upcoding.told", lambda made: without(made, made.once("asked", _asked)))
+    return found.filter(found["case"] == case).drop("case")
+
+
+def lighter(source: Source, case: int) -> pl.Series:
+    """The stays whose group weighs less in a case."""
+    found = told(source, case)
+    return found["stay_id"].filter(found["lighter"])
 
 
 def judged(source: Source, table: str) -> pl.DataFrame:
@@ -156,16 +189,11 @@ def judged(source: Source, table: str) -> pl.DataFrame:
 
     Where the answer of the grouper is that there is no group, no diagnosis can raise it.
     """
-    return (
-        source.table("stays")
-        .select("stay_id", evidence.SYSTEM)
-        .join(priced(source), on="stay_id", how="left", maintain_order="left")
-        .select(
-            "stay_id",
-            judged=pl.col("group_status").is_in(["grouped", "ambiguous", "ungroupable"])
-            & pl.col(evidence.SYSTEM).is_in(evidence.systems(source, table)),
-        )
-    )
+    known = source.table("stays")[evidence.SYSTEM].is_in(evidence.systems(source, table))
+    return priced(source).select("stay_id", (_ANSWERED & known).alias("judged"))
+
+
+_ANSWERED: Final = pl.col("group_status").is_in(["grouped", "ambiguous", "ungroupable"])
 
 
 def priced(source: Source) -> pl.DataFrame:
@@ -173,45 +201,59 @@ def priced(source: Source) -> pl.DataFrame:
     return source.once("upcoding.priced", _priced)
 
 
-def without(source: Source, dropped: pl.DataFrame) -> Less:
-    """The stays of ``dropped`` (stay_id, ordinal, code) without these diagnoses.
+def without(source: Source, dropped: pl.DataFrame) -> pl.DataFrame:
+    """Stays without some diagnoses (case, stay_id, ordinal, code), compared (``compare``).
 
     Stays whose dropped codes are no complication by any scheme are left out: what is asked
     here is whether a complication raises the group.
     """
     if source.settled is None or dropped.is_empty():
-        return Less(compare(source, pl.DataFrame(schema=supposed.SUPPOSED)))
+        return compare(source, pl.DataFrame(schema=supposed.CASES))
     able = supposed.complications(source.settled, dropped["code"])
-    asked = dropped["stay_id"].filter(dropped["code"].is_in(able.implode()))
-    dropped = dropped.filter(pl.col("stay_id").is_in(asked.implode()))
-    return Less(compare(source, supposed.without_diagnoses(source.settled, dropped)))
+    hit = dropped.filter(dropped["code"].is_in(able.implode())).select("case", "stay_id").unique()
+    if hit.is_empty():
+        return compare(source, pl.DataFrame(schema=supposed.CASES))
+    asked = dropped.join(hit, on=["case", "stay_id"], how="semi")
+    return compare(source, supposed.cases(source.settled, asked))
 
 
 def compare(source: Source, found: pl.DataFrame) -> pl.DataFrame:
-    """What another group (``drg.supposed.SUPPOSED``) changes: lighter, group, weight, excess."""
-    # By the region's terms, outliers included; by the standards while the patient is in hospital.
-    difference = pl.coalesce(
-        pl.col("payment") - pl.col("payment_fen"),
-        pl.col("standard") - pl.col("payment_standard_fen"),
+    """What another group (``drg.supposed.SUPPOSED``) changes: lighter, group, weight, excess.
+
+    A column ``case`` is kept.
+    """
+    mine = priced(source).select("stay_id", "weight", "standard", "payment", "total")
+    kept = [c for c in ("case",) if c in found.columns]
+    return found.join(mine, on="stay_id", how="left", maintain_order="left").select(
+        *kept, *_COMPARED
     )
-    return (
-        found.join(
-            priced(source).select("stay_id", "weight", "standard", "payment", "total"),
-            on="stay_id",
-            how="left",
-            maintain_order="left",
-        )
-        .select(
-            "stay_id",
-            pl.col("group_code").alias("group"),
-            pl.col("group_weight").alias("other_weight"),
-            lighter=(pl.col("group_weight") < pl.col("weight")).fill_null(value=False),
-            excess=pl.when(difference > 0)
-            .then(pl.min_horizontal(difference, "total"))
-            .when(difference <= 0)
-            .then(0),
-        )
-    )  # fmt: skip
+
+
+# By the region's terms, outliers included; by the standards while the patient is in hospital.
+_difference: Final = pl.coalesce(
+    pl.col("payment") - pl.col("payment_fen"),
+    pl.col("standard") - pl.col("payment_standard_fen"),
+)
+_COMPARED: Final = [
+    pl.col("stay_id"),
+    pl.col("group_code").alias("group"),
+    pl.col("group_weight").alias("other_weight"),
+    (pl.col("group_weight") < pl.col("weight")).fill_null(value=False).alias("lighter"),
+    pl.when(_difference > 0)
+    .then(pl.min_horizontal(_difference, "total"))
+    .when(_difference <= 0)
+    .then(0)
+    .alias("excess"),
+]
+
+
+_PRICED: Final = [
+    pl.col("group_status"),
+    pl.col("severity"),
+    pl.col("group_weight").alias("weight"),
+    pl.col("payment_standard_fen").alias("standard"),
+    pl.col("payment_fen").alias("payment"),
+]
 
 
 def _priced(source: Source) -> pl.DataFrame:
@@ -224,57 +266,40 @@ def _priced(source: Source) -> pl.DataFrame:
             standard=pl.lit(None, pl.Int64),
             payment=pl.lit(None, pl.Int64),
         )
-    return stays.join(
-        source.settled.priced.select(
-            "stay_id",
-            "group_status",
-            "severity",
-            weight="group_weight",
-            standard="payment_standard_fen",
-            payment="payment_fen",
-        ),
-        on="stay_id",
-        how="left",
-        maintain_order="left",
-    )
+    # Both are in the order of the batch.
+    return stays.hstack(source.settled.priced.select(_PRICED))
 
 
-def _contributing(source: Source, missing: pl.DataFrame, less: Less) -> pl.DataFrame:
+def _contributing(source: Source, missing: pl.DataFrame, less: pl.DataFrame) -> pl.DataFrame:
     """Those of the missing diagnoses that make the group heavier.
 
     One does if the stay weighs more with it alone than without all of them.
     """
-    rows = missing.filter(pl.col("stay_id").is_in(less.lighter().implode())).with_columns(
-        rank=pl.col("ordinal").rank("dense").over("stay_id"), n=pl.len().over("stay_id")
+    light = less["stay_id"].filter(less["lighter"])
+    rows = missing.filter(pl.col("stay_id").is_in(light.implode())).with_columns(
+        rank=pl.col("ordinal").rank("dense").over("stay_id").cast(pl.Int64),
+        n=pl.len().over("stay_id"),
     )
-    alone = rows.filter(pl.col("n") == 1)
-    several = rows.filter((pl.col("n") > 1) & (pl.col("rank") <= AT_MOST))
-    base = less.told.select("stay_id", base="other_weight")
+    tried = (pl.col("n") > 1) & (pl.col("rank") <= AT_MOST)
     # Beyond that many all are told: there is nothing on the claim for any of them.
-    found = [alone, rows.filter((pl.col("n") > 1) & (pl.col("rank") > AT_MOST))]
-    for rank in range(1, AT_MOST + 1):
-        kept = several.filter(pl.col("rank") == rank)
-        if kept.is_empty():
-            break
-        others = rows.join(
-            kept.select("stay_id", "ordinal"), on=["stay_id", "ordinal"], how="anti"
-        ).join(kept.select("stay_id"), on="stay_id", how="semi")
-        heavier = (
-            without(source, others)
-            .told.join(base, on="stay_id", how="left")
-            .filter(pl.col("other_weight") > pl.col("base"))
-        )
-        found.append(kept.join(heavier.select("stay_id"), on="stay_id", how="semi"))
-    return pl.concat(found).sort("stay_id", "ordinal")
-
-
-def _undecided(source: Source, rows: pl.DataFrame) -> pl.DataFrame:
-    """``stay_id`` and ``perhaps`` of stays that would be lighter without what cannot be judged."""
-    open_stays = rows.filter(pl.col("supported").is_null())["stay_id"].unique().implode()
-    asked = rows.filter(
-        ~pl.col("supported").fill_null(value=False) & pl.col("stay_id").is_in(open_stays)
+    told_at_once, several = rows.filter(~tried), rows.filter(tried)
+    if several.is_empty():
+        return told_at_once.sort("stay_id", "ordinal")
+    # The case of a diagnosis is its rank: all others of its stay are left out.
+    others = (
+        several.select("stay_id", case="rank")
+        .unique()
+        .join(rows, on="stay_id", how="inner")
+        .filter(pl.col("rank") != pl.col("case"))
     )
-    return without(source, asked).lighter().to_frame().with_columns(perhaps=pl.lit(value=True))
+    heavier = (
+        without(source, others.select("case", "stay_id", "ordinal", "code"))
+        .join(less.select("stay_id", base="other_weight"), on="stay_id", how="left")
+        .filter(pl.col("other_weight") > pl.col("base"))
+        .select("stay_id", rank="case")
+    )
+    found = several.join(heavier, on=["stay_id", "rank"], how="semi")
+    return pl.concat([told_at_once, found]).sort("stay_id", "ordinal")
 
 
 def _family(guilty: pl.DataFrame) -> pl.Series:
@@ -335,18 +360,28 @@ def _minor_rows(source: Source) -> pl.DataFrame:
     )
 
 
-def _told(source: Source, rows: pl.DataFrame, name: str, table: str) -> pl.DataFrame:
+def _theme(source: Source, case: int, name: str, table: str) -> pl.DataFrame:
     """The facts of one theme: flag, codes, other group, excess."""
-    less = without(source, rows)
+    stays = judged(source, table)
+    found = told(source, case).filter("lighter")
+    if found.is_empty():
+        return stays.select(
+            "stay_id",
+            pl.lit(None, pl.String).alias(f"{name}_codes"),
+            pl.when("judged").then(pl.lit(value=False)).alias(f"{name}_raises_group"),
+            pl.lit(None, pl.String).alias(f"group_without_{name}"),
+            pl.lit(None, pl.Int64).alias(f"{name}_excess_fen"),
+        )
     codes = (
-        rows.sort("stay_id", "ordinal")
+        source.once("asked", _asked)
+        .filter((pl.col("case") == case) & pl.col("stay_id").is_in(found["stay_id"].implode()))
+        .sort("stay_id", "ordinal")
         .group_by("stay_id", maintain_order=True)
         .agg(pl.col("code").str.join(",").alias(f"{name}_codes"))
     )
-    told = less.told.filter("lighter").join(codes, on="stay_id", how="left")
     return (
-        judged(source, table)
-        .join(told, on="stay_id", how="left")
+        stays.join(found, on="stay_id", how="left", maintain_order="left")
+        .join(codes, on="stay_id", how="left", maintain_order="left")
         .select(
             "stay_id",
             f"{name}_codes",
