@@ -4,7 +4,7 @@ A run over years of claims is cut into parts: by patient for claims, by hospital
 months, by physician for his days. Most facts see only their own part. The others see a
 little of all parts, and only through the two doors of this module:
 
-- what another cut has computed already is *given* (``give``), such as the stays that
+- what another cut has computed already is *given* (``Source.known``), such as the stays that
   stand before a stay, which only the cut by patient knows;
 - what a part must know of its peers goes through ``everyone``: the part's own rows are
   kept to be told, and the rows that others told are added.
@@ -36,13 +36,6 @@ class Part(Source):
 
     others: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     told: dict[str, pl.DataFrame] = field(default_factory=dict)
-
-
-def give(source: Source, known: Mapping[str, pl.DataFrame]) -> Source:
-    """The source, knowing frames that it would else compute, under their names of ``once``."""
-    for name, rows in known.items():
-        source.once(name, lambda _, rows=rows: rows)  # type: ignore[misc]
-    return source
 
 
 def everyone(source: Source, name: str, rows: pl.LazyFrame) -> pl.LazyFrame:

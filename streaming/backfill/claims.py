@@ -45,7 +45,11 @@ class BackfillError(SentinelError):
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What a folder of prepared claims holds; ``last_day`` is that of the last discharge or None."""
+    """What a folder of prepared claims holds.
+
+    ``served`` are the first and last day of service (discharge, else admission);
+    ``last_day`` is that of the last discharge. Each is None if there is none.
+    """
 
     folder: Path
     parts: int
@@ -53,6 +57,7 @@ class Prepared:
     accepted: int
     set_aside: int
     last_day: date | None
+    served: tuple[date, date] | None
     sha256: str
 
 
@@ -67,7 +72,7 @@ def write(batches: Iterable[Batch], folder: Path) -> Prepared:
     digest = hashlib.sha256()
     refusals: list[SetAside] = []
     parts = read = accepted = 0
-    last: date | None = None
+    days: list[tuple[date, date, date | None]] = []
     parties = {t.name: t.arrow.empty_table() for t in PARTY_TABLES}
     for batch in batches:
         read += batch.read
@@ -77,15 +82,23 @@ def write(batches: Iterable[Batch], folder: Path) -> Prepared:
         if batch.accepted:
             _write_part(batch.tables, making, parts, digest)
             parts += 1
-            day = pl.DataFrame(batch.tables.stays)["discharge_date"].max()
-            last = day if last is None or (day is not None and day > last) else last  # type: ignore[operator,assignment]
+            days.append(_days(batch.tables))
     for name, table in parties.items():
         _write_table(table, making / f"{name}.parquet", digest)
     deadletters.write(refusals, making)
-    prepared = Prepared(folder, parts, read, accepted, read - accepted, last, digest.hexdigest())
+    prepared = Prepared(
+        folder=folder,
+        parts=parts,
+        read=read,
+        accepted=accepted,
+        set_aside=read - accepted,
+        last_day=max((left for *_, left in days if left is not None), default=None),
+        served=(min(d[0] for d in days), max(d[1] for d in days)) if days else None,
+        sha256=digest.hexdigest(),
+    )
     record = asdict(prepared) | {"folder": None, "schema_version": SCHEMA_VERSION}
-    record["last_day"] = None if last is None else last.isoformat()
-    (making / MANIFEST).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    text = json.dumps(record, indent=2, default=date.isoformat)
+    (making / MANIFEST).write_text(text + "\n", encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
     making.rename(folder)
     return prepared
@@ -101,10 +114,14 @@ def open_folder(folder: Path) -> Prepared:
     try:
         record = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         schema = record.pop("schema_version")
-        last = record.pop("last_day")
+        last, served = record.pop("last_day"), record.pop("served")
         prepared = Prepared(
             **record
-            | {"folder": folder, "last_day": None if last is None else date.fromisoformat(last)}
+            | {
+                "folder": folder,
+                "last_day": None if last is None else date.fromisoformat(last),
+                "served": None if served is None else tuple(map(date.fromisoformat, served)),
+            }
         )
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise BackfillError(
@@ -140,6 +157,16 @@ def read_part(folder: Path, part: int) -> Tables:
 def read_parties(folder: Path) -> dict[str, pa.Table]:
     """The tables of hospitals and physicians."""
     return {t.name: pq.ParquetFile(folder / f"{t.name}.parquet").read() for t in PARTY_TABLES}
+
+
+def _days(tables: Tables) -> tuple[date, date, date | None]:
+    """First and last day of service, and the last discharge."""
+    served = pl.coalesce("discharge_date", "admission_date")
+    return (
+        pl.DataFrame(tables.stays)
+        .select(served.min().alias("a"), served.max().alias("b"), pl.col("discharge_date").max())
+        .row(0)
+    )
 
 
 def _write_part(tables: Tables, folder: Path, part: int, digest: hashlib._Hash) -> None:

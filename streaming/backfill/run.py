@@ -95,6 +95,7 @@ def run(
         "work": (out / "work").resolve(),
         "buckets": number,
         "upto": upto,
+        "served": prepared.served or (upto, upto),
         "versions": versions_of(engine),
     }
     seconds: dict[str, float] = {}

@@ -26,6 +26,7 @@ from domain.parties import PARTY_TABLES
 from domain.results import FINDINGS, SHADOW_FINDINGS
 from domain.tables import Tables
 from rules import Aggregated, partly
+from rules.codebooks import Edition
 from streaming.backfill import claims, work
 from streaming.backfill.frames import Row, buckets_of, cut, encode
 from streaming.backfill.work import Output
@@ -36,6 +37,7 @@ STAGES: Final = ("others", "patients", "told", "months", "days")
 
 _FACTS: Final = "facts of "
 _CLAIMS: Final = "claims "
+_TOLD: Final = "told "
 _OF_MONTHS: Final = (FINDINGS.name, SHADOW_FINDINGS.name)
 _SEEN_BY_MONTHS: Final = ("month_claims", "chained_stays", "without_complications")
 
@@ -83,6 +85,7 @@ class Job:
     work: Path
     buckets: int
     upto: date
+    served: tuple[date, date]
     versions: Versions
     pending: frozenset[int] = field(default_factory=frozenset)
 
@@ -96,6 +99,10 @@ class Job:
                 cure="Install the same version and files on every machine, and change none during a run.",
             )
         return engine
+
+    def editions(self) -> list[Edition]:
+        """The editions of the reference tables that the claims span."""
+        return partly.editions(self.engine().ruleset, *self.served)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +194,7 @@ def _judge_patients(job: Job, bucket: int, found: dict[str, pa.Table]) -> Output
     }
     settled = drg.settle(batch, engine.library, curves=engine.curves)
     results = assess(batch, engine, settled=settled, known=known)
-    for_months = partly.for_months(engine.ruleset, batch, settled, job.upto)
+    for_months = partly.for_months(batch, settled, job.upto, job.editions())
     return Output(
         {name: rows.to_arrow() for name, rows in for_months.items()},
         {name: t for name, t in results.items() if name not in _OF_MONTHS},
@@ -200,9 +207,12 @@ def _split_told(job: Job, piece: Piece) -> Cut:
         yield from _cut_claims(tables, "provider_id", job.buckets)
         return
     frames = work.frames(job.work, "patients", piece.number)
-    heads = pl.DataFrame(frames["month_claims"].select(["stay_id", "provider_id"]))
+    first = partly.named(job.editions()[0], "month_claims")
+    heads = pl.DataFrame(frames[first].select(["stay_id", "provider_id"]))
     homes = heads.select("stay_id", bucket=buckets_of(heads.select("provider_id"), job.buckets))
-    for name in _SEEN_BY_MONTHS:
+    for name in frames:
+        if partly.plain(name) not in _SEEN_BY_MONTHS:
+            continue
         ids = pl.DataFrame(frames[name].select(["stay_id"]))
         buckets = ids.join(homes, on="stay_id", how="left", maintain_order="left")["bucket"]
         for bucket, rows in cut(frames[name], buckets):
@@ -212,13 +222,13 @@ def _split_told(job: Job, piece: Piece) -> Cut:
 def _tell(job: Job, bucket: int, found: dict[str, pa.Table]) -> Output:
     ruleset = job.engine().ruleset
     batch, known = _hospitals(job, found)
-    told = partly.tell(ruleset, batch, known)
+    told = partly.tell(ruleset, batch, known, job.editions())
     own = {f"{_CLAIMS}{name}": t for name, t in batch.items() if t.num_rows}
     parties = {f"{_CLAIMS}{t.name}" for t in PARTY_TABLES}
     return Output(
         {name: t for name, t in own.items() if name not in parties}
         | {name: rows.to_arrow() for name, rows in known.items()}
-        | {f"told {name}": rows.to_arrow() for name, rows in told.items()},
+        | {f"{_TOLD}{name}": rows.to_arrow() for name, rows in told.items()},
         {},
     )
 
@@ -229,48 +239,61 @@ def _judge_months(job: Job, bucket: int, _none: dict[str, pa.Table]) -> Output:
     others: dict[str, list[pl.DataFrame]] = {}
     for other in sorted(work.done(job.work, "told") - {bucket}):
         for name, table in work.frames(job.work, "told", other).items():
-            if name.startswith("told "):
-                others.setdefault(name.removeprefix("told "), []).append(pl.DataFrame(table))
+            if name.startswith(_TOLD):
+                others.setdefault(name.removeprefix(_TOLD), []).append(pl.DataFrame(table))
     judged = partly.judge_months(
         job.engine().ruleset,
         batch,
         known,
-        {name: pl.concat(rows) for name, rows in others.items()},
-        job.upto,
+        others={name: pl.concat(rows) for name, rows in others.items()},
+        upto=job.upto,
+        editions=job.editions(),
     )
     return _findings(judged)
 
 
 def _hospitals(job: Job, found: dict[str, pa.Table]) -> tuple[Tables, dict[str, pl.DataFrame]]:
     """The hospitals' claims that months see, and what was counted of them by patient."""
-    known = {str(name): pl.DataFrame(found[name]) for name in _SEEN_BY_MONTHS if name in found}
+    known = {
+        name: pl.DataFrame(table)
+        for name, table in found.items()
+        if partly.plain(name) in _SEEN_BY_MONTHS and not name.startswith(_TOLD)
+    }
     # Rows that came in pieces stand as one batch would have sorted them.
     known = {name: rows.sort("stay_id", maintain_order=True) for name, rows in known.items()}
-    ended = known["month_claims"]["stay_id"] if known else pl.Series([], dtype=pl.String)
+    first = partly.named(job.editions()[0], "month_claims")
+    ended = known[first]["stay_id"] if first in known else pl.Series([], dtype=pl.String)
     batch = _tables(job, found)
     return batch.select(pa.array(ended.to_list(), pa.string())), known
 
 
 def _split_days(job: Job, piece: Piece) -> Cut:
     frames = work.frames(job.work, "patients", piece.number)
-    for name, key in (
-        ("physician_acts", "physician_id"),
-        ("month_claims", "attending_physician_id"),
-    ):
+    keys = {"physician_acts": "physician_id", "month_claims": "attending_physician_id"}
+    for name in frames:
+        key = keys.get(partly.plain(name))
+        if key is None:
+            continue
         rows = pl.DataFrame(frames[name]).filter(pl.col(key).is_not_null())
         for bucket, table in cut(rows.to_arrow(), buckets_of(rows.select(key), job.buckets)):
             yield bucket, name, table
 
 
 def _judge_days(job: Job, bucket: int, found: dict[str, pa.Table]) -> Output:
-    if "physician_acts" not in found:
+    first = job.editions()[0]
+    if partly.named(first, "physician_acts") not in found:
         return Output({}, {})
+    # Rows that came in pieces stand as one batch would have sorted them.
     orders = {"physician_acts": [":subject_id", "stay_id", "kind", "start", "end"]}
     known = {
-        name: pl.DataFrame(table).sort(orders.get(name, ["stay_id"]), maintain_order=True)
+        name: pl.DataFrame(table).sort(
+            orders.get(partly.plain(name), ["stay_id"]), maintain_order=True
+        )
         for name, table in found.items()
     }
-    judged = partly.judge_days(job.engine().ruleset, _tables(job, {}), known, job.upto)
+    judged = partly.judge_days(
+        job.engine().ruleset, _tables(job, {}), known, job.upto, job.editions()
+    )
     return _findings(judged)
 
 
