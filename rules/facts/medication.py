@@ -105,7 +105,13 @@ def _listed(source: Source) -> pl.DataFrame:
         return local_dates(
             found.with_columns(pl.col("start_time").alias("reach")), "start_time", "reach"
         )
-    horizon = orders.group_by(STAY).agg(pl.col("start_time").max().alias("horizon"))
+    moments = orders.select(STAY, at="start_time")
+    still_in = found.filter(pl.col("discharge_date").is_null())[STAY].unique()
+    if len(still_in):
+        # Of a patient in hospital the charges show that time went on, with no new order.
+        lines = source.keyed("charges").filter(pl.col(STAY).is_in(still_in.implode()))
+        moments = pl.concat([moments, lines.select(STAY, at="charge_time").drop_nulls()])
+    horizon = moments.group_by(STAY).agg(pl.col("at").max().alias("horizon"))
     rows = found.join(horizon, on=STAY, how="left").with_columns(_REACH)
     return local_dates(rows, "start_time", "reach").filter(in_force("local_start"))
 

@@ -11,7 +11,7 @@ import pytest
 from domain.tables import Tables
 from rules.facts import Source, build
 from rules.facts.codebook import ReferenceTableError, read
-from tests.rules_claims import at, day, diagnosis, order, stay, tables
+from tests.rules_claims import at, charge, day, diagnosis, order, stay, tables
 
 PANTOPRAZOLE, OMEPRAZOLE, BUTYLPHTHALIDE = "S-0901016", "S-0901802", "S-0901801"
 MEROPENEM, CULTURE, HEAD_CT, AMLODIPINE = "S-0901007", "S-0104018", "S-0103003", "S-0901019"
@@ -70,6 +70,24 @@ def test_limits_of_a_drug_hold_from_the_day_on_which_they_are_valid() -> None:
         "bag": (None, None, None, "inpatient", None, 2, None),
         "level": (None, 18, None, None, 2, 2, "special"),
     }
+
+
+def test_the_charges_of_a_patient_in_hospital_show_how_long_an_order_runs() -> None:
+    began = "2024-03-01T10:00:00"
+    batch = tables(
+        [stay("here", days=None), stay("left", days=9)],
+        orders=[
+            order("here", "1", BUTYLPHTHALIDE, began, None, status="active"),
+            order("left", "2", BUTYLPHTHALIDE, began, None, status="active"),
+        ],
+        charges=[
+            charge("here", "L1", charge_time=at("2024-03-04T10:00:00")),
+            charge("here", "L2"),
+            charge("left", "L1", charge_time=at("2024-03-04T10:00:00")),
+        ],
+    )
+    # Of a settled stay only its orders tell: what it charged may be a day too late.
+    assert facts(batch, "drug_days_ordered", "order_hours_so_far") == {"1": (4, 72), "2": (1, 0)}
 
 
 def test_days_of_a_course_are_counted_once_and_in_local_time() -> None:
