@@ -222,7 +222,9 @@ def birth(source: Source) -> pl.LazyFrame:
     """The facts ``BIRTH``; a stay without such a procedure is left out."""
     starts = reference.procedure_codes("delivery", source.reference)
     code = normal("code")
-    delivers = pl.any_horizontal(code.str.starts_with(start) for start in starts)
+    delivers = pl.any_horizontal(
+        pl.lit(value=False), *[code.str.starts_with(start) for start in starts]
+    )
     systems = source.table("stays").lazy().select("stay_id", "procedure_system")
     return (
         source.table("procedures")

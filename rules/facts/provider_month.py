@@ -255,6 +255,15 @@ def substitution(source: Source) -> pl.LazyFrame:
         rows = stays.with_columns(trait=trait, money=_FUND)
         counted = everyone(source, f"pair {pair}", counts(rows))
         found.append(beside_peers(counted, source).with_columns(pair=pl.lit(pair)))
+    if not found:  # a site may have no pair: nothing is compared
+        return (
+            months(source)
+            .select(
+                SUBJECT,
+                *[pl.lit(None, f.kind.dtype).alias(f.name) for f in SUBSTITUTION],
+            )
+            .with_columns(pl.lit(0).alias("substitution_of"))
+        )
     compared = pl.concat(found)
     some = compared.select(SUBJECT).unique().with_columns(some=pl.lit(value=True))
     worst = (

@@ -145,8 +145,11 @@ def procedures(source: Source) -> pl.LazyFrame:
         formed |= (pl.col("procedure_system") == system) & spelt.str.contains(form)
     code = normal("code")
     session = pl.any_horizontal(
-        code.str.starts_with(start)
-        for start in reference.procedure_codes("cancer_session", source.reference)
+        pl.lit(value=False),
+        *[
+            code.str.starts_with(start)
+            for start in reference.procedure_codes("cancer_session", source.reference)
+        ],
     ) & (pl.col("procedure_system") == "ICD-9-CM-3-CN")
     distinct = (
         listed.select("procedure_system", "code")
