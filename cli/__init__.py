@@ -11,6 +11,7 @@ import typer
 
 from cli import (
     assess,
+    backfill,
     benchmarks,
     demo,
     fields,
@@ -35,6 +36,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command()(assess.assess)
+app.command()(backfill.backfill)
 app.command()(group.group)
 app.command()(benchmarks.benchmarks)
 app.command()(models.train)

@@ -5,7 +5,14 @@
 docs/decisions/0016-backfill-cuts.md says why it is cut as it is.
 """
 
-from streaming.backfill.claims import BackfillError, Prepared, is_prepared, open_folder, write
+from streaming.backfill.claims import (
+    BackfillError,
+    Prepared,
+    check_inputs,
+    is_prepared,
+    open_folder,
+    write,
+)
 from streaming.backfill.run import read, run, usual_buckets
 from streaming.backfill.running import Alone, Executor
 from streaming.backfill.stages import Recipe
@@ -16,6 +23,7 @@ __all__ = [
     "Executor",
     "Prepared",
     "Recipe",
+    "check_inputs",
     "is_prepared",
     "open_folder",
     "read",

@@ -19,7 +19,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -61,8 +61,8 @@ class Prepared:
     sha256: str
 
 
-def write(batches: Iterable[Batch], folder: Path) -> Prepared:
-    """Write what intake gives, batch by batch; memory holds one batch.
+def write(batches: Iterable[Batch], folder: Path, inputs: Sequence[Path] = ()) -> Prepared:
+    """Write what intake gives of ``inputs``, batch by batch; memory holds one batch.
 
     The folder appears only when it is whole: an interrupted writing is begun anew.
     """
@@ -96,7 +96,11 @@ def write(batches: Iterable[Batch], folder: Path) -> Prepared:
         served=(min(d[0] for d in days), max(d[1] for d in days)) if days else None,
         sha256=digest.hexdigest(),
     )
-    record = asdict(prepared) | {"folder": None, "schema_version": SCHEMA_VERSION}
+    record = asdict(prepared) | {
+        "folder": None,
+        "schema_version": SCHEMA_VERSION,
+        "inputs": _stamps(inputs),
+    }
     text = json.dumps(record, indent=2, default=date.isoformat)
     (making / MANIFEST).write_text(text + "\n", encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
@@ -114,6 +118,7 @@ def open_folder(folder: Path) -> Prepared:
     try:
         record = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         schema = record.pop("schema_version")
+        record.pop("inputs", None)
         last, served = record.pop("last_day"), record.pop("served")
         prepared = Prepared(
             **record
@@ -136,6 +141,25 @@ def open_folder(folder: Path) -> Prepared:
             cure="Prepare them again with this version.",
         )
     return prepared
+
+
+def check_inputs(prepared: Prepared, inputs: Sequence[Path]) -> None:
+    """BackfillError if the inputs are not those that the claims were made ready from."""
+    record = json.loads((prepared.folder / MANIFEST).read_text(encoding="utf-8"))
+    if record.get("inputs") != _stamps(inputs):
+        raise BackfillError(
+            "the claims there were made ready from other files, or the files changed since",
+            where=str(prepared.folder),
+            cure="Name another folder with --out, or remove this one to begin anew.",
+        )
+
+
+def _stamps(inputs: Sequence[Path]) -> list[list[str | int]]:
+    """Path, size and time of change of every file of the inputs."""
+    files = [f for p in inputs for f in (sorted(p.rglob("*")) if p.is_dir() else [p])]
+    return [
+        [str(f.resolve()), f.stat().st_size, f.stat().st_mtime_ns] for f in files if f.is_file()
+    ]
 
 
 def read_part(folder: Path, part: int) -> Tables:

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -142,6 +143,8 @@ def session(master: str, conf: dict[str, str] | None = None) -> Iterator[Spark]:
     os.environ["POLARS_MAX_THREADS"] = "1"
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
+    # pyspark says so of any pandas 3; tables travel as Arrow here and no pandas is used.
+    warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas")
     from pyspark.sql import SparkSession  # noqa: PLC0415 (an optional extra)
 
     builder = SparkSession.builder.master(master).appName("drg-sentinel backfill")
