@@ -159,12 +159,7 @@ def read(connection: sa.Connection, stay_ids: Sequence[str]) -> dict[str, Stored
     """What is stored of these stays, within the caller's transaction."""
     found: dict[str, StoredStay] = {}
     for ids in inserting.in_parts(stay_ids):
-        settled = connection.execute(
-            sa.select(CLAIMS.c.stay_id)
-            .where(CLAIMS.c.stay_id.in_(ids), CLAIMS.c.discharge_date.is_not(None))
-            .distinct()
-        ).scalars()
-        closed = set(settled)
+        closed = _settled(connection, ids)
         heads = connection.execute(
             sa.select(STAYS.c.stay_id, STAYS.c.version, STAYS.c.body).where(
                 STAYS.c.stay_id.in_(ids)
@@ -216,8 +211,11 @@ def save(
                     "created_at": [now],
                 },
             )
-        _write_stays(connection, changes, now)
-        _write_children(connection, changes)
+        # A claim of the same step may have closed a stay since it was read.
+        settled = _settled(connection, [change.row["stay_id"] for change in changes])
+        kept = [change for change in changes if change.row["stay_id"] not in settled]
+        _write_stays(connection, kept, now)
+        _write_children(connection, kept)
         if decisions:
             names = [c.name for c in DECISIONS.columns if c.name != "decided_at"]
             columns = {name: [row[name] for row in decisions] for name in names}
@@ -243,6 +241,17 @@ def close(stay_ids: Sequence[str]) -> Write:
         _forget(connection, stay_ids)
 
     return write
+
+
+def _settled(connection: sa.Connection, stay_ids: Sequence[str]) -> set[str]:
+    """Those of the stays whose claim with a discharge is stored."""
+    found: set[str] = set()
+    for ids in inserting.in_parts(stay_ids):
+        query = sa.select(CLAIMS.c.stay_id).where(
+            CLAIMS.c.stay_id.in_(ids), CLAIMS.c.discharge_date.is_not(None)
+        )
+        found |= set(connection.execute(query).scalars())
+    return found
 
 
 def _write_stays(connection: sa.Connection, changes: Sequence[StayChange], now: datetime) -> None:
