@@ -34,7 +34,7 @@ STAGES: Final = (
 )
 """The stages of a batch, in their order; one that is none of these is counted as ``other``."""
 
-RETRIES: Final = ("broker", "database", "publish")
+RETRIES: Final = ("broker", "database", "publish", "chore")
 """What a worker tries again."""
 
 OTHER: Final = "other"
@@ -95,6 +95,9 @@ class Meters:
         self.rebalances = counter("rebalances", "Times that the assignment changed.")
         self.messages = counter("messages", "Messages in committed batches.", "topic", "outcome")
         self.batches = counter("batches", "Batches by outcome: committed or failed.", "outcome")
+        self.chores = counter(
+            "chores", "Work between batches by outcome, such as judging again.", "outcome"
+        )
         self.batch_messages = histogram(
             "batch_messages", "Messages in a committed batch.", SIZE_BUCKETS
         )
@@ -143,6 +146,7 @@ class Meters:
             self.stage_cpu.labels(stage)
         for outcome in ("committed", "failed"):
             self.batches.labels(outcome)
+            self.chores.labels(outcome)
         for what in RETRIES:
             self.retries.labels(what)
         for verdict in ("pass", "hit", "unknown", "out_of_force"):

@@ -135,7 +135,7 @@ class Watch:
         self._up("database", error)
 
     def retried(self, what: str, error: BaseException, *, attempt: int, wait_s: float) -> None:
-        """``what`` (broker, database, publish) is tried again, after this error and this wait."""
+        """``what`` (broker, database, publish, chore) is tried again, after this error and this wait."""
         self.meters.retries.labels(what if what in RETRIES else OTHER).inc()
         self.log.warning(
             "trying again",
@@ -169,7 +169,8 @@ class Watch:
     ) -> Batch:
         """A context manager for one attempt at one batch.
 
-        ``messages`` counts the input by topic (a bare number is of ``claims``), ``octets``
+        ``messages`` counts the input by topic (a bare number is of ``claims``; without any it is
+        a chore between batches, which neither age nor readiness look at), ``octets``
         its bytes; ``age_s`` is how long ago its first message was fetched, ``oldest`` the
         broker's timestamp of its oldest message in Unix seconds; ``traceparents`` are the
         header values of its messages.
@@ -241,6 +242,7 @@ class Batch:
         self._dead: Counter[str] = Counter()
         self._decisions = 0
         self._suggestions = 0
+        self._kind = "batch" if messages else "chore"
 
     def __enter__(self) -> Self:
         """Start the clock and the span."""
@@ -336,12 +338,16 @@ class Batch:
         watch, meters = self._watch, self._watch.meters
         spent = watch.clock() - self._began
         total = sum(self._messages.values())
-        meters.batches.labels("committed").inc()
-        meters.batch_messages.observe(total)
-        meters.batch_age.observe(self._age_s + spent)
+        if self._messages:
+            meters.batches.labels("committed").inc()
+            meters.batch_messages.observe(total)
+            meters.batch_age.observe(self._age_s + spent)
+            meters.last_commit.set(watch.now())
+            watch.readiness.batch(None)
+        else:
+            meters.chores.labels("committed").inc()
         if self._oldest is not None:
             meters.delay.observe(max(0.0, watch.now() - self._oldest))
-        meters.last_commit.set(watch.now())
         for topic, number in self._messages.items():
             meters.messages.labels(topic, "dead").inc(self._dead[topic])
             meters.messages.labels(topic, "taken").inc(max(0, number - self._dead[topic]))
@@ -357,14 +363,16 @@ class Batch:
             meters.alerts.labels(_severity(severity)).inc(number)
         for (topic, reason), number in self._reasons.items():
             meters.dead_letters.labels(topic, reason).inc(number)
-        watch.readiness.batch(None)
-        self._tell("batch", spent, outcome="committed")
+        self._tell(self._kind, spent, outcome="committed")
 
     def _failed(self, error: Exception) -> None:
-        self._watch.meters.batches.labels("failed").inc()
-        self._watch.readiness.batch(error)
+        if self._messages:
+            self._watch.meters.batches.labels("failed").inc()
+            self._watch.readiness.batch(error)
+        else:
+            self._watch.meters.chores.labels("failed").inc()
         traces.mark_failed(self._span, error)
-        self._tell("batch", self._watch.clock() - self._began, outcome="failed", **_error(error))
+        self._tell(self._kind, self._watch.clock() - self._began, outcome="failed", **_error(error))
 
     def _tell(self, event: str, spent: float, **more: Any) -> None:
         ids = dict.fromkeys(t for h in self._traceparents if (t := logs.trace_id(h)) is not None)
