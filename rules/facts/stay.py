@@ -96,20 +96,26 @@ def head(source: Source) -> pl.LazyFrame:
         )
         .with_columns(
             empty_required_fields=pl.sum_horizontal(
-                missing.cast(pl.Int64) for _, missing in _missing(source.reference)
+                pl.lit(0), *[missing.cast(pl.Int64) for _, missing in _missing(source.reference)]
             ),
             empty_required_field_names=pl.concat_str(
                 [
-                    pl.when(missing).then(pl.lit(name))
-                    for name, missing in _missing(source.reference)
+                    pl.lit(None, pl.String),  # a site may require nothing
+                    *[
+                        pl.when(missing).then(pl.lit(name))
+                        for name, missing in _missing(source.reference)
+                    ],
                 ],
                 separator=",",
                 ignore_nulls=True,
             ),
             empty_required_field_labels=pl.concat_str(
                 [
-                    pl.when(missing).then(pl.lit(_LABELS[name]))
-                    for name, missing in _missing(source.reference)
+                    pl.lit(None, pl.String),  # a site may require nothing
+                    *[
+                        pl.when(missing).then(pl.lit(_LABELS[name]))
+                        for name, missing in _missing(source.reference)
+                    ],
                 ],
                 separator="、",
                 ignore_nulls=True,
