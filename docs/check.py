@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
 COMMAND = re.compile(
-    r"(?:^|[\s`/])sentinel ((?:rules |samples |scheme import |scheme |stream dead-letters |stream )?[a-z]+)\b"
+    r"(?:^|[\s`/])sentinel ((?:rules |samples |scheme import |scheme |stream dead-letters |stream )?[a-z]+(?:-[a-z]+)*)\b"
 )
 # Assembled so that this file does not match itself.
 HOSTS = re.compile(

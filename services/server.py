@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import os
 import shutil
 import signal
@@ -199,8 +200,17 @@ class Server(ABC):
 
 
 def home() -> Path:
-    """The folder of all servers: ``.services`` in the repository, or ``SENTINEL_SERVICES``."""
-    return Path(os.environ.get("SENTINEL_SERVICES", ROOT / ".services"))
+    """The folder of all servers: ``.services`` in the repository, or ``SENTINEL_SERVICES``.
+
+    For root in a repository that other accounts cannot enter it is a folder under /var/tmp,
+    because PostgreSQL runs under an account of its own.
+    """
+    if "SENTINEL_SERVICES" in os.environ:
+        return Path(os.environ["SENTINEL_SERVICES"])
+    if os.geteuid() == 0 and not all(p.stat().st_mode & 0o001 for p in (ROOT, *ROOT.parents)):
+        digest = hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]
+        return Path("/var/tmp") / f"drg-sentinel-{digest}"  # noqa: S108 (its name is ours)
+    return ROOT / ".services"
 
 
 def free_port() -> int:
