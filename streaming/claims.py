@@ -131,7 +131,7 @@ class ClaimsHandler:
 
 @dataclass(frozen=True, slots=True)
 class LateStays:
-    """Judges again the stays whose look-back changed, between batches (``streaming.worker.Chore``).
+    """Judges again the stays whose look-back changed, between batches (``streaming.messages.Chore``).
 
     A claim of their patient came late, was corrected or withdrawn.
     """

@@ -19,7 +19,7 @@ from domain.errors import Refusal
 from domain.results import identifier
 
 if TYPE_CHECKING:
-    from store import Judged, Outgoing
+    from store import Judged, Outgoing, Partition
     from store.journal import Write
     from streaming.watch import Batch
 
@@ -122,6 +122,18 @@ class Handler(Protocol):
 
     def __call__(self, messages: Sequence[Message], batch: Batch, /) -> Handled:
         """Handle one batch; ``batch`` times the stages."""
+        ...
+
+
+class Chore(Protocol):
+    """Something to do between batches, such as judging again what a late claim changed."""
+
+    def waiting(self) -> bool:
+        """Whether there is anything to do; asked every second."""
+        ...
+
+    def __call__(self, source: Partition, batch: Batch, /) -> Handled:
+        """What is to be stored and told; its messages are published with those of ``source``."""
         ...
 
 

@@ -18,15 +18,16 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Event
-from typing import Final, Protocol
+from typing import Final
 
 from polars.exceptions import PanicException
 
 from domain.errors import Refusal, SentinelError
 from store import Journal, Lease, LostPartitionError, Partition, Step, StoreError, StoreRuleError
 from streaming.batching import Bounds, Buffer, Pace
-from streaming.messages import Handled, Handler, Message
+from streaming.messages import Chore, Handled, Handler, Message
 from streaming.publishing import Backoff, Clock, Publisher, Sink
+from streaming.source import Source
 from streaming.telling import tell_dead
 from streaming.watch import Batch, Watch
 
@@ -35,6 +36,10 @@ IDLE_S: Final = 0.5
 
 TIDY_S: Final = 1.0
 """Between two looks at lag and acknowledged messages, when nothing else happens."""
+
+CHORES_S: Final = 5.0
+"""Between two chores while messages wait: a chore costs about as much as a small batch, and
+what came late may be judged again some seconds later."""
 
 PROBE_S: Final = 5.0
 """Between two looks at the outbox, which also tell whether the database still answers."""
@@ -49,73 +54,6 @@ hardly theirs, and setting thousands aside would only have to be undone."""
 
 class WorkerError(SentinelError):
     """The worker cannot go on; everything up to its last commit is stored."""
-
-
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """Partitions that the group gave to this worker, or took from it, since last asked."""
-
-    gained: frozenset[Partition] = frozenset()
-    lost: frozenset[Partition] = frozenset()
-
-    def __bool__(self) -> bool:
-        return bool(self.gained or self.lost)
-
-
-class Chore(Protocol):
-    """Something to do between batches, such as judging again what a late claim changed."""
-
-    def waiting(self) -> bool:
-        """Whether there is anything to do; asked every second."""
-        ...
-
-    def __call__(self, source: Partition, batch: Batch, /) -> Handled:
-        """What is to be stored and told; its messages are published with those of ``source``."""
-        ...
-
-
-class Source(Protocol):
-    """Where messages come from. A gained partition gives none before ``start``."""
-
-    def poll(self, wait_s: float, most: int) -> list[Message]:
-        """Messages that came, at most so many, waiting at most so long; keeps the membership alive."""
-        ...
-
-    def changes(self) -> Changes:
-        """What changed in the assignment since the last call."""
-        ...
-
-    def assignment(self) -> frozenset[Partition]:
-        """The partitions that the group gives to this worker now."""
-        ...
-
-    def start(self, partition: Partition, next_offset: int | None) -> None:
-        """Read the partition from this offset on, or from its first message if None."""
-        ...
-
-    def hold(self, partitions: Iterable[Partition]) -> None:
-        """Fetch nothing more from these for now."""
-        ...
-
-    def release(self, partitions: Iterable[Partition]) -> None:
-        """Fetch from these again."""
-        ...
-
-    def lag(self, next_offsets: Mapping[Partition, int]) -> dict[Partition, int]:
-        """Messages at and after these offsets, for the partitions where that is known."""
-        ...
-
-    def commit(self, next_offsets: Mapping[Partition, int]) -> None:
-        """Tell the broker the offsets, for tools that show lag; ours are in the database."""
-        ...
-
-    def trouble(self) -> SentinelError | None:
-        """Why the broker does not answer; None if it does."""
-        ...
-
-    def close(self) -> None:
-        """Leave the group."""
-        ...
 
 
 @dataclass(slots=True)
@@ -142,6 +80,7 @@ class Worker:
     _unhandled: int = field(init=False, default=0)
     _tidied: float = field(init=False, default=0.0)
     _probed: float = field(init=False, default=0.0)
+    _chored: float = field(init=False, default=0.0)
     _chores: Backoff = field(init=False)
 
     def __post_init__(self) -> None:
@@ -407,13 +346,19 @@ class Worker:
             if acknowledged and not len(self._buffer):
                 self.journal.acknowledge(acknowledged)
                 self._publisher.forget(acknowledged)
-            if self._leases and not self._publisher.behind and self._chores.wait_s == 0:
+            if self._may_do_chores(now):
+                self._chored = now
                 self._do_chores()
             if now - self._probed >= PROBE_S:
                 self._probed = now
                 self._probe()
         except StoreError as error:
             self._database_failed(error)
+
+    def _may_do_chores(self, now: float) -> bool:
+        if not self._leases or self._publisher.behind or self._chores.wait_s > 0:
+            return False
+        return not len(self._buffer) or now - self._chored >= CHORES_S
 
     def _do_chores(self) -> None:
         """Each in a transaction of its own. One that fails is tried again later and stops nothing."""

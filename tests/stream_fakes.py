@@ -8,8 +8,8 @@ from domain.errors import Refusal, SentinelError
 from store import OutboxRow, Outgoing, Partition
 from streaming.messages import Handled, Message
 from streaming.publishing import SinkError
+from streaming.source import Changes
 from streaming.watch import Batch
-from streaming.worker import Changes
 
 
 class Topic:

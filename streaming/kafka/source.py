@@ -31,7 +31,7 @@ from kafka.structs import MemberState, OffsetAndMetadata
 from store import Partition
 from streaming.kafka.connection import BrokerError, Connection
 from streaming.messages import Message
-from streaming.worker import Changes
+from streaming.source import Changes
 
 SESSION_MS: Final = 10_000
 """A killed worker's partitions go to another after this; the issue grants 15 s in all. Shorter
