@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from rules.rule import Bilingual, Rule
+from rules.rule import Bilingual, Rule, Status
 from rules.ruleset import RuleSet
 
 
@@ -29,11 +29,21 @@ class Change:
         return f"{mark}{self.rule_id} {self.what}: {_show(self.before)} -> {_show(self.after)}"
 
 
+_BINDING = frozenset({Status.ACTIVE, Status.RETIRED})
+"""Status of checks by which claims were decided: what they were judged by is never edited."""
+_NO_WAY_BACK = {
+    Status.ACTIVE: frozenset({Status.DRAFT, Status.SHADOW}),
+    Status.RETIRED: frozenset({Status.DRAFT, Status.SHADOW, Status.ACTIVE}),
+}
+"""Moves that would hide that decisions were made by a check, or mix two lives under one id."""
+
+
 def compare(old: RuleSet, new: RuleSet) -> list[Change]:
     """Every difference of the checks of ``new`` from those of ``old``, by id.
 
-    A draft may change as it likes. Leaving a check out is refused unless it was a draft:
-    it is retired instead, so that its verdicts can still be read.
+    A draft or a check on trial may change as it likes. A check that decided is not left out:
+    it is retired, so that its verdicts can still be read. It does not go back on trial, and a
+    retired one does not come back: the changed check gets a new id.
     """
     before = {rule.id: rule for rule in old.rules}
     after = {rule.id: rule for rule in new.rules}
@@ -44,7 +54,7 @@ def compare(old: RuleSet, new: RuleSet) -> list[Change]:
             assert now is not None  # noqa: S101 - the id is of one of the two
             changes.append(Change(rule_id, "check", None, str(now.status)))
         elif now is None:
-            binding = was.status != "draft"
+            binding = was.status in _BINDING
             changes.append(Change(rule_id, "check", str(was.status), None, refused=binding))
         else:
             changes.extend(_changes(was, now))
@@ -52,7 +62,7 @@ def compare(old: RuleSet, new: RuleSet) -> list[Change]:
 
 
 def _changes(was: Rule, now: Rule) -> Iterator[Change]:
-    binding = was.status != "draft"
+    binding = was.status in _BINDING
     for name in (
         "status",
         "severity",
@@ -66,7 +76,8 @@ def _changes(was: Rule, now: Rule) -> Iterator[Change]:
     ):
         before, after = _text(getattr(was, name)), _text(getattr(now, name))
         if before != after:
-            yield Change(was.id, name, before, after, refused=binding and name == "unit")
+            back = name == "status" and now.status in _NO_WAY_BACK.get(was.status, ())
+            yield Change(was.id, name, before, after, refused=back or (binding and name == "unit"))
     yield from _dated(was, "when", _by_day(was.when), _by_day(now.when), binding)
     for name in sorted({*was.params, *now.params}):
         old, new = was.params.get(name), now.params.get(name)

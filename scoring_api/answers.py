@@ -326,6 +326,17 @@ class Superseding(Answer):
     """Its alert; null if nothing was found any more."""
 
 
+class Withdrawal(Answer):
+    """A claim was taken back: its versions up to one count no longer."""
+
+    claim_version: int
+    """The version withdrawn, with all before it."""
+    reason: str
+    withdrawn_time: datetime | None
+    created_at: datetime
+    """When the withdrawal came in."""
+
+
 class AlertDetail(Alert):
     """One alert with everything that explains it."""
 
@@ -344,7 +355,9 @@ class AlertDetail(Alert):
     pack_sha256: str | None
     decided_at: datetime
     superseded_by: Superseding | None
-    """The claim's last decision, if it is not this one: corrected, other checks, more history."""
+    """The decision that counts now, if it is not this one: corrected, other checks, more history."""
+    withdrawn: Withdrawal | None
+    """The withdrawal by which this version of the claim no longer stands."""
 
 
 class RuleList(Answer):

@@ -25,15 +25,22 @@ class Record:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._lock = threading.Lock()
-        self._read: tuple[float, Mapping[str, Tally]] | None = None
+        self._read: tuple[float, Mapping[str, Tally], Mapping[str, Tally]] | None = None
 
     def tallies(self) -> Mapping[str, Tally]:
-        """Tallies by check id."""
+        """Tallies by check id of the checks that decide."""
+        return self._fresh()[0]
+
+    def shadow(self) -> Mapping[str, Tally]:
+        """Tallies by check id of what checks said on trial."""
+        return self._fresh()[1]
+
+    def _fresh(self) -> tuple[Mapping[str, Tally], Mapping[str, Tally]]:
         with self._lock:
             now = time.monotonic()
             if self._read is None or now - self._read[0] > FRESH_SECONDS:
-                self._read = (now, self._store.tallies())
-            return self._read[1]
+                self._read = (now, self._store.tallies(), self._store.shadow_tallies())
+            return self._read[1:]
 
 
 def route(store: Store, checks: Checks) -> APIRouter:
@@ -53,6 +60,7 @@ def route(store: Store, checks: Checks) -> APIRouter:
         context = {
             "rules": shown,
             "tallies": record.tallies(),
+            "shadow": record.shadow(),
             "family": family,
             "text": text[:64],
             "known": list(dict.fromkeys(rule["family"] for rule in checks.listed)),
@@ -70,7 +78,13 @@ def route(store: Store, checks: Checks) -> APIRouter:
                 cure="Take an id from the list of checks.",
             )
         return pages.render(
-            request, "rule.html", {"rule": rule, "tally": record.tallies().get(rule_id)}
+            request,
+            "rule.html",
+            {
+                "rule": rule,
+                "tally": record.tallies().get(rule_id),
+                "shadow": record.shadow().get(rule_id),
+            },
         )
 
     return router

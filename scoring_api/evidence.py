@@ -89,6 +89,7 @@ def tell_record(record: AlertRecord, checks: Checks) -> Row:
         ],
         "claim": record.claim,
         "superseded_by": record.superseded_by,
+        "withdrawn": record.withdrawn,
     }
 
 

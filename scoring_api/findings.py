@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
@@ -31,6 +31,9 @@ class FindingQuery(BaseModel):
     unit: Annotated[Unit | None, Field(description="A month or a day.")] = None
     period_from: Annotated[date | None, Field(description="First day.")] = None
     period_to: Annotated[date | None, Field(description="Last day.")] = None
+    closed: Annotated[
+        bool, Field(description="List those too that were judged again and not found.")
+    ] = False
     limit: Annotated[int, Field(ge=1, le=MAX_PAGE, description="Findings a page.")] = 50
     cursor: Annotated[
         str | None,
@@ -43,7 +46,13 @@ class FindingQuery(BaseModel):
     def wanted(self) -> FindingFilter:
         """The conditions as the store takes them."""
         return FindingFilter(
-            self.provider, self.physician, self.rule, self.unit, self.period_from, self.period_to
+            self.provider,
+            self.physician,
+            self.rule,
+            self.unit,
+            self.period_from,
+            self.period_to,
+            self.closed,
         )
 
     def place(self) -> tuple[int, str] | None:
@@ -76,6 +85,9 @@ class Finding(Answer):
     finding: Bilingual
     thresholds: dict[str, Any]
     facts: dict[str, Any]
+    closed_at: datetime | None
+    """When it was judged again and no longer held; null while it holds."""
+    closed_because: str | None
 
 
 class FindingList(Answer):

@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from domain.withdrawal import REASONS
 from scoring_api.pages import formats
 from scoring_api.pages.texts import FAMILIES, LANGUAGES, TEXTS, tell_absence, tell_error
 
@@ -33,6 +34,7 @@ _TEMPLATES.globals.update(
     shorten=formats.shorten,
     families=FAMILIES,
     absence=tell_absence,
+    withdrawal_reasons=REASONS,
 )
 
 

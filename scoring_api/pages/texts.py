@@ -64,6 +64,11 @@ _BOTH: Final[dict[str, tuple[str, str]]] = {
     "rule_never": ("本库中的结算尚未用此项判定。", "No claim here was judged by it yet."),
     "rule_why": ("为什么检查", "Why"),
     "rule_record": ("运行记录", "Record"),
+    "rule_record_shadow": ("试运行记录", "Record on trial"),
+    "rule_shadow_note": (
+        "试运行的判定单独保存，不产生告警，不计入任何决定。",
+        "What a check says on trial is kept apart: it raises no alert and counts in no decision.",
+    ),
     "rule_when": ("判定条件", "When it hits"),
     "rule_since": ("自 {day} 起", "From {day}"),
     "rule_until": ("自 {day} 起不再适用。", "No longer in force from {day}."),
@@ -135,6 +140,14 @@ _BOTH: Final[dict[str, tuple[str, str]]] = {
     "superseded": (
         "该结算单此后已重新判定，以下为先前的判定。",
         "This claim was judged again since; below is an earlier decision.",
+    ),
+    "finding_closed": (
+        "该发现已于{day}关闭：相关结算更正、撤销或补传后重新判定，未再发现；以下为关闭前的内容。",
+        "Closed on {day}: its claims were corrected, withdrawn or joined by late ones, and judged again it was not found. Below is what it said.",
+    ),
+    "withdrawn": (
+        "该结算已于{day}撤销（{reason}），不再计入；以下为撤销前的判定。",
+        "This claim was withdrawn on {day} ({reason}) and counts no longer; below is its decision.",
     ),
     "superseded_open": ("查看最新判定", "Open the last one"),
     "superseded_clean": ("最新判定未产生告警。", "The last one raised no alert."),

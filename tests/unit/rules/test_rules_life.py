@@ -20,6 +20,7 @@ from rules.difference import compare
 from streaming.pipeline import Engine, assess
 from streaming.service import keep
 from tests.rules_claims import day, diagnosis, stay, tables
+from tests.small_catalogue import write_catalogue
 
 CHECK = "adm/ADM-002.yaml"
 
@@ -168,6 +169,38 @@ def test_a_check_is_retired_and_not_left_out(tmp_path: Path) -> None:
     (gone,) = compare(rules.load(), rules.load(folder))
     assert gone.refused
     assert gone.after is None
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "refused"),
+    [
+        ("draft", "shadow", False),
+        ("draft", "active", False),
+        ("shadow", "active", False),
+        ("shadow", "draft", False),
+        ("active", "retired", False),
+        ("active", "shadow", True),
+        ("active", "draft", True),
+        ("retired", "active", True),
+        ("retired", "shadow", True),
+    ],
+)
+def test_a_check_moves_on_in_its_life_and_never_hides_that_it_decided(
+    tmp_path: Path, was: str, now: str, refused: bool
+) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    for folder, status in ((old, was), (new, now)):
+        write_catalogue(folder, ADM_002=status, LOS_004="active")
+    (change,) = compare(rules.load(old), rules.load(new))
+    assert (change.what, change.refused) == ("status", refused)
+
+
+def test_a_check_on_trial_may_be_edited(tmp_path: Path) -> None:
+    old = write_catalogue(tmp_path / "old", ADM_002="shadow", LOS_004="active")
+    new = write_catalogue(tmp_path / "new", ADM_002="shadow", LOS_004="active")
+    path = new / CHECK
+    path.write_text(path.read_text("utf-8").replace("{2000-01-01: 15}", "{2000-01-01: 9}"), "utf-8")
+    assert [change.refused for change in compare(rules.load(old), rules.load(new))] == [False]
 
 
 def test_equal_catalogues_have_no_difference() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
@@ -14,6 +15,7 @@ import store
 from streaming.pipeline import Engine, assess
 from streaming.service import described, keep
 from tests.rules_claims import diagnosis, stay, tables
+from tests.small_catalogue import engine_of, write_catalogue
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +85,26 @@ def test_the_record_counts_each_claim_once_in_its_last_version(catalogue: TestCl
 def test_the_store_tallies_what_was_decided(opened: store.Store, catalogue: TestClient) -> None:
     tally = opened.tallies()["ADM-002"]
     assert (tally.hit, tally.passed, tally.unknown, tally.judged) == (1, 2, 0, 3)
+
+
+def test_the_record_of_a_check_on_trial_stands_apart(
+    build: Callable[..., FastAPI], opened: store.Store, tmp_path: Path
+) -> None:
+    engine = engine_of(write_catalogue(tmp_path, ADM_002="shadow", LOS_004="active"))
+    batch = tables(
+        [stay("a"), stay("b", "2024-03-10")],
+        diagnoses=[diagnosis(s, 1, "J44.100") for s in "ab"],
+    )
+    keep(opened, batch, assess(batch, engine), engine)
+    with TestClient(build(rules=described(engine.ruleset))) as client:
+        page = client.get("/rules/ADM-002?lang=en").text
+        assert "Record on trial" in page
+        assert "<dt>Claims judged</dt><dd>2</dd>" in page
+        assert "<dd>1 (50.00 %)</dd>" in page
+        assert "raises no alert" in page
+        assert "Record on trial" not in client.get("/rules/LOS-004?lang=en").text
+        assert "<small>试运行</small>" in client.get("/rules?lang=zh").text
+        assert client.get("/v1/alerts").json()["alerts"] == []
 
 
 def test_an_unknown_check_is_not_found(catalogue: TestClient) -> None:
