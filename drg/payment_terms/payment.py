@@ -21,7 +21,6 @@ from drg.schemes.scheme import Scheme
 
 _BY_GROUP: Final = ("drg", "per_diem")
 _READ: Final = (
-    "stay_id",
     "claim_type",
     "currency",
     "region_code",
@@ -73,7 +72,7 @@ def _price(stays: pl.DataFrame, tables: Tables, terms: Terms) -> tuple[pl.DataFr
 
 def _gather(stays: pl.DataFrame, tables: Tables, terms: Terms) -> pl.DataFrame:
     """What the terms are chosen and measured by."""
-    asked = stays.select(pl.col("stay_id", "group_code", "adrg").cast(pl.String))
+    asked = stays.select("stay_id", "group_code", "adrg").cast(pl.String)
     at = integers(
         pc.index_in(asked["stay_id"].to_arrow().cast("string"), value_set=tables.stays["stay_id"]),
         missing=-1,
@@ -86,7 +85,8 @@ def _gather(stays: pl.DataFrame, tables: Tables, terms: Terms) -> pl.DataFrame:
             cure="Give the tables that hold these stays.",
         )
     heads = pl.DataFrame(tables.stays.select(list(_READ)).take(at))
-    facts = asked.with_columns(heads.drop("stay_id").rename({"total_amount_fen": "total_fen"}))
+    named = {"total_amount_fen": "total_fen"}
+    facts = asked.hstack([column.alias(named.get(column.name, column.name)) for column in heads])
     if tables.icu_stays.num_rows:
         facts = facts.join(_intensive(tables), on="stay_id", how="left", maintain_order="left")
     else:

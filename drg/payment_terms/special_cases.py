@@ -67,7 +67,7 @@ def add_reviews(facts: pl.DataFrame, keys: Keys, tables: Tables, terms: Terms) -
         rows += [told[name].alias(f"{name}_{trigger}") for name in ("op", "threshold")]
     if asked:
         facts = (
-            facts.with_columns(rows)
+            facts.hstack(rows)
             .with_columns(_MET[trigger] for trigger in asked)
             .with_columns(_UNKNOWN[trigger] for trigger in asked)
         )

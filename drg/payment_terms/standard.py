@@ -41,7 +41,7 @@ _FORMULA: Final = half_up(
 def add_level(facts: pl.DataFrame, keys: Keys, tables: Tables, terms: Terms) -> pl.DataFrame:
     """Add ``level``: the region's own word for the hospital, else the claim's, else the list's."""
     own = terms.levels.gather(match_one(keys, terms.levels))["own_level"]
-    facts = facts.with_columns(own)
+    facts = facts.hstack([own])
     if tables.providers.num_rows:
         listed = pl.DataFrame(tables.providers.select(["provider_id", "level"])).unique(
             "provider_id", keep="any"
@@ -53,7 +53,7 @@ def add_level(facts: pl.DataFrame, keys: Keys, tables: Tables, terms: Terms) -> 
             maintain_order="left",
         )
     else:
-        facts = facts.with_columns(listed_level=pl.lit(None, pl.String))
+        facts = facts.hstack([own.clear(facts.height).alias("listed_level")])
     return facts.with_columns(_LEVEL)
 
 
@@ -69,11 +69,13 @@ def add_standard(facts: pl.DataFrame, keys: Keys, terms: Terms) -> pl.DataFrame:
         (terms.rates, {"source": "rate_source", "base_rate_yuan": "rate"}),
         (terms.coefficients, {"source": "coefficient_source"}),
     )
-    found = [ranked.gather(match_one(keys, ranked)).rename(names) for ranked, names in named]
-    return facts.with_columns(
-        *(column for frame in found for column in frame),
-        needs_coefficient=terms.coefficients.covers,
-    ).with_columns(_FORMULA)
+    found = [
+        column.alias(names.get(column.name, column.name))
+        for ranked, names in named
+        for column in ranked.gather(match_one(keys, ranked)).get_columns()
+    ]
+    needs = terms.coefficients.covers.alias("needs_coefficient")
+    return facts.hstack(found).with_columns(needs).with_columns(_FORMULA)
 
 
 def add_lines(facts: pl.DataFrame, keys: Keys, terms: Terms) -> pl.DataFrame:
@@ -92,7 +94,7 @@ def add_lines(facts: pl.DataFrame, keys: Keys, terms: Terms) -> pl.DataFrame:
         told = ranked.gather(rows)
         added += [told[name].alias(f"{kind}_{name}") for name in _TOLD]
         added.append(pl.Series(f"{kind}_row", rows >= 0))
-    return facts.with_columns(added).with_columns(_LINES)
+    return facts.hstack(added).with_columns(_LINES)
 
 
 def _by_weight(keys: Keys, ranked: Ranked, weight: Numbers) -> Ids:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import polars as pl
 
 from rules import codebooks
@@ -20,6 +22,7 @@ def plain(code: str) -> str:
     return code.strip().upper().replace(".", "")
 
 
+@cache
 def starting(name: str, column: str, folder: Place = SHIPPED) -> pl.DataFrame:
     """A table with ``column`` as compared: without dots, in upper case."""
     return read(name, folder).with_columns(

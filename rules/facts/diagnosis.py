@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from functools import cache
 from typing import Final
 
 import polars as pl
@@ -12,7 +14,7 @@ from domain.claim import DIAGNOSES
 from rules.codebooks import Place
 from rules.facts import reference
 from rules.facts.fact import Fact, Kind, declare, from_fields
-from rules.facts.source import Source
+from rules.facts.source import ROW, STAY, Source
 
 FLAG, INTEGER, TEXT = Kind.FLAG, Kind.INTEGER, Kind.TEXT
 _NONE: Final = "the claim has no diagnosis"
@@ -55,70 +57,66 @@ LINES: Final[tuple[Fact, ...]] = (
 # fmt: on
 
 
-def of_stay(source: Source) -> pl.LazyFrame:
+_first: Final = pl.col("ordinal") == 1
+_definite: Final = (
+    ~_first
+    & ~pl.col("symptom")
+    & ~pl.col("status")
+    & ~pl.col("external_cause")
+    & pl.col("present_on_admission").is_in(["1", "2", "3"])
+)
+_sure: Final = _definite.fill_null(value=False)
+_named: Final = pl.col("code").filter(_sure).sort_by(pl.col("ordinal").filter(_sure))
+_LISTED: Final = [
+    pl.len().alias("diagnosis_count"),
+    pl.when(_named.len() > 0).then(_named.str.join(",")).alias("definite_secondary_codes"),
+    _definite.any(ignore_nulls=False).alias("has_definite_secondary_diagnosis"),
+]
+_LEADING: Final = [
+    pl.col("code").alias("principal_diagnosis_code"),
+    pl.col("present_on_admission").alias("principal_present_on_admission"),
+    pl.col("external_cause").alias("principal_is_external_cause"),
+    pl.col("symptom").alias("principal_is_symptom"),
+    pl.col("treatment_cycle").alias("principal_is_treatment_cycle"),
+    pl.col("birth_related").alias("principal_is_birth_related"),
+]
+_MEANINGS: Final = ("external_cause", "symptom", "status", "treatment_cycle", "birth_related")
+
+
+def of_stay(source: Source) -> pl.DataFrame:
     """The facts ``OF_STAY``; a claim without diagnoses is left out."""
     rows = _coded(source)
-    first = pl.col("ordinal") == 1
-    definite = (
-        ~first
-        & ~pl.col("symptom")
-        & ~pl.col("status")
-        & ~pl.col("external_cause")
-        & pl.col("present_on_admission").is_in(["1", "2", "3"])
-    )
-    heads = rows.filter(first).select(
-        "stay_id",
-        pl.col("code").alias("principal_diagnosis_code"),
-        pl.col("present_on_admission").alias("principal_present_on_admission"),
-        pl.col("external_cause").alias("principal_is_external_cause"),
-        pl.col("symptom").alias("principal_is_symptom"),
-        pl.col("treatment_cycle").alias("principal_is_treatment_cycle"),
-        pl.col("birth_related").alias("principal_is_birth_related"),
-    )
-    sure = definite.fill_null(value=False)
-    named = pl.col("code").filter(sure).sort_by(pl.col("ordinal").filter(sure))
-    counts = rows.group_by("stay_id").agg(
-        pl.len().alias("diagnosis_count"),
-        pl.when(named.len() > 0).then(named.str.join(",")).alias("definite_secondary_codes"),
-        definite.any(ignore_nulls=False).alias("has_definite_secondary_diagnosis"),
-    )
-    return counts.join(heads.unique("stay_id"), on="stay_id", how="left")
+    heads = rows.filter(_first).select(STAY, *_LEADING).unique(STAY)
+    return rows.group_by(STAY).agg(_LISTED).join(heads, on=STAY, how="left")
 
 
-def lines(source: Source) -> pl.LazyFrame:
+_LINE: Final = [
+    pl.concat_str(pl.lit("dx-"), pl.col("ordinal")).alias(":subject_id"),
+    pl.col("ordinal").alias("diagnosis_ordinal"),
+    pl.col("code").alias("diagnosis_code"),
+    pl.col("name").alias("diagnosis_name"),
+    pl.col("present_on_admission"),
+    pl.lit(0, pl.Int64).alias("same_code_before"),
+]
+
+
+def lines(source: Source) -> pl.DataFrame:
     """The facts ``LINES``, one row a diagnosis."""
-    rows = source.table("diagnoses")
+    rows = source.keyed("diagnoses")
+    found = rows.select(STAY, ROW, *_LINE)
     # Most codes stand once, so only those that repeat are counted.
-    same = ["stay_id", "norm"]
-    repeated = (
-        rows.with_columns(normal_codes(rows).alias("norm"))
-        .filter(pl.struct(same).is_duplicated())
-        .sort("stay_id", "ordinal")
-        .select(
-            "stay_id",
-            "ordinal",
-            (pl.col("norm").cum_count().over(same).cast(pl.Int64) - 1).alias("same_code_before"),
-        )
-    )
-    return (
-        rows.lazy()
-        .join(repeated.lazy(), on=["stay_id", "ordinal"], how="left")
-        .select(
-            "stay_id",
-            pl.concat_str(pl.lit("dx-"), pl.col("ordinal")).alias(":subject_id"),
-            pl.col("ordinal").alias("diagnosis_ordinal"),
-            pl.col("code").alias("diagnosis_code"),
-            pl.col("name").alias("diagnosis_name"),
-            "present_on_admission",
-            pl.col("same_code_before").fill_null(0),
-        )
-    )
+    same = [STAY, "norm"]
+    norms = rows.select(STAY, ROW, "ordinal", normal("code").alias("norm"))
+    repeated = norms.filter(norms.select(same).is_duplicated()).sort(STAY, "ordinal")
+    if repeated.is_empty():
+        return found
+    count = (pl.col("norm").cum_count().over(same).cast(pl.Int64) - 1).alias("same_code_before")
+    return found.update(repeated.select(ROW, count), on=ROW)
 
 
 def normal_codes(rows: pl.DataFrame) -> pl.Series:
-    """The column ``code`` as compared; each distinct code is worked on once."""
-    distinct = rows.select(pl.col("code").unique()).with_columns(normal("code").alias("norm"))
-    return rows.select("code").join(distinct, on="code", how="left", maintain_order="left")["norm"]
+    """The column ``code`` as compared."""
+    return rows.select(normal("code")).to_series().alias("norm")
 
 
 def normal(column: str) -> pl.Expr:
@@ -131,41 +129,34 @@ def normal(column: str) -> pl.Expr:
 def is_any(meaning: str, code: pl.Expr, folder: Place) -> pl.Expr:
     """Whether a normalised code has the meaning in its own system (``diagnosis_system``)."""
     found = pl.lit(value=False)
-    by_system: dict[str, list[str]] = {}
-    for system, prefix in reference.diagnosis_prefixes(meaning, folder):
-        by_system.setdefault(system, []).append(prefix)
-    for system, prefixes in by_system.items():
-        starts = pl.lit(value=False)
-        for prefix in prefixes:
-            starts |= code.str.starts_with(prefix)
-        found |= (pl.col("diagnosis_system") == system) & starts
+    for system, pattern in _patterns(meaning, folder):
+        found |= (pl.col("diagnosis_system") == system) & code.str.contains(pattern)
     return found
 
 
-def _coded(source: Source) -> pl.LazyFrame:
+@cache
+def _patterns(meaning: str, folder: Place) -> tuple[tuple[str, str], ...]:
+    """(diagnosis system, pattern of the start of its codes) of a meaning."""
+    by_system: dict[str, list[str]] = {}
+    for system, prefix in reference.diagnosis_prefixes(meaning, folder):
+        by_system.setdefault(system, []).append(re.escape(prefix))
+    return tuple((s, f"^(?:{'|'.join(prefixes)})") for s, prefixes in by_system.items())
+
+
+def _coded(source: Source) -> pl.DataFrame:
     """Diagnoses with their meanings as flags; each distinct code is looked at once."""
-    rows = (
-        source.table("diagnoses")
-        .lazy()
-        .join(
-            source.table("stays").lazy().select("stay_id", "diagnosis_system"),
-            on="stay_id",
-            how="inner",
-        )
+    rows = source.keyed("diagnoses").select(
+        STAY, "stay_id", "ordinal", "code", "present_on_admission"
     )
-    code = normal("code")
+    systems = source.table("stays")["diagnosis_system"].gather(rows[STAY])
+    rows = rows.hstack([systems])
+    key = ["diagnosis_system", "code"]
     meanings = (
-        rows.select("diagnosis_system", "code")
+        rows.select(key)
         .unique()
         .with_columns(
-            is_any(meaning, code, source.reference).alias(meaning)
-            for meaning in (
-                "external_cause",
-                "symptom",
-                "status",
-                "treatment_cycle",
-                "birth_related",
-            )
+            is_any(meaning, normal("code"), source.reference).alias(meaning)
+            for meaning in _MEANINGS
         )
     )
-    return rows.join(meanings, on=["diagnosis_system", "code"], how="left")
+    return rows.join(meanings, on=key, how="left", maintain_order="left")

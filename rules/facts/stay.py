@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
 import polars as pl
@@ -11,7 +12,7 @@ from domain.schema import Kind as FieldKind
 from rules.codebooks import Place
 from rules.facts import reference
 from rules.facts.fact import Fact, Kind, declare, from_fields
-from rules.facts.source import Source
+from rules.facts.source import STAY, Source
 
 FLAG, INTEGER, MONEY, TEXT = Kind.FLAG, Kind.INTEGER, Kind.MONEY, Kind.TEXT
 
@@ -55,73 +56,47 @@ HEAD: Final[tuple[Fact, ...]] = (*from_fields(STAYS, "stay", DIRECT), *DERIVED)
 # fmt: on
 
 
-def head(source: Source) -> pl.LazyFrame:
+def head(source: Source) -> pl.DataFrame:
     """The facts ``HEAD``."""
-    stays = source.table("stays").lazy()
-    days = (pl.col("discharge_date") - pl.col("admission_date")).dt.total_days()
-    to_death = (pl.col("discharge_date") - pl.col("death_date")).dt.total_days()
-    died = (pl.col("death_date") >= pl.col("admission_date")) & (
-        pl.col("death_date") <= pl.col("discharge_date")
-    )
-    way = pl.col("discharge_way")
-    principal = (
-        source.table("diagnoses")
-        .lazy()
-        .filter(pl.col("ordinal") == 1)
-        .select("stay_id", pl.col("code").alias("principal_diagnosis_code"))
-        .unique("stay_id")
-    )
-    return (
-        stays.join(principal, on="stay_id", how="left", maintain_order="left")
-        .with_columns(
-            stay_days=days,
-            stay_minutes=pl.coalesce(
-                (pl.col("discharge_time") - pl.col("admission_time")).dt.total_minutes(),
-                days * 1440,
-            ),
-            fund_payment_per_day_fen=pl.col("fund_payment_fen")
-            // pl.max_horizontal(days, pl.when(days.is_not_null()).then(1)),
-            age_at_admission_years=_years("birth_date", "admission_date"),
-            days_from_admission_to_filing=(
-                pl.col("filed_time").dt.date() - pl.col("admission_date")
-            ).dt.total_days(),
-            minutes_from_death_to_discharge=pl.coalesce(
-                (pl.col("discharge_time") - pl.col("death_time")).dt.total_minutes(),
-                to_death * 1440,
-            ),
-            stated_day_surgery=(pl.col("inpatient_type") == "2").fill_null(value=False),
-            stated_transfer_out=way.is_in(["2", "3"]).fill_null(value=False),
-            stated_death_in_stay=((way == "5").fill_null(value=False))
-            | died.fill_null(value=False),
+    first = source.keyed("diagnoses").select(STAY, "ordinal", "code")
+    first = first.filter(first["ordinal"] == 1).unique(STAY, keep="first", maintain_order=True)
+    stays = (
+        source.keyed("stays")
+        .join(
+            first.select(STAY, pl.col("code").alias("principal_diagnosis_code")),
+            on=STAY,
+            how="left",
+            maintain_order="left",
         )
-        .with_columns(
-            empty_required_fields=pl.sum_horizontal(
-                pl.lit(0), *[missing.cast(pl.Int64) for _, missing in _missing(source.reference)]
-            ),
-            empty_required_field_names=pl.concat_str(
-                [
-                    pl.lit(None, pl.String),  # a site may require nothing
-                    *[
-                        pl.when(missing).then(pl.lit(name))
-                        for name, missing in _missing(source.reference)
-                    ],
-                ],
-                separator=",",
-                ignore_nulls=True,
-            ),
-            empty_required_field_labels=pl.concat_str(
-                [
-                    pl.lit(None, pl.String),  # a site may require nothing
-                    *[
-                        pl.when(missing).then(pl.lit(_LABELS[name]))
-                        for name, missing in _missing(source.reference)
-                    ],
-                ],
-                separator="、",
-                ignore_nulls=True,
-            ),
-        )
+        .with_columns(_DERIVED)
     )
+    required = _missing(source.reference)
+    missing = stays.select(required)
+    if not required or not missing.select(pl.any_horizontal(pl.all()).any()).item():
+        return stays.with_columns(_NONE_MISSING)
+    names = {
+        "empty_required_field_names": ([(n, n) for n in missing.columns], ","),
+        "empty_required_field_labels": ([(n, _LABELS[n]) for n in missing.columns], "、"),
+    }
+    return stays.hstack(
+        missing.select(
+            pl.sum_horizontal(pl.all().cast(pl.Int64)).alias("empty_required_fields"),
+            *(
+                pl.concat_str(
+                    [pl.when(pl.col(n)).then(pl.lit(word)) for n, word in words],
+                    separator=between,
+                    ignore_nulls=True,
+                ).alias(name)
+                for name, (words, between) in names.items()
+            ),
+        ).get_columns()
+    )
+
+
+_NONE_MISSING: Final = [
+    pl.lit(0, pl.Int64).alias("empty_required_fields"),
+    *(pl.lit("").alias(f"empty_required_field_{what}") for what in ("names", "labels")),
+]
 
 
 def _years(born: str, then: str) -> pl.Expr:
@@ -141,8 +116,38 @@ _KNOWN_AT_DISCHARGE: Final = frozenset(
 _LABELS: Final = {f.name: f.zh for f in STAYS.columns} | {"principal_diagnosis_code": "主要诊断"}
 
 
-def _missing(folder: Place) -> list[tuple[str, pl.Expr]]:
-    """(field, whether it should be filled and is not) of every required field."""
+_days: Final = (pl.col("discharge_date") - pl.col("admission_date")).dt.total_days()
+_died: Final = (pl.col("death_date") >= pl.col("admission_date")) & (
+    pl.col("death_date") <= pl.col("discharge_date")
+)
+_way: Final = pl.col("discharge_way")
+_DERIVED: Final = [
+    _days.alias("stay_days"),
+    pl.coalesce(
+        (pl.col("discharge_time") - pl.col("admission_time")).dt.total_minutes(), _days * 1440
+    ).alias("stay_minutes"),
+    (
+        pl.col("fund_payment_fen") // pl.max_horizontal(_days, pl.when(_days.is_not_null()).then(1))
+    ).alias("fund_payment_per_day_fen"),
+    _years("birth_date", "admission_date").alias("age_at_admission_years"),
+    (pl.col("filed_time").dt.date() - pl.col("admission_date"))
+    .dt.total_days()
+    .alias("days_from_admission_to_filing"),
+    pl.coalesce(
+        (pl.col("discharge_time") - pl.col("death_time")).dt.total_minutes(),
+        (pl.col("discharge_date") - pl.col("death_date")).dt.total_days() * 1440,
+    ).alias("minutes_from_death_to_discharge"),
+    (pl.col("inpatient_type") == "2").fill_null(value=False).alias("stated_day_surgery"),
+    _way.is_in(["2", "3"]).fill_null(value=False).alias("stated_transfer_out"),
+    ((_way == "5").fill_null(value=False) | _died.fill_null(value=False)).alias(
+        "stated_death_in_stay"
+    ),
+]
+
+
+@cache
+def _missing(folder: Place) -> list[pl.Expr]:
+    """Whether each required field should be filled and is not, under its name."""
     kinds = {f.name: f.kind for f in STAYS.columns} | {"principal_diagnosis_code": FieldKind.CODE}
     types: dict[str, list[str]] = {}
     for claim_type, name in reference.required_fields(folder):
@@ -156,5 +161,5 @@ def _missing(folder: Place) -> list[tuple[str, pl.Expr]]:
             empty &= pl.any_horizontal(
                 pl.col("discharge_date", "discharge_time", "discharge_way").is_not_null()
             )
-        named.append((name, empty & pl.col("claim_type").is_in(claim_types)))
+        named.append((empty & pl.col("claim_type").is_in(claim_types)).alias(name))
     return named
