@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
 import polars as pl
 
-from rules.facts import reference, terms
+from rules.codebooks import Place
+from rules.facts import charge_line, reference, terms
+from rules.facts.charge_line import ITEM_DAY
 from rules.facts.lookback import ORDER
-from rules.facts.source import PERSON, ROW, Source
+from rules.facts.source import PERSON, ROW, STAY, Source
 
 _KEPT: Final = [
-    ROW, "stay_id", "line_id", "item_code", "item_name", "category", "quantity", "unit_price",
-    "amount_fen", "charge_date", "charge_time", "region_code", "provider_level",
+    ROW, STAY, ITEM_DAY, "stay_id", "line_id", "item_code", "item_name", "quantity", "amount_fen",
+    "charge_date", "charge_time",
 ]  # fmt: skip
 
 
@@ -22,18 +25,19 @@ def watched(source: Source) -> pl.DataFrame:
 
 
 def _watched(source: Source) -> pl.DataFrame:
-    rows = source.table("charges").lazy().with_row_index(ROW)
-    hourly = reference.items(source.reference).filter("is_hourly")["item_code"].to_list()
-    named = [
-        terms.item_terms(source.reference)["item_code"],
-        terms.price_caps(source.reference)["item_code"],
-        live_pairs(source)["item_code"],
-        live_pairs(source)["other_code"],
-    ]
-    codes = {*hourly, *pl.concat(named).to_list()} & codes_charged(source)
-    mine = rows.filter(pl.col("item_code").is_in(sorted(codes)))
-    heads = source.table("stays").lazy().select("stay_id", "region_code", "provider_level")
-    return standing(mine, rows).join(heads, on="stay_id", how="inner").select(_KEPT).collect()
+    paired = live_pairs(source)
+    codes = pl.concat([_named(source.reference), paired["item_code"], paired["other_code"]])
+    mine = charge_line.of_items(charge_line.live(source).select(_KEPT), source, codes)
+    heads = source.table("stays").select("region_code", "provider_level")
+    return mine.with_columns(heads.select(pl.all().gather(mine[STAY])))
+
+
+@cache
+def _named(folder: Place) -> pl.Series:
+    """The items that a table of single items names."""
+    hourly = reference.items(folder).filter("is_hourly")
+    named = (hourly, terms.item_terms(folder), terms.price_caps(folder))
+    return pl.concat([table["item_code"] for table in named]).unique()
 
 
 def codes_charged(source: Source) -> frozenset[str]:
@@ -42,7 +46,7 @@ def codes_charged(source: Source) -> frozenset[str]:
 
 
 def _codes_charged(source: Source) -> pl.DataFrame:
-    return source.table("charges").select(pl.col("item_code").unique())
+    return charge_line.tariff(source).select(pl.col("item_code").unique())
 
 
 def live_pairs(source: Source) -> pl.DataFrame:
@@ -59,18 +63,17 @@ def live_pairs(source: Source) -> pl.DataFrame:
     )
 
 
-def standing(some: pl.LazyFrame, rows: pl.LazyFrame) -> pl.LazyFrame:
+def standing(some: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     """Those of ``some`` lines that neither take another back nor are taken back by one of ``rows``."""
     some = some.filter(pl.col("reverses_line_id").is_null())
     back = (
         rows.filter(pl.col("reverses_line_id").is_not_null())
         .group_by("stay_id", pl.col("reverses_line_id").alias("line_id"))
         .agg(pl.col("quantity").sum().abs().alias("taken_back"))
-        .collect()
     )
     if back.is_empty():
         return some
-    return some.join(back.lazy(), on=["stay_id", "line_id"], how="left").filter(
+    return some.join(back, on=["stay_id", "line_id"], how="left").filter(
         ~(pl.col("taken_back") >= pl.col("quantity")).fill_null(value=False)
     )
 
@@ -83,17 +86,20 @@ def stated(source: Source) -> pl.DataFrame:
 def _stated(source: Source) -> pl.DataFrame:
     table = terms.item_terms(source.reference)
     twice = pl.struct("item_code", "term").is_duplicated()
-    lines = watched(source).lazy().select(ROW, "item_code", "charge_date", "region_code")
+    lines = watched(source).select(ROW, "item_code", "charge_date", "region_code")
     plain = terms.applicable(lines, table.filter(~twice)).select(ROW, "term", "value")
     # Only where a term stands several times can a region's be longer than another.
+    several = table.filter(twice)
+    if several.is_empty():
+        return plain
     choice = (
-        terms.applicable(lines, table.filter(twice))
+        terms.applicable(lines, several)
         .select(ROW, "term", "value", pl.col("term_region").str.len_bytes().alias("reach"))
         .sort("reach")
         .unique([ROW, "term"], keep="last", maintain_order=True)
         .drop("reach")
     )
-    return pl.concat([plain, choice]).collect()
+    return pl.concat([plain, choice])
 
 
 def pairs(source: Source) -> pl.DataFrame:
@@ -109,10 +115,9 @@ def _paired(source: Source) -> pl.DataFrame:
     table = live_pairs(source)
     mains = (
         watched(source)
-        .lazy()
-        .filter(pl.col("item_code").is_in(table["item_code"].unique().to_list()))
+        .filter(pl.col("item_code").is_in(table["item_code"].unique().implode()))
         .select(
-            "stay_id",
+            STAY,
             pl.col("item_code").alias("main_code"),
             pl.col(ROW).alias("main_row"),
             pl.col("item_name").alias("main_name"),
@@ -133,8 +138,8 @@ def _paired(source: Source) -> pl.DataFrame:
         .otherwise(minutes <= pl.col("window").cast(pl.Int64, strict=False))
     )
     return (
-        terms.applicable(watched(source).lazy(), table, on="other_code")
-        .join(mains, on=["stay_id", "main_code"], how="left")
+        terms.applicable(watched(source), table, on="other_code")
+        .join(mains, on=[STAY, "main_code"], how="left")
         .with_columns(minutes=minutes, holds=holds)
         .with_columns(
             found=pl.col("main_row").is_not_null() & pl.col("holds").fill_null(value=True),
@@ -144,31 +149,39 @@ def _paired(source: Source) -> pl.DataFrame:
             ROW, "relation", "value", "line_id", "amount_fen", "item_name", "main_code", "main_row",
             "main_line", "main_name", "main_quantity", "main_amount", "minutes", "found", "sure",
         )
-        .collect()
     )  # fmt: skip
 
 
-def earlier_claims(source: Source) -> pl.LazyFrame:
+def earlier_claims(source: Source) -> pl.DataFrame:
     """``stay_id``, the person and ``claim``, the place of the claim in the order of claims."""
+    return source.once("order of claims", _earlier_claims)
+
+
+def _earlier_claims(source: Source) -> pl.DataFrame:
     return (
-        source.claims.lazy()
-        .select("stay_id", *PERSON, *[c for c in ORDER if c != "stay_id"])
+        source.claims.select("stay_id", *PERSON, *[c for c in ORDER if c != "stay_id"])
         .sort(*ORDER, nulls_last=False)
         .with_row_index("claim")
         .select("stay_id", "claim", *PERSON)
     )
 
 
-def item_days(source: Source, term: str) -> pl.LazyFrame:
+def item_days(source: Source, term: str) -> pl.DataFrame:
     """``stay_id``, ``item_code``, ``charge_date`` of standing lines of items with the term, history included."""
-    items = terms.item_terms(source.reference).filter(term=term)["item_code"].unique().to_list()
-    return source.once("item days", _item_days).lazy().filter(pl.col("item_code").is_in(items))
+    items = terms.item_terms(source.reference).filter(term=term)["item_code"].unique()
+    return source.once("item days", _item_days).filter(pl.col("item_code").is_in(items.implode()))
 
 
 def _item_days(source: Source) -> pl.DataFrame:
     looked_back = terms.item_terms(source.reference).filter(
         pl.col("term").is_in(["interval_days", "course_days"])
-    )
-    rows = source.all_rows("charges").lazy()
-    mine = rows.filter(pl.col("item_code").is_in(looked_back["item_code"].unique().to_list()))
-    return standing(mine, rows).select("stay_id", "item_code", "charge_date").unique().collect()
+    )["item_code"]
+    kept = ["stay_id", "item_code", "charge_date"]
+    mine = charge_line.of_items(
+        charge_line.live(source).select(*kept, ITEM_DAY), source, looked_back
+    ).select(kept)
+    if source.past_ids is None:
+        return mine.unique()
+    past = source.all_rows("charges").join(source.past_ids, on="stay_id", how="semi")
+    asked = past.filter(pl.col("item_code").is_in(looked_back.unique().implode()))
+    return pl.concat([mine, standing(asked, past).select(kept)]).unique()

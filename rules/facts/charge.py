@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from domain.claim import CHARGES
@@ -18,6 +19,8 @@ FLAG, INTEGER, MONEY, DECIMAL, DATE = (
 _NONE: Final = "the claim has no charge lines"
 BED_CATEGORY: Final = 1
 NURSING_CATEGORY: Final = 7
+MINUTE: Final = 60_000_000
+"""Microseconds."""
 HOUR_WORDS: Final = ("小时", "时", "h", "hr", "hour", "hours")
 """Units that say that a line's quantity counts hours, for items that the tariff lacks."""
 
@@ -118,23 +121,28 @@ def _sums(source: Source) -> pl.DataFrame:
 
 def _at_once(source: Source) -> pl.DataFrame:
     """Lines posted in one minute at most, of the stays whose lines all say when."""
-    rows = charge_line.lines(source)
-    posted = rows["posted_time"]
-    known = rows.select(STAY, pl.col("posted_time").dt.truncate("1m"))
-    if posted.null_count():
-        silent = rows.filter(posted.is_null())[STAY].unique()
-        known = known.filter(~pl.col(STAY).is_in(silent.implode()))
+    rows = charge_line.lines(source).select(STAY, "posted_time")
+    if rows["posted_time"].null_count():
+        silent = rows.filter(pl.col("posted_time").is_null())[STAY].unique()
+        rows = rows.filter(~pl.col(STAY).is_in(silent.implode()))
+    minute = rows["posted_time"].to_physical().to_numpy() // MINUTE
+    minute -= minute.min(initial=0)
+    span = int(minute.max(initial=0)) + 1
+    keys, lines_at = np.unique(rows[STAY].to_numpy() * np.int64(span) + minute, return_counts=True)
     return (
-        known.group_by(STAY, "posted_time")
-        .len()
-        .group_by(STAY)
-        .agg(pl.col("len").max().alias("lines_posted_at_once"))
+        pl.DataFrame({STAY: (keys // span).astype(np.uint32), "lines": lines_at})
+        .group_by(STAY, maintain_order=True)
+        .agg(pl.col("lines").max().alias("lines_posted_at_once"))
     )
 
 
 def beds(source: Source) -> pl.DataFrame:
     """The facts ``BEDS``; a claim without charge lines is left out."""
-    rows = charge_line.lines(source).filter(pl.col(CATEGORY) == BED_CATEGORY)
+    rows = (
+        charge_line.lines(source)
+        .select(STAY, CATEGORY, ITEM, ITEM_DAY, STANDS, "charge_date", "quantity", "amount_fen")
+        .filter(pl.col(CATEGORY) == BED_CATEGORY)
+    )
     # Regions put other fees of the room, such as heating, into the bed category.
     rows = charge_line.told(rows, source, "is_bed", "is_newborn_bed").filter(
         pl.col("is_bed").fill_null(value=True) | pl.col("is_newborn_bed")
@@ -170,10 +178,12 @@ _LEVELS: Final = ("is_nursing_special", "is_nursing_1", "is_nursing_2", "is_nurs
 
 def nursing(source: Source) -> pl.DataFrame:
     """The facts ``NURSING``; a claim without charge lines is left out."""
-    rows = charge_line.live(source).filter(pl.col(CATEGORY) == NURSING_CATEGORY)
-    rows = charge_line.told(
-        rows.select(STAY, "charge_date", "amount_fen", ITEM_DAY), source, *_LEVELS, "is_bed"
+    rows = (
+        charge_line.live(source)
+        .select(STAY, CATEGORY, ITEM_DAY, "charge_date", "amount_fen")
+        .filter(pl.col(CATEGORY) == NURSING_CATEGORY)
     )
+    rows = charge_line.told(rows, source, *_LEVELS, "is_bed")
     level = pl.coalesce(pl.when(pl.col(c)).then(pl.lit(i)) for i, c in enumerate(_LEVELS))
     several = _several(rows.with_columns(level=level).drop_nulls("level"), "level").rename(
         {
@@ -253,7 +263,7 @@ def ventilation_minutes(source: Source) -> pl.DataFrame:
 
 
 def _ventilation_minutes(source: Source) -> pl.DataFrame:
-    rows = charge_line.live(source)
+    rows = charge_line.live(source).select(STAY, ITEM_DAY, "quantity")
     return (
         rows.filter(charge_line.source_of(source, "is_ventilation", rows[ITEM_DAY]))
         .group_by(STAY)
@@ -270,20 +280,13 @@ def lines(source: Source) -> pl.DataFrame:
     """The facts ``LINES``, one row a charge line, with ``:stay`` and ``:row``."""
     rows = charge_line.lines(source)
     head = source.table("stays").select("admission_date", "discharge_date")
-    told = charge_line.told(rows, source, "is_hourly", "is_repeatable").with_columns(
-        head.select(pl.all().gather(rows[STAY]))
-    )
-    units = rows["unit"].unique().to_list()
-    hourly = [u for u in units if u is not None and u.strip() in HOUR_WORDS]
-    known = pl.col("unit").is_not_null()
+    told = charge_line.told(rows, source, "is_hourly", "is_repeatable")
     return (
-        told.with_columns(
+        told.with_columns(head.select(pl.all().gather(rows[STAY])))
+        .with_columns(
             *_on_day(rows),
-            *_places(rows),
+            _hourly(told),
             (~pl.col(STANDS)).alias("line_is_reversed"),
-            pl.coalesce("is_hourly", pl.when(known).then(pl.col("unit").is_in(hourly))).alias(
-                "item_is_hourly"
-            ),
             pl.col("is_repeatable").alias("item_is_repeatable"),
             (pl.col("admission_date") - pl.col("charge_date"))
             .dt.total_days()
@@ -292,20 +295,30 @@ def lines(source: Source) -> pl.DataFrame:
             .dt.total_days()
             .alias("days_after_discharge"),
         )
-        .rename(DIRECT | {"line_id": ":subject_id"})
-        .select("stay_id", STAY, ":subject_id", ROW, *[f.name for f in LINES])
+        .select(STAY, ROW, pl.col("line_id").alias(":subject_id"), *_LINES)
     )
 
 
-def _again(rows: pl.DataFrame) -> pl.DataFrame:
-    """The few lines whose item was charged more than once in the stay on the day."""
-    wide = int(rows[ITEM_DAY].max() or 0) + 1  # type: ignore[arg-type]
-    return rows.filter((pl.col(STAY).cast(pl.Int64) * wide + pl.col(ITEM_DAY)).is_duplicated())
+_LINES: Final = (
+    *(pl.col(own).alias(fact) for own, fact in DIRECT.items()),
+    *(pl.col(fact.name) for fact in OWN),
+)
+
+
+def _hourly(told: pl.DataFrame) -> pl.Series:
+    """``item_is_hourly``: the tariff says so, else the unit; few items are not in the tariff."""
+    hourly = told["is_hourly"].alias("item_is_hourly")
+    open_lines = hourly.is_null().arg_true()
+    words = told["unit"].gather(open_lines).str.strip_chars().is_in(HOUR_WORDS)
+    return hourly.scatter(open_lines, words) if len(open_lines) else hourly
 
 
 def _on_day(rows: pl.DataFrame) -> list[pl.Series]:
-    """Sums of the item on the line's day and whether the line is its first; most lines stand alone."""
-    again = _again(rows)
+    """What a line's equals on its day say of it; most lines stand alone there."""
+    again = rows.select(
+        STAY, ROW, ITEM_DAY, STANDS, "line_id", "quantity", "unit_price", "amount_fen",
+        "ordering_physician_id", "charge_time",
+    ).filter(charge_line.repeated(rows))  # fmt: skip
     day = [STAY, ITEM_DAY]
     sums = again.select(
         ROW,
@@ -313,28 +326,26 @@ def _on_day(rows: pl.DataFrame) -> list[pl.Series]:
         pl.col("amount_fen").sum().over(day),
         first=pl.col("line_id") == pl.col("line_id").min().over(day),
     )
-    alone = {
-        "item_quantity_on_day": rows["quantity"].cast(sums["quantity"].dtype),
-        "item_amount_on_day_fen": rows["amount_fen"].clone(),
-        "first_line_of_item_on_day": pl.repeat(value=True, n=rows.height, eager=True),
-    }
+    quantity = rows["quantity"].cast(sums["quantity"].dtype)
+    amount, first = rows["amount_fen"].clone(), pl.repeat(value=True, n=rows.height, eager=True)
+    alike, none = _alike(again), pl.zeros(rows.height, dtype=pl.Int64, eager=True)
     return [
-        column.scatter(sums[ROW], sums[own]).alias(name)
-        for own, (name, column) in zip(
-            ("quantity", "amount_fen", "first"), alone.items(), strict=True
-        )
+        quantity.scatter(sums[ROW], sums["quantity"]).alias("item_quantity_on_day"),
+        amount.scatter(sums[ROW], sums["amount_fen"]).alias("item_amount_on_day_fen"),
+        first.scatter(sums[ROW], sums["first"]).alias("first_line_of_item_on_day"),
+        none.scatter(alike[ROW], alike["place"]).alias("identical_lines_before"),
     ]
 
 
-def _places(rows: pl.DataFrame) -> list[pl.Series]:
-    """``identical_lines_before``: live lines of smaller id that equal it within the minute.
+def _alike(again: pl.DataFrame) -> pl.DataFrame:
+    """``:row`` of live lines equal to others in all but the clock, and their ``place`` among those.
 
-    Null where a line of the day is equal in all else and the time of one is not stated.
+    The place counts from 0 by line id within the minute; null where a line of the day is
+    equal in all else and the time of one is not stated.
     """
     coarse = [STAY, ITEM_DAY, "quantity", "unit_price", "ordering_physician_id"]
-    alike = (
-        _again(rows)
-        .filter(STANDS)
+    return (
+        again.filter(STANDS)
         .filter(pl.len().over(coarse) > 1)
         .sort("line_id")
         .with_columns(
@@ -343,5 +354,3 @@ def _places(rows: pl.DataFrame) -> list[pl.Series]:
         )
         .select(ROW, place=pl.when(~pl.col("untimed")).then("place"))
     )
-    none = pl.zeros(rows.height, dtype=pl.Int64, eager=True)
-    return [none.scatter(alike[ROW], alike["place"]).alias("identical_lines_before")]

@@ -95,7 +95,9 @@ def _days(source: Source) -> pl.DataFrame:
     operated, drug = of(*KINDS["operation"]), of(*KINDS["drug"])
     unknown = told(pl.col("setting").is_null()) & (drug | of(*KINDS["treatment"]))
     home = rows["discharge_medication"].fill_null(value=False).to_numpy()
-    intensive = rows.filter(pl.Series(told(pl.col("class") == "intensive_bed")))
+    intensive = rows.select(STAY, "charge_date", "quantity").filter(
+        pl.Series(told(pl.col("class") == "intensive_bed"))
+    )
     beds = intensive.group_by(STAY, "charge_date").agg(
         pl.col("quantity").sum().alias("intensive_bed_days")
     )

@@ -46,6 +46,12 @@ def lined(source: Source) -> pl.DataFrame:
     return source.once("lined stays", _lined)
 
 
+def repeated(rows: pl.DataFrame) -> pl.Series:
+    """Whether another of the lines has the same stay, item and day."""
+    wide = int(rows[ITEM_DAY].max() or 0) + 1  # type: ignore[arg-type]
+    return (rows[STAY].cast(pl.Int64) * wide + rows[ITEM_DAY]).is_duplicated()
+
+
 def told(rows: pl.DataFrame, source: Source, *names: str) -> pl.DataFrame:
     """The lines with columns of ``tariff``."""
     return rows.with_columns(source_of(source, name, rows[ITEM_DAY]) for name in names)

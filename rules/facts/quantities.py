@@ -6,10 +6,10 @@ from typing import Final
 
 import polars as pl
 
-from rules.facts import reference, terms
+from rules.facts import charge_line, reference, terms
 from rules.facts.billed import earlier_claims, item_days, pairs, stated, watched
 from rules.facts.fact import Kind, declare
-from rules.facts.source import PERSON, ROW, Source
+from rules.facts.source import PERSON, ROW, STAY, Source
 
 INTEGER, MONEY, TEXT, DECIMAL, DATE = (
     Kind.INTEGER, Kind.MONEY, Kind.TEXT, Kind.DECIMAL, Kind.DATE,
@@ -74,28 +74,28 @@ PANELS: Final = declare("stay", "charges, reference/items.csv, item_pairs.csv", 
 # fmt: on
 
 
-def hours(source: Source) -> pl.LazyFrame:
+def hours(source: Source) -> pl.DataFrame:
     """The facts ``HOURS``."""
-    lines = watched(source).lazy()
-    hourly = reference.items(source.reference).filter("is_hourly")["item_code"].to_list()
+    lines = watched(source)
+    hourly = reference.items(source.reference).filter("is_hourly")["item_code"]
     most = (
-        lines.filter(pl.col("item_code").is_in(hourly))
+        charge_line.of_items(lines, source, hourly)
         .join(_rows_of(source, "parallel"), on=ROW, how="anti")
-        .group_by("stay_id", "item_code")
+        .group_by(STAY, "item_code")
         .agg(
             pl.col("quantity").sum().alias("item_hours_charged"),
             pl.col("amount_fen").sum().alias("item_hours_fen"),
             pl.col("item_name").min().alias("item_of_most_hours"),
         )
         .sort("item_hours_charged", "item_code", descending=[True, False])
-        .unique("stay_id", keep="first", maintain_order=True)
+        .unique(STAY, keep="first", maintain_order=True)
     )
     present = (pl.col("discharge_time") - pl.col("admission_time")).dt.total_minutes()
     return (
-        _lined(source)
-        .join(most, on="stay_id", how="left")
-        .join(_monitored(source), on="stay_id", how="left")
-        .join(_oxygen(source), on="stay_id", how="left")
+        charge_line.lined(source)
+        .join(most, on=STAY, how="left")
+        .join(_monitored(source), on=STAY, how="left")
+        .join(_oxygen(source), on=STAY, how="left")
         .with_columns(
             pl.col(
                 "item_hours_charged",
@@ -105,66 +105,62 @@ def hours(source: Source) -> pl.LazyFrame:
             ).fill_null(0)
         )
         .join(
-            source.table("stays")
-            .lazy()
-            .select("stay_id", (present / 60).round(4).alias("hours_in_hospital")),
-            on="stay_id",
+            source.keyed("stays").select(STAY, (present / 60).round(4).alias("hours_in_hospital")),
+            on=STAY,
             how="full",
             coalesce=True,
         )
     )
 
 
-def sessions(source: Source) -> pl.LazyFrame:
+def sessions(source: Source) -> pl.DataFrame:
     """The facts ``SESSIONS``."""
     dialysis = _role(source, "dialysis")
-    days = dialysis.group_by("stay_id", "charge_date").agg(pl.col("quantity").sum())
+    days = dialysis.group_by(STAY, "charge_date").agg(pl.col("quantity").sum())
     week = (
-        days.join(days, on="stay_id", suffix="_later")
+        days.join(days, on=STAY, suffix="_later")
         .with_columns(gap=(pl.col("charge_date_later") - pl.col("charge_date")).dt.total_days())
         .filter(pl.col("gap").is_between(0, WEEK_DAYS - 1))
-        .group_by("stay_id", pl.col("charge_date").alias("dialysis_week_start"))
+        .group_by(STAY, pl.col("charge_date").alias("dialysis_week_start"))
         .agg(pl.col("quantity_later").sum().alias("dialysis_in_7_days"))
         .sort("dialysis_in_7_days", "dialysis_week_start", descending=[True, False])
-        .unique("stay_id", keep="first", maintain_order=True)
+        .unique(STAY, keep="first", maintain_order=True)
     )
-    totals = dialysis.group_by("stay_id").agg(
+    totals = dialysis.group_by(STAY).agg(
         pl.col("quantity").sum().alias("dialysis_sessions"),
         pl.col("amount_fen").sum().alias("dialysis_fen"),
     )
     extra = (
         _role(source, "anaesthesia_extra")
-        .group_by("stay_id")
+        .group_by(STAY)
         .agg(
             pl.col("quantity").sum().alias("anaesthesia_extra_hours"),
             pl.col("amount_fen").sum().alias("anaesthesia_extra_fen"),
         )
     )
     return (
-        _lined(source)
-        .join(week, on="stay_id", how="left")
-        .join(totals, on="stay_id", how="left")
-        .join(extra, on="stay_id", how="left")
+        charge_line.lined(source)
+        .join(week, on=STAY, how="left")
+        .join(totals, on=STAY, how="left")
+        .join(extra, on=STAY, how="left")
         .with_columns(
             pl.col("dialysis_in_7_days", "dialysis_sessions", "anaesthesia_extra_hours").fill_null(
                 0
             )
         )
-        .join(_anaesthesias(source), on="stay_id", how="full", coalesce=True)
+        .join(_anaesthesias(source), on=STAY, how="full", coalesce=True)
     )
 
 
-def course(source: Source) -> pl.LazyFrame:
+def course(source: Source) -> pl.DataFrame:
     """The facts ``COURSE``."""
     limits = (
         stated(source)
-        .lazy()
         .filter(term="course_days")
         .select(ROW, pl.col("value").cast(pl.Int64).alias("course_days_payable"))
     )
     mine = (
         watched(source)
-        .lazy()
         .join(limits, on=ROW, how="inner")
         .group_by("stay_id", "item_code")
         .agg(
@@ -209,41 +205,40 @@ def course(source: Source) -> pl.LazyFrame:
         )
     )
     return (
-        _lined(source)
+        charge_line.lined(source)
         .join(found, on="stay_id", how="left")
         .with_columns(pl.col("course_item_days", "course_days_payable").fill_null(0))
     )
 
 
-def panels(source: Source) -> pl.LazyFrame:
+def panels(source: Source) -> pl.DataFrame:
     """The facts ``PANELS``."""
-    members = pairs(source).lazy().filter(pl.col("relation") == "panel")
+    members = pairs(source).filter(pl.col("relation") == "panel")
     with_panel = members.filter("found").select(ROW, "main_code")
     alone = members.select(ROW, "main_code").unique().join(
         with_panel, on=[ROW, "main_code"], how="anti"
     )  # fmt: skip
     days = (
         watched(source)
-        .lazy()
         .join(alone, on=ROW, how="inner")
-        .group_by("stay_id", "charge_date", "main_code", "region_code")
+        .group_by(STAY, "charge_date", "main_code", "region_code")
         .agg(
             pl.col("item_code").n_unique().cast(pl.Int64).alias("members"),
             pl.col("amount_fen").sum(),
         )
         .sort("members", "charge_date", "main_code", descending=[True, False, False])
-        .unique("stay_id", keep="first", maintain_order=True)
+        .unique(STAY, keep="first", maintain_order=True)
         .rename({"main_code": "item_code"})
     )
     price = terms.applicable(days, terms.item_prices(source.reference)).select(
-        "stay_id", (pl.col("price_yuan") * 100).cast(pl.Int64).alias("price_fen")
+        STAY, (pl.col("price_yuan") * 100).cast(pl.Int64).alias("price_fen")
     )
     return (
-        _lined(source)
-        .join(days, on="stay_id", how="left")
-        .join(price, on="stay_id", how="left")
+        charge_line.lined(source)
+        .join(days, on=STAY, how="left")
+        .join(price, on=STAY, how="left")
         .select(
-            "stay_id",
+            STAY,
             pl.col("members").fill_null(0).alias("panel_members_billed_singly"),
             pl.col("charge_date").alias("panel_billed_singly_date"),
             (pl.col("amount_fen") - pl.col("price_fen")).alias("panel_saving_fen"),
@@ -251,58 +246,55 @@ def panels(source: Source) -> pl.LazyFrame:
     )
 
 
-def _lined(source: Source) -> pl.LazyFrame:
-    return source.table("charges").lazy().select("stay_id").unique()
+def _rows_of(source: Source, term: str) -> pl.DataFrame:
+    return stated(source).filter(term=term).select(ROW)
 
 
-def _rows_of(source: Source, term: str) -> pl.LazyFrame:
-    return stated(source).lazy().filter(term=term).select(ROW)
+def _role(source: Source, role: str) -> pl.DataFrame:
+    rows = stated(source).filter(term="role", value=role).select(ROW)
+    return watched(source).join(rows, on=ROW, how="semi")
 
 
-def _role(source: Source, role: str) -> pl.LazyFrame:
-    rows = stated(source).lazy().filter(term="role", value=role).select(ROW)
-    return watched(source).lazy().join(rows, on=ROW, how="semi")
-
-
-def _monitored(source: Source) -> pl.LazyFrame:
+def _monitored(source: Source) -> pl.DataFrame:
     """The monitoring item that exceeds its treatment most, by stay."""
-    lines = watched(source).lazy()
+    lines = watched(source)
     table = terms.item_pairs(source.reference).filter(relation="monitors")
-    billed = terms.applicable(lines, table, on="other_code").group_by("stay_id", "main_code").agg(
+    billed = terms.applicable(lines, table, on="other_code").group_by(STAY, "main_code").agg(
         pl.col("quantity").sum().alias("monitor_hours"),
         pl.col("amount_fen").sum().alias("monitor_fen"),
         pl.col("item_name").min().alias("monitor_item_name"),
     )  # fmt: skip
-    treated = lines.group_by("stay_id", pl.col("item_code").alias("main_code")).agg(
+    mains = charge_line.of_items(lines, source, table["item_code"])
+    treated = mains.group_by(STAY, pl.col("item_code").alias("main_code")).agg(
         pl.col("quantity").sum().alias("monitored_treatment_hours")
     )
     return (
-        billed.join(treated, on=["stay_id", "main_code"], how="left")
+        billed.join(treated, on=[STAY, "main_code"], how="left")
         .with_columns(pl.col("monitored_treatment_hours").fill_null(0))
         .with_columns(over=pl.col("monitor_hours") - pl.col("monitored_treatment_hours"))
         .sort("over", "main_code", descending=[True, False])
-        .unique("stay_id", keep="first", maintain_order=True)
+        .unique(STAY, keep="first", maintain_order=True)
         .drop("main_code", "over")
     )
 
 
-def _oxygen(source: Source) -> pl.LazyFrame:
+def _oxygen(source: Source) -> pl.DataFrame:
     """Hours of oxygen that do not fit beside invasive ventilation into their days."""
-    oxygen = _role(source, "oxygen").group_by("stay_id", "charge_date").agg(
+    oxygen = _role(source, "oxygen").group_by(STAY, "charge_date").agg(
         pl.col("quantity").sum().alias("oxygen"), pl.col("amount_fen").sum()
     )  # fmt: skip
-    ventilated = _role(source, "ventilation").group_by("stay_id", "charge_date").agg(
+    ventilated = _role(source, "ventilation").group_by(STAY, "charge_date").agg(
         pl.col("quantity").sum().alias("ventilated")
     )  # fmt: skip
     both = pl.col("oxygen") + pl.col("ventilated") - DAY_HOURS
     price = pl.col("amount_fen").cast(pl.Float64) / pl.col("oxygen").cast(pl.Float64)
     beside = pl.min_horizontal(pl.max_horizontal(both, pl.lit(0)), "oxygen")
     return (
-        oxygen.join(ventilated, on=["stay_id", "charge_date"], how="inner")
+        oxygen.join(ventilated, on=[STAY, "charge_date"], how="inner")
         .filter(pl.col("oxygen") > 0)
         .with_columns(beside=beside)
         .with_columns(fen=(beside.cast(pl.Float64) * price).floor().cast(pl.Int64))
-        .group_by("stay_id")
+        .group_by(STAY)
         .agg(
             pl.col("beside").sum().alias("oxygen_hours_beside_ventilation"),
             pl.col("fen").sum().alias("oxygen_beside_ventilation_fen"),
@@ -310,25 +302,25 @@ def _oxygen(source: Source) -> pl.LazyFrame:
     )
 
 
-def _anaesthesias(source: Source) -> pl.LazyFrame:
-    rows = source.table("procedures").lazy()
+def _anaesthesias(source: Source) -> pl.DataFrame:
+    rows = source.keyed("procedures")
     minutes = pl.col("anaesthesia_end_time") - pl.col("anaesthesia_start_time")
     timed = minutes.is_not_null()
     given = pl.col("anaesthetist_id").is_not_null() | pl.col("anaesthesia_method").is_not_null()
-    blind = rows.group_by("stay_id").agg((given & ~timed).any().alias("blind"))
+    blind = rows.group_by(STAY).agg((given & ~timed).any().alias("blind"))
     return (
         rows.filter(timed)
-        .group_by("stay_id", "anaesthesia_start_time")
+        .group_by(STAY, "anaesthesia_start_time")
         .agg(minutes.max().dt.total_minutes().alias("minutes"))
-        .group_by("stay_id")
+        .group_by(STAY)
         .agg(
             (pl.col("minutes") / 60).ceil().cast(pl.Int64).sum().alias("hours"),
             pl.len().cast(pl.Int64).alias("count"),
         )
-        .join(blind, on="stay_id", how="inner")
+        .join(blind, on=STAY, how="inner")
         .filter(~pl.col("blind"))
         .select(
-            "stay_id",
+            STAY,
             pl.col("hours").alias("anaesthesia_hours_recorded"),
             pl.col("count").alias("anaesthesia_count"),
         )

@@ -5,19 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from domain import codes
-from rules.facts import reference, terms
+from rules.facts import charge_line, reference, terms
 from rules.facts.billed import codes_charged, earlier_claims, item_days, pairs, stated, watched
+from rules.facts.charge_line import CATEGORY, ITEM_DAY
 from rules.facts.fact import Fact, Kind, declare
-from rules.facts.source import PERSON, ROW, Source
+from rules.facts.place import placed
+from rules.facts.source import PERSON, ROW, STAY, Source
 
 FLAG, INTEGER, MONEY, TEXT, DECIMAL = (
     Kind.FLAG, Kind.INTEGER, Kind.MONEY, Kind.TEXT, Kind.DECIMAL,
 )  # fmt: skip
-SERVICE_CATEGORIES: Final = ("02", "03", "04", "05", "06", "07")
+SERVICE_CATEGORIES: Final = (2, 3, 4, 5, 6, 7)
 """Charge categories of services, whose items stand in the tariff; drugs and devices have lists of their own."""
+CONSUMABLE: Final = 8
 PIECES: Final = ("个", "套", "根", "枚", "片", "把", "支", "条", "只")
 """Units in which a consumable is counted whole."""
 
@@ -109,27 +113,30 @@ _WITHIN: Final = {
 }
 
 
-def lines(source: Source) -> pl.LazyFrame:
+def lines(source: Source) -> pl.DataFrame:
     """The facts ``LINES`` by ``:row``, of the lines of which a reference table says something."""
     # A reversed line is no charge; its facts stay empty, and its flags false.
     parts = [_first(source), _limits(source), _caps(source), _later(source), _pairs(source), _interval(source),
              _off_tariff(source), _split_pieces(source)]  # fmt: skip
-    places = pl.concat([part.select(ROW) for part in parts]).unique()
-    found = places
+    rows = pl.concat([part[ROW] for part in parts]).unique().sort()
+    found = [rows]
     for part in parts:
-        found = found.join(part, on=ROW, how="left")
-    known = ("line_is_included_in_delivery", "line_is_excluded", "line_is_off_tariff")
-    unsure = [pl.col(f"unsure:{name}").fill_null(value=False) for name in known]
-    return found.with_columns(
-        pl.col(f.name).fill_null(value=False) for f in LINES if f.kind is FLAG
-    ).with_columns(
-        pl.when(pl.col(name) | ~doubt).then(pl.col(name)).alias(name)
-        for name, doubt in zip(known, unsure, strict=True)
-    )
+        at = pl.Series(np.searchsorted(rows.to_numpy(), part[ROW].to_numpy()).astype(np.uint32))
+        found += placed(part.drop(ROW), at, len(rows)).get_columns()
+    return pl.DataFrame(found).with_columns(_FALSE).with_columns(_UNSURE)
 
 
-def _of(source: Source, term: str, name: str) -> pl.LazyFrame:
-    return stated(source).lazy().filter(term=term).select(ROW, pl.col("value").alias(name))
+_FALSE: Final = [pl.col(f.name).fill_null(value=False) for f in LINES if f.kind is FLAG]
+_UNSURE: Final = [
+    pl.when(pl.col(name) | ~pl.col(f"unsure:{name}").fill_null(value=False))
+    .then(pl.col(name))
+    .alias(name)
+    for name in ("line_is_included_in_delivery", "line_is_excluded", "line_is_off_tariff")
+]
+
+
+def _of(source: Source, term: str, name: str) -> pl.DataFrame:
+    return stated(source).filter(term=term).select(ROW, pl.col("value").alias(name))
 
 
 _HAS: Final = {
@@ -143,61 +150,61 @@ _HAS: Final = {
 """Limit -> the flag that says that there is one."""
 
 
-def _limits(source: Source) -> pl.LazyFrame:
-    named = {
-        "day_limit": "line_day_limit", "plausible_day_most": "line_plausible_day_most",
-        "sex": "line_sex_limit", "least_age": "line_least_age", "most_age": "line_most_age",
-        "least_level": "least", "interval_days": "test_interval_days",
-    }  # fmt: skip
-    rows = stated(source).lazy().filter(pl.col("term").is_in(list(named)))
-    said = (
-        rows.select(
-            ROW,
-            *[
-                pl.when(pl.col("term") == term).then(pl.col("value").cast(pl.Int64)).alias(name)
-                for term, name in named.items()
-            ],
+_LIMITS: Final = {
+    "day_limit": "line_day_limit", "plausible_day_most": "line_plausible_day_most",
+    "sex": "line_sex_limit", "least_age": "line_least_age", "most_age": "line_most_age",
+    "least_level": "least", "interval_days": "test_interval_days",
+}  # fmt: skip
+"""Term of ``item_terms.csv`` -> the limit that it states."""
+_LEVEL: Final = pl.when(pl.col("provider_level").is_in(["1", "2", "3"])).then("provider_level")
+_LIMIT_FACTS: Final = [
+    pl.col(ROW),
+    pl.col("line_sex_limit").cast(pl.String),
+    pl.col("line_day_limit", "line_plausible_day_most").cast(DECIMAL.dtype),
+    pl.col("line_least_age", "line_most_age", "test_interval_days").cast(pl.Int64),
+    pl.col("least").is_not_null().alias("line_is_level_limited"),
+    (pl.col("least").cast(pl.Int64) - _LEVEL.cast(pl.Int64)).alias("line_levels_short"),
+    *[pl.col(of).is_not_null().alias(name) for of, name in _HAS.items()],
+]
+
+
+def _limits(source: Source) -> pl.DataFrame:
+    said = stated(source).filter(pl.col("term").is_in(list(_LIMITS)))
+    rows = said[ROW].unique().sort()
+    columns = [rows]
+    for term, name in _LIMITS.items():
+        mine = said.filter(pl.col("term") == term).select(
+            ROW, pl.col("value").cast(pl.Int64).alias(name)
         )
-        .group_by(ROW)
-        .agg(pl.all().max())
-    )
-    levels = watched(source).lazy().select(ROW, "provider_level")
-    found = said.join(levels, on=ROW, how="left")
-    level = pl.when(pl.col("provider_level").is_in(["1", "2", "3"])).then("provider_level")
-    return found.select(
-        ROW,
-        pl.col("line_sex_limit").cast(pl.String),
-        pl.col("line_day_limit", "line_plausible_day_most").cast(DECIMAL.dtype),
-        pl.col("line_least_age", "line_most_age", "test_interval_days").cast(pl.Int64),
-        pl.col("least").is_not_null().alias("line_is_level_limited"),
-        (pl.col("least").cast(pl.Int64) - level.cast(pl.Int64)).alias("line_levels_short"),
-        *[pl.col(of).is_not_null().alias(name) for of, name in _HAS.items()],
-    )
+        at = pl.Series(np.searchsorted(rows.to_numpy(), mine[ROW].to_numpy()).astype(np.uint32))
+        columns += placed(mine.drop(ROW), at, len(rows)).get_columns()
+    levels = watched(source).select(ROW, "provider_level")
+    return pl.DataFrame(columns).join(levels, on=ROW, how="left").select(_LIMIT_FACTS)
 
 
-def _first(source: Source) -> pl.LazyFrame:
+def _first(source: Source) -> pl.DataFrame:
     """The first standing line of each limited item on each day."""
     limited = terms.item_terms(source.reference).filter(
         pl.col("term").is_in(["day_limit", "plausible_day_most"])
     )
     added = terms.item_pairs(source.reference).filter(pl.col("relation").str.ends_with("surcharge"))
-    items = [*limited["item_code"].to_list(), *added["other_code"].to_list()]
-    return (
-        watched(source)
-        .lazy()
-        .filter(pl.col("item_code").is_in(items))
-        .sort("line_id")
-        .unique(["stay_id", "item_code", "charge_date"], keep="first", maintain_order=True)
-        .select(ROW, pl.lit(value=True).alias("line_is_first_standing_on_day"))
+    items = pl.concat([limited["item_code"], added["other_code"]])
+    lines = charge_line.of_items(
+        watched(source).select(ROW, STAY, ITEM_DAY, "line_id"), source, items
     )
+    # Most items stand once on a day; only the others have to be put in order.
+    several = charge_line.repeated(lines)
+    first = lines.filter(several).sort("line_id").unique([STAY, ITEM_DAY], keep="first")
+    rows = pl.concat([lines.filter(~several)[ROW], first[ROW]])
+    return pl.DataFrame([rows]).with_columns(line_is_first_standing_on_day=pl.lit(value=True))
 
 
-def _caps(source: Source) -> pl.LazyFrame:
+def _caps(source: Source) -> pl.DataFrame:
     cap = (pl.col("quantity").cast(pl.Float64) * pl.col("cap_yuan").cast(pl.Float64) * 100).round(4)
     fits = (pl.col("level") == "") | (pl.col("level") == pl.col("provider_level"))
     table = terms.price_caps(source.reference).rename({"provider_level": "level"})
     return (
-        terms.applicable(watched(source).lazy(), table)
+        terms.applicable(watched(source), table)
         .with_columns(reach=pl.col("term_region").str.len_bytes(), fits=fits.fill_null(value=False))
         .filter(pl.col("reach") == pl.col("reach").max().over(ROW))
         .sort("fits", "level")
@@ -210,11 +217,11 @@ def _caps(source: Source) -> pl.LazyFrame:
     )
 
 
-def _later(source: Source) -> pl.LazyFrame:
+def _later(source: Source) -> pl.DataFrame:
     """Operations of one incision and scans of one kind: which of the day comes second."""
     marks = {"incision_group": "line_is_later_operation", "part_group": "line_is_later_part"}
-    grouped = stated(source).lazy().filter(pl.col("term").is_in(list(marks))).select(ROW).unique()
-    found = watched(source).lazy().join(grouped, on=ROW, how="semi")
+    grouped = stated(source).filter(pl.col("term").is_in(list(marks))).select(ROW).unique()
+    found = watched(source).join(grouped, on=ROW, how="semi")
     price = terms.applicable(found, terms.item_prices(source.reference)).select(
         ROW,
         (pl.col("quantity").ceil().cast(pl.Float64) * pl.col("price_yuan").cast(pl.Float64) * 100)
@@ -229,7 +236,7 @@ def _later(source: Source) -> pl.LazyFrame:
         found.with_columns(
             (
                 pl.col(term).is_not_null()
-                & (pl.int_range(pl.len()).over("stay_id", "charge_date", term) > 0)
+                & (pl.int_range(pl.len()).over(STAY, "charge_date", term) > 0)
             ).alias(name)
             for term, name in marks.items()
         )
@@ -238,9 +245,9 @@ def _later(source: Source) -> pl.LazyFrame:
     )
 
 
-def _pairs(source: Source) -> pl.LazyFrame:
+def _pairs(source: Source) -> pl.DataFrame:
     # A charge that excludes another: the fault is the cheaper line, so that the dearer may stay.
-    all_pairs = pairs(source).lazy()
+    all_pairs = pairs(source)
     met = all_pairs.filter("found")
     cheaper = (pl.col("main_amount") < pl.col("amount_fen")) | (
         (pl.col("main_amount") == pl.col("amount_fen")) & (pl.col("main_line") > pl.col("line_id"))
@@ -284,7 +291,7 @@ def _pairs(source: Source) -> pl.LazyFrame:
     return inside.join(beside, on=ROW, how="full", coalesce=True)
 
 
-def _interval(source: Source) -> pl.LazyFrame:
+def _interval(source: Source) -> pl.DataFrame:
     """The last earlier day on which a person had an item that has a minimum interval."""
     items = (
         terms.item_terms(source.reference)
@@ -292,7 +299,7 @@ def _interval(source: Source) -> pl.LazyFrame:
         .unique()
         .to_list()
     )
-    mine = watched(source).lazy().filter(pl.col("item_code").is_in(items))
+    mine = watched(source).filter(pl.col("item_code").is_in(items))
     claims = earlier_claims(source)
     seen = (
         item_days(source, "interval_days")
@@ -320,41 +327,36 @@ def _interval(source: Source) -> pl.LazyFrame:
     )
 
 
-def _off_tariff(source: Source) -> pl.LazyFrame:
+def _off_tariff(source: Source) -> pl.DataFrame:
     """Services that the tariff lacks; in doubt where it knows fewer than half of the claim's."""
-    tariff = reference.items(source.reference)["item_code"].unique().to_list()
-    strange = sorted(codes_charged(source) - set(tariff))
+    known = reference.items(source.reference)["item_code"]
+    strange = sorted(codes_charged(source).difference(known.to_list()))
     if not strange:
         names = ("line_is_off_tariff", "unsure:line_is_off_tariff")
-        return pl.LazyFrame(schema={ROW: pl.UInt32, **dict.fromkeys(names, pl.Boolean)})
+        return pl.DataFrame(schema={ROW: pl.UInt32, **dict.fromkeys(names, pl.Boolean)})
     services = (
-        source.table("charges")
-        .lazy()
-        .with_row_index(ROW)
-        .filter(pl.col("category").is_in(SERVICE_CATEGORIES))
+        charge_line.lines(source)
+        .select(ROW, STAY, CATEGORY, "item_code")
+        .filter(pl.col(CATEGORY).is_in(SERVICE_CATEGORIES))
     )
-    lacking = services.filter(pl.col("item_code").is_in(strange)).select(ROW, "stay_id")
+    lacking = services.filter(pl.col("item_code").is_in(strange)).select(ROW, STAY)
     share = (
-        services.join(lacking.select("stay_id").unique(), on="stay_id", how="semi")
-        .group_by("stay_id")
-        .agg(pl.col("item_code").is_in(tariff).mean().alias("share"))
+        services.filter(pl.col(STAY).is_in(lacking[STAY].unique().implode()))
+        .group_by(STAY)
+        .agg(pl.col("item_code").is_in(known.unique().implode()).mean().alias("share"))
     )
-    return lacking.join(share, on="stay_id", how="inner").select(
+    return lacking.join(share, on=STAY, how="inner").select(
         ROW,
         pl.when(pl.col("share") * 2 >= 1).then(pl.lit(value=True)).alias("line_is_off_tariff"),
         (pl.col("share") * 2 < 1).alias("unsure:line_is_off_tariff"),
     )
 
 
-def _split_pieces(source: Source) -> pl.LazyFrame:
+def _split_pieces(source: Source) -> pl.DataFrame:
     return (
-        source.table("charges")
-        .lazy()
-        .with_row_index(ROW)
-        .filter(
-            (pl.col("category") == "08")
-            & pl.col("unit").is_in(PIECES)
-            & (pl.col("quantity") != pl.col("quantity").floor())
-        )
+        charge_line.lines(source)
+        .select(ROW, CATEGORY, "unit", "quantity")
+        .filter(pl.col(CATEGORY) == CONSUMABLE)
+        .filter(pl.col("unit").is_in(PIECES) & (pl.col("quantity") != pl.col("quantity").floor()))
         .select(ROW, pl.lit(value=True).alias("line_splits_a_piece"))
     )

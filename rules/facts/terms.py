@@ -41,14 +41,14 @@ def item_prices(folder: Place = SHIPPED) -> pl.DataFrame:
     )
 
 
-def applicable(lines: pl.LazyFrame, table: pl.DataFrame, *, on: str = "item_code") -> pl.LazyFrame:
+def applicable(lines: pl.DataFrame, table: pl.DataFrame, *, on: str = "item_code") -> pl.DataFrame:
     """Each line with the rows of the table that hold for its item, day and region.
 
     ``lines`` has ``item_code``, ``charge_date``, ``region_code``; ``on`` is the column of
     the table that names the item. A region's row holds beside the national one; the
     caller takes the longest ``term_region``.
     """
-    rows = table.lazy().rename({"region_code": "term_region"})
+    rows = table.rename({"region_code": "term_region"})
     if on != "item_code":
         rows = rows.rename({"item_code": "main_code", on: "item_code"})
     day = pl.col("charge_date")
