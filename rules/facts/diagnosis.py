@@ -68,6 +68,7 @@ _definite: Final = (
 _sure: Final = _definite.fill_null(value=False)
 _named: Final = pl.col("code").filter(_sure).sort_by(pl.col("ordinal").filter(_sure))
 _LISTED: Final = [
+    pl.col("stay_id").first(),
     pl.len().alias("diagnosis_count"),
     pl.when(_named.len() > 0).then(_named.str.join(",")).alias("definite_secondary_codes"),
     _definite.any(ignore_nulls=False).alias("has_definite_secondary_diagnosis"),

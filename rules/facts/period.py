@@ -68,6 +68,7 @@ def _month_claims(source: Source) -> pl.DataFrame:
     heads = source.table("stays").lazy().select(_HEAD)
     principal = (
         diagnosis.of_stay(source)
+        .lazy()
         .select("stay_id", "principal_diagnosis_code", "principal_is_treatment_cycle")
         .with_columns(
             principal=pl.col("principal_diagnosis_code")
