@@ -15,7 +15,7 @@ from pathlib import Path
 from services.server import ROOT, ServiceError, home
 
 _PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.9.0:copy-dependencies"
-_MODULE_FOLDERS = ("/usr/lib/jvm", "/Library/Java/JavaVirtualMachines")
+_FOLDERS = ("/usr/lib/jvm", "/Library/Java/JavaVirtualMachines")
 
 
 def jars(name: str) -> Path:
@@ -85,7 +85,7 @@ def java(lowest: int, highest: int | None = None) -> str:
         os.path.join(os.environ["JAVA_HOME"], "bin", "java") if "JAVA_HOME" in os.environ else None,
         shutil.which("java"),
     ]
-    for folder in map(Path, _MODULE_FOLDERS):
+    for folder in map(Path, _FOLDERS):
         candidates += [str(p) for p in sorted(folder.glob("*/**/bin/java"))]
     for path in filter(None, candidates):
         found = _version(path)
@@ -94,7 +94,7 @@ def java(lowest: int, highest: int | None = None) -> str:
     wanted = f"{lowest}" if highest == lowest else f"{lowest} to {highest or 'the newest'}"
     raise ServiceError(
         f"there is no Java {wanted}",
-        where="JAVA_HOME, PATH and " + ", ".join(_MODULE_FOLDERS),
+        where="JAVA_HOME, PATH and " + ", ".join(_FOLDERS),
         cure=f"Install one: on Debian or Ubuntu, apt-get install openjdk-{lowest}-jre-headless.",
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from kafka import KafkaConsumer, KafkaProducer
 from kafka.admin import KafkaAdminClient, NewTopic
 
 import services
+from services import java
 from services.server import Server, free_port
 from tests.servers import Starter
 
@@ -153,3 +155,38 @@ def test_a_server_that_ends_shows_its_last_words(echo: Echo, monkeypatch) -> Non
     with pytest.raises(services.ServiceError, match="ended with status 1") as refused:
         echo.start()
     assert "no room left" in refused.value.cure
+
+
+def test_without_maven_or_java_it_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SENTINEL_SERVICES", str(tmp_path))
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    with pytest.raises(services.ServiceError, match="Maven is not installed") as refused:
+        java.jars("kafka")
+    assert "apt-get install maven" in refused.value.cure
+    monkeypatch.setattr(java, "_FOLDERS", ())
+    java.java.cache_clear()
+    with pytest.raises(services.ServiceError, match="no Java 17 to 21") as refused:
+        java.java(17, 21)
+    assert "openjdk-17" in refused.value.cure
+    java.java.cache_clear()
+
+
+def test_the_command_tells_the_state_by_its_exit_status(tmp_path: Path) -> None:
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "services", *words],
+            check=False,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "SENTINEL_SERVICES": str(tmp_path), "SENTINEL_KAFKA_PORT": "1"},
+        )
+
+    stopped = run("status", "kafka")
+    assert (stopped.returncode, "stopped" in stopped.stdout) == (1, True)
+    assert run("stop", "kafka").returncode == 0, "stopping what does not run is no error"
+    unknown = run("start", "redis")
+    assert unknown.returncode == 2
+    assert "kafka, postgres, neo4j" in unknown.stderr
