@@ -195,7 +195,7 @@ def import_list(
     base = place if is_site(place) else SHIPPED
     if base == SHIPPED and any(place.glob("*.csv")):
         read_manifest(place)  # says that the manifest is missing
-    read = read_sheet(file, known.headings(), sheet=sheet)
+    read = read_sheet(file, known.headings(), sheet=sheet, needed=known.needed)
     standing = Standing(base, day, {*known.tables, "items"})
     given = given_by(base, day, source=source, region=region, defaults=defaults)
     made = convert(known, read, given, standing)

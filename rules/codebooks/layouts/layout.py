@@ -80,6 +80,11 @@ class Layout:
     untaken: tuple[str, ...] = ()
     marks: Callable[[Cells], tuple[str, bool]] | None = None
 
+    @property
+    def needed(self) -> list[str]:
+        """The first heading of each column that must be there."""
+        return [f.headings[0] for f in self.fields if f.required]
+
     def headings(self) -> dict[str, str]:
         """Plain heading -> field name."""
         return {plain_heading(h): f.name for f in self.fields for h in f.headings}

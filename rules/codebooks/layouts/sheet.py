@@ -39,11 +39,13 @@ class Sheet:
     lines: tuple[Line, ...]
 
 
-def read_sheet(path: Path, known: Iterable[str], *, sheet: str | None = None) -> Sheet:
+def read_sheet(
+    path: Path, known: Iterable[str], *, sheet: str | None = None, needed: Sequence[str] = ()
+) -> Sheet:
     """The rows of a file whose headings ``known`` (plain, see ``plain_heading``) names.
 
     The row of headings is the one of the first twenty with most known ones. Rows without
-    any text are no rows. LayoutError if the file cannot be read or has no such headings.
+    any text are no rows. ``needed`` are headings to name if none is known. LayoutError if the file cannot be read or has no such headings.
     """
     grid = _workbook(path, sheet) if path.suffix.lower() in (".xlsx", ".xlsm") else _text(path)
     names = set(known)
@@ -57,7 +59,7 @@ def read_sheet(path: Path, known: Iterable[str], *, sheet: str | None = None) ->
         raise LayoutError(
             f"no row has headings of this layout; the first row says {', '.join(c for c in found if c) or 'nothing'}",
             where=f"{path}:1",
-            cure=f"It needs headings such as {', '.join(sorted(names)[:12])}. Is it the right sheet and layout?",
+            cure=f"It needs headings such as {', '.join(needed or sorted(names)[:12])}. Is it the right sheet and layout?",
         )
     headings = [_one_line(cell) for cell in grid[place]]
     doubled = sorted({h for h in headings if h and headings.count(h) > 1})
