@@ -24,6 +24,7 @@ from cli import (
     scheme,
     serve,
     stream,
+    upkeep,
 )
 from cli.output import complain
 from domain.errors import SentinelError
@@ -50,6 +51,7 @@ app.add_typer(samples.app, name="samples")
 app.add_typer(scheme.app, name="scheme")
 app.add_typer(project.app, name="project")
 app.add_typer(stream.app, name="stream")
+app.add_typer(upkeep.app, name="db")
 
 
 def _version(value: bool) -> None:

@@ -118,7 +118,8 @@ def run(
     """Judge what was read, leave everything in ``out`` (and in the database), and count it.
 
     Checks look back into the whole input and, with ``db``, into the claims stored there.
-    Complete months of hospitals and days of physicians are judged over the input alone.
+    Complete months of hospitals and days of physicians are judged over the input alone; in the
+    database, what is found on them is that of all its claims.
     """
     began = time.monotonic() if began is None else began
     deadletters.write(read.refusals, out)
@@ -126,22 +127,25 @@ def run(
         opened = history = None
         if db is not None:
             import store  # noqa: PLC0415 (a run without a database need not load SQLAlchemy)
-            from streaming.service import keep, look_back  # noqa: PLC0415
+            from streaming.service import look_back  # noqa: PLC0415
 
             opened = closing.enter_context(store.open(db))
             history = look_back(opened, read.tables)
             say(f"Looking back at {len(history):,} stored claims")
         say(f"Judging {read.accepted:,} claims with {len(judge.ruleset.ids)} checks")
+        upto = upto or day_after_last(read.tables)
         results = judge_batch(
             read.tables,
             judge,
             history=history,
             refresh=refresh,
-            upto=upto or day_after_last(read.tables),
+            upto=upto,
         )
         if opened is not None:
+            from streaming.refresh import keep_whole  # noqa: PLC0415
+
             say(f"Writing to {db}")
-            keep(opened, read.tables, results, judge)
+            keep_whole(opened, read.tables, results, judge, upto=upto)
     seconds = time.monotonic() - began
     summary = {
         "read": read.read,

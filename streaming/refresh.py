@@ -8,16 +8,19 @@ correction must come out of all of them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Final
 
 import polars as pl
 import pyarrow as pa
 
+from domain.results import Results
+from domain.tables import Tables
 from store import Change, Scope, Store
+from streaming.lateness import judge_listed
 from streaming.pipeline import Engine, find
-from streaming.service import ruleset_of
+from streaming.service import keep, ruleset_of
 
 CLAIMS_AT_ONCE: Final = 300_000
 """Claims of one reading: some 3 GB with sixty charge lines each. More are judged month by month."""
@@ -60,6 +63,28 @@ def refresh_months(store: Store, engine: Engine, *, upto: date | None = None) ->
     # A month that still runs stays marked: only its past days could be judged.
     store.mark_judged([c for c in seen if month_after(c.month, 1) <= upto], upto)
     return Refreshed(len(seen), claims, found, new)
+
+
+def keep_whole(
+    store: Store, claims: Tables, results: Results, engine: Engine, *, upto: date | None
+) -> None:
+    """Write a file's batch, and leave the database's months and later stays judged.
+
+    ``results`` were judged up to ``upto`` over the file alone. In an empty database its findings
+    are the database's; in one that holds other claims the months are judged over all of them.
+    """
+    alone = store.last_end() is None
+    if not alone:
+        nothing = results.findings.slice(0, 0)
+        results = replace(results, findings=nothing, shadow_findings=nothing)
+    keep(store, claims, results, engine)
+    while judge_listed(store, engine):
+        pass
+    if alone and upto is not None:
+        judged = [c for c in store.changed_months() if month_after(c.month, 1) <= upto]
+        store.mark_judged(judged, upto)
+    else:
+        refresh_months(store, engine, upto=upto)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,13 @@ import pyarrow as pa
 import pytest
 
 import store
-from domain.tables import Tables, concat
+from domain.tables import Tables
 from store import FindingFilter, Withdrawn
 from streaming import intake
-from streaming.lateness import judge_listed, later_stays
+from streaming.lateness import judge_listed
 from streaming.pipeline import Engine, assess
 from streaming.pseudonym import PseudonymKey
-from streaming.refresh import refresh_months
+from streaming.refresh import keep_whole, refresh_months
 from streaming.service import keep, look_back
 from tests.rules_claims import diagnosis, stay, tables
 from tests.small_catalogue import engine_of, write_catalogue
@@ -122,20 +122,6 @@ def test_a_stay_withdrawn_while_it_waited_leaves_the_list(
     assert opened.to_judge() == []
 
 
-def test_later_stays_are_of_the_same_patient_and_not_over_before(claims: dict[str, Tables]) -> None:
-    visit = tables(
-        [
-            stay("x", "2024-03-10", 9, patient_id="p_2"),
-            stay("y", "2024-03-01", None),
-            stay("z", "2024-03-05", 9),
-        ]
-    )
-    history = concat([claims["a"], claims["c"], visit])
-    assert later_stays(claims["b"], history).to_pylist() == ["c", "y", "z"]
-    assert later_stays(claims["b"], history, most=1).to_pylist() == ["c"]
-    assert later_stays(Tables.of(), history).to_pylist() == []
-
-
 def test_changed_months_are_judged_from_what_is_stored(
     opened: store.Store, engine: Engine, grown: Tables, tmp_path: Path
 ) -> None:
@@ -153,6 +139,22 @@ def test_changed_months_are_judged_from_what_is_stored(
         assert done.changed > 0
     assert findings(opened) == expected
     assert refresh_months(opened, engine, upto=APRIL).claims == 0, "nothing changed since"
+
+
+def test_a_file_into_an_empty_database_and_one_more_into_a_full_one_show_the_same(
+    opened: store.Store, engine: Engine, grown: Tables, tmp_path: Path
+) -> None:
+    """The findings of a file are those of its claims; of a database those of all its claims."""
+    with store.open(f"sqlite:///{tmp_path / 'b.db'}") as other:
+        keep_whole(other, grown, assess(grown, engine, upto=APRIL), engine, upto=APRIL)
+        expected = findings(other)
+        assert other.changed_months() == [], "they were judged with the file"
+    assert expected
+    ids = grown.stays["stay_id"].combine_chunks()
+    for part in (ids[::2], ids[1::2]):
+        batch = grown.select(part)
+        keep_whole(opened, batch, assess(batch, engine, upto=APRIL), engine, upto=APRIL)
+    assert findings(opened) == expected
 
 
 def test_a_finding_that_no_longer_holds_is_closed_and_stays_readable(

@@ -1,0 +1,178 @@
+"""``sentinel db``: what a database needs beside new claims: withdrawals, late claims, changed months."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli import options
+from cli.output import finish, say, tell
+from cli.stream_run import Database
+from cli.wiring import engine
+
+if TYPE_CHECKING:
+    from streaming.pipeline import Engine
+
+app = typer.Typer(
+    help="Look after a database: withdraw claims, judge again what changed.", no_args_is_help=True
+)
+
+
+@app.command()
+def status(db: Database = "sqlite:///sentinel.db") -> None:
+    """Tell what waits: stays to judge again, and months that changed since they were judged."""
+    import store  # noqa: PLC0415
+
+    with store.open(db) as opened:
+        listed, changed = opened.to_judge(100_000), opened.changed_months()
+        counts = opened.counts()
+    reasons: dict[str, int] = {}
+    for row in listed:
+        reasons[row["reason"]] = reasons.get(row["reason"], 0) + 1
+    finish(
+        {
+            "claims_stored": counts["claims"],
+            "stays": counts["stay_states"],
+            "withdrawals": counts["withdrawals"],
+            "stays_to_judge": len(listed),
+            "because": reasons,
+            "longest_waiting": listed[0]["since"].isoformat() if listed else None,
+            "months_changed": len(changed),
+            "first_month_changed": changed[0].month.isoformat() if changed else None,
+        }
+    )
+
+
+@app.command()
+def withdraw(
+    inputs: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="JSON Lines, one withdrawal a line.")
+    ],
+    rules: options.Rules = None,
+    parameters: options.Parameters = None,
+    scheme: options.Schemes = None,
+    curves: options.Curves = None,
+    model: options.Model = None,
+    db: Database = "sqlite:///sentinel.db",
+) -> None:
+    """Withdraw claims (冲销, 作废), and judge again the stays that looked back at them.
+
+    A line is ``{"stay_id": "…", "withdrawn_version": 1, "reason": "reversed"}``. Decisions and
+    alerts stay readable and count no longer. Ends with status 1 if a line was refused.
+    """
+    import store  # noqa: PLC0415
+    from streaming.intake.withdrawals import read_withdrawals  # noqa: PLC0415
+
+    lines = [line for path in inputs for line in path.read_bytes().splitlines() if line.strip()]
+    good, refused = read_withdrawals(lines)
+    for place, reasons in refused:
+        for reason in reasons:
+            tell(f"line {place + 1}: {reason.field}: {reason.rule}. {reason.cure}")
+    judge = _engine(rules, parameters, scheme, curves, model)
+    with store.open(db) as opened:
+        ended = opened.withdraw(good)
+        again = _judge_listed(opened, judge)
+    finish(
+        {
+            "read": len(lines),
+            "withdrawn": len(good),
+            "refused": len(refused),
+            "decisions_ended": len(ended),
+            "stays_judged_again": again,
+        }
+    )
+    if refused:
+        raise typer.Exit(1)
+
+
+@app.command()
+def rejudge(
+    rules: options.Rules = None,
+    parameters: options.Parameters = None,
+    scheme: options.Schemes = None,
+    curves: options.Curves = None,
+    model: options.Model = None,
+    db: Database = "sqlite:///sentinel.db",
+) -> None:
+    """Judge again the stays whose look-back changed: a claim came late, was corrected or withdrawn."""
+    import store  # noqa: PLC0415
+
+    judge = _engine(rules, parameters, scheme, curves, model)
+    with store.open(db) as opened:
+        finish({"stays_judged_again": _judge_listed(opened, judge)})
+
+
+@app.command()
+def refresh(
+    upto: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"],
+            help="Months and days are judged if they ended before this day; else the day after the "
+            "last stored claim ended.",
+        ),
+    ] = None,
+    rules: options.Rules = None,
+    parameters: options.Parameters = None,
+    scheme: options.Schemes = None,
+    curves: options.Curves = None,
+    db: Database = "sqlite:///sentinel.db",
+) -> None:
+    """Judge anew the hospitals' months and physicians' days that changed, and close what no longer holds.
+
+    Run it on a timer, such as once a night; without a change it costs one query.
+    """
+    import store  # noqa: PLC0415
+    from streaming.refresh import refresh_months  # noqa: PLC0415
+
+    judge = _engine(rules, parameters, scheme, curves, None)
+    with store.open(db) as opened:
+        say("Judging the months that changed")
+        done = refresh_months(opened, judge, upto=None if upto is None else upto.date())
+    finish(
+        {
+            "months_changed": done.changed,
+            "claims_read": done.claims,
+            "findings": done.findings,
+            "findings_new": done.new,
+        }
+    )
+
+
+@app.command()
+def months(
+    provider: Annotated[str | None, typer.Option(help="Only this hospital.")] = None,
+    db: Database = "sqlite:///sentinel.db",
+) -> None:
+    """Print claims, stays and sums of hospitals' months as JSON lines."""
+    import store  # noqa: PLC0415
+
+    with store.open(db) as opened:
+        for row in opened.provider_months(provider):
+            sys.stdout.write(json.dumps(row, default=str) + "\n")
+
+
+def _engine(
+    rules: Path | None,
+    parameters: Path | None,
+    scheme: list[Path] | None,
+    curves: Path | None,
+    model: Path | None,
+) -> Engine:
+    return engine(
+        rules_dir=rules, parameters=parameters, scheme=scheme or (), curves=curves, model=model
+    )
+
+
+def _judge_listed(opened: Any, judge: Engine) -> int:
+    from streaming.lateness import judge_listed  # noqa: PLC0415
+
+    total = 0
+    while taken := judge_listed(opened, judge):
+        total += taken
+    return total
