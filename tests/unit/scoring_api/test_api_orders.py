@@ -121,7 +121,8 @@ def test_refused_events_are_told_and_a_request_of_only_such_is_a_problem(
     assert told["refused"][0]["reasons"][0]["rule"] == "enum"
     answer = hospital.client.post("/v1/orders:check", json={"events": [bad]})
     assert answer.status_code == 422
-    for body in ({"events": []}, {"events": [admitted()] * 201}, {"claims": []}):
+    bodies: list[Json] = [{"events": []}, {"events": [admitted()] * 201}, {"claims": []}]
+    for body in bodies:
         answer = hospital.client.post("/v1/orders:check", json=body)
         assert answer.status_code == 422
         assert answer.json()["cure"]

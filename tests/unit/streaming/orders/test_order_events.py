@@ -124,7 +124,9 @@ def test_a_head_may_not_say_what_only_the_claim_says() -> None:
         ("claim_version", 2),
         ("discharge_date", "2025-03-09"),
     ):
-        assert (f"stay.{name}", "unknown-field") in refusals(admitted(**{name: value}))
+        assert (f"stay.{name}", "unknown-field") in refusals(
+            admitted() | {"stay": admitted()["stay"] | {name: value}}
+        )
     assert ("stay.currency", "required") in refusals(admitted(currency=None))
     assert ("discharge.discharge_date", "required") in refusals(
         message("discharge", 9, discharge={})

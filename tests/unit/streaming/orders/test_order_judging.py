@@ -15,6 +15,7 @@ from data_samples import planted_orders, ward
 from domain.orders import INDICATOR, ORDER_DECISIONS, suggestion_schema
 from domain.results import ALERTS
 from rules.compiled import _CARE_WORDS
+from rules.facts import codebook
 from streaming.orders import Event, OpenStay, Outcome, decode, judge_orders
 from streaming.orders import changes as plan
 from streaming.orders.judging import as_signed
@@ -283,7 +284,7 @@ def _lawful(change: plan.Change, claim: Json) -> None:
         assert not ended
     elif change.kind in ("stop_earlier", "withdraw_repeat"):
         running = [o for n, o in now.items() if n not in ended and o["status"] == "active"]
-        table = dict(plan.codebook.read("drugs").select("item_code", "drug_class").iter_rows())
+        table = dict(codebook.read("drugs").select("item_code", "drug_class").iter_rows())
         for name in ended:
             code = before[name]["item_code"]
             assert any(
