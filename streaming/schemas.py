@@ -14,6 +14,7 @@ from domain.claim import CHILDREN, STAYS
 from domain.orders import event_schema, suggestion_schema
 from domain.results import ALERTS, DECISIONS, HITS
 from domain.schema import Field, Table
+from domain.withdrawal import WITHDRAWALS
 from streaming.topics import BY_NAME
 
 Json = dict[str, Any]
@@ -30,7 +31,13 @@ def file_name(topic: str) -> str:
 def schemas() -> dict[str, Json]:
     """The JSON Schema (draft 2020-12) of the messages of every topic, by its name."""
     bodies = {
-        "claims": STAYS.json_schema(CHILDREN),
+        "claims": {
+            "type": "object",
+            "title": "claim or withdrawal",
+            "if": {"required": ["withdrawn_version"]},
+            "then": WITHDRAWALS.json_schema(),
+            "else": STAYS.json_schema(CHILDREN),
+        },
         "orders": event_schema(),
         "decisions": _decision(),
         "alerts": _told(ALERTS),
@@ -189,6 +196,9 @@ def _breaks(old: Mapping[str, Any], new: Mapping[str, Any], at: str, read: bool)
         yield f"{at + '.' if at else ''}{name}: {'now required' if read else 'no longer required'}"
     if isinstance(old.get("items"), dict) and isinstance(new.get("items"), dict):
         yield from _breaks(old["items"], new["items"], f"{at}[]", read)
+    for name in ("then", "else"):
+        if isinstance(old.get(name), dict) and isinstance(new.get(name), dict):
+            yield from _breaks(old[name], new[name], at, read)
 
 
 def _types(schema: Mapping[str, Any]) -> set[str]:

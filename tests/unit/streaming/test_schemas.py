@@ -14,7 +14,9 @@ from typer.testing import CliRunner
 import rules
 from cli import app
 from domain.errors import Refusal
+from domain.withdrawal import REASONS, Withdrawn
 from streaming import intake
+from streaming.intake.withdrawals import read_withdrawal
 from streaming.messages import Message
 from streaming.pipeline import Engine, assess
 from streaming.pseudonym import PseudonymKey
@@ -69,10 +71,18 @@ def test_a_good_claim_fits_the_schema_of_claims_and_a_bad_one_does_not() -> None
     assert not validator("claims").is_valid(intake_claims.claim(stay_id=...))
 
 
+def test_a_withdrawal_fits_the_schema_of_claims_and_a_bad_one_does_not() -> None:
+    withdrawal = {"stay_id": "S1", "withdrawn_version": 2, "reason": next(iter(REASONS))}
+    assert read_withdrawal(json.dumps(withdrawal).encode()) == Withdrawn("S1", 2, withdrawal["reason"])  # fmt: skip
+    validator("claims").validate(withdrawal)
+    assert not validator("claims").is_valid(withdrawal | {"withdrawn_version": 0})
+    assert not validator("claims").is_valid({"withdrawn_version": 2})
+
+
 def changed(topic: str, change: Any) -> list[str]:
     old = schemas()[topic]
     new = copy.deepcopy(old)
-    change(new)
+    change(new.get("else", new))
     return breaks(topic, old, new)
 
 
