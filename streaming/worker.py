@@ -358,6 +358,8 @@ class Worker:
     def _may_do_chores(self, now: float) -> bool:
         if not self._leases or self._publisher.behind or self._chores.wait_s > 0:
             return False
+        if self.source.trouble() is not None:
+            return False  # every step of a rebalance waits for a poll; a chore takes seconds
         return not len(self._buffer) or now - self._chored >= CHORES_S
 
     def _do_chores(self) -> None:
