@@ -29,6 +29,7 @@ from kafka.errors import (
 from kafka.structs import MemberState, OffsetAndMetadata
 
 from store import Partition
+from streaming import logs
 from streaming.kafka.connection import BrokerError, Connection
 from streaming.messages import Message
 from streaming.source import Changes
@@ -139,6 +140,7 @@ class KafkaSource:
             if next_offset is None:
                 self._consumer.seek_to_beginning(tp)
             else:
+                self._tell_gap(tp, next_offset)
                 self._consumer.seek(tp, next_offset)
             self._consumer.resume(tp)
 
@@ -192,6 +194,27 @@ class KafkaSource:
             self._consumer.close(autocommit=False, timeout_ms=START_MS)
         except (KafkaError, RuntimeError, OSError):
             return  # the broker finds out by itself when the session ends
+
+    def _tell_gap(self, tp: TopicPartition, next_offset: int) -> None:
+        """Say if messages after our offset are gone, which the client itself passes over in silence."""
+        try:
+            first = self._consumer.beginning_offsets([tp], timeout_ms=START_MS)[tp]
+            end = self._consumer.end_offsets([tp], timeout_ms=START_MS)[tp]
+        except (KafkaError, KeyError, RuntimeError):
+            return  # the broker is away: then nothing is read either
+        if first <= next_offset <= end:
+            return
+        gone = first - next_offset if first > next_offset else next_offset - end
+        logs.logger().error(
+            "gap",
+            topic=tp.topic,
+            partition=tp.partition,
+            offset=next_offset,
+            messages=gone,
+            detail="The broker has deleted messages that were never read: have them sent again."
+            if first > next_offset
+            else "The topic ends before our offset, so it was made anew: read it with a new --group.",
+        )
 
     def _mine(self, partitions: Iterable[Partition]) -> list[TopicPartition]:
         assigned = self._consumer.assignment() or set()
