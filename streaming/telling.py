@@ -19,6 +19,7 @@ from domain.errors import Refusal
 from domain.results import Results
 from store import DeadLetter, Outgoing
 from streaming import logs
+from streaming.intake.refusals import shield
 from streaming.messages import Message, outgoing_headers
 
 DECISIONS: Final = "decisions"
@@ -80,7 +81,7 @@ def tell_dead(
             value=message.value,
             headers=message.headers,
             trace_id=logs.trace_id(message.traceparent),
-            reasons=reasons,
+            reasons=shield(reasons),
         )
         letters.append(letter)
         told.append(

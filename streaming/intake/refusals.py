@@ -7,8 +7,9 @@ anything.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
@@ -41,6 +42,8 @@ NOT_SHOWN: Final = "<not shown>"
 RECORD: Final = "(record)"
 """The field path of a reason that concerns the record as a whole."""
 _CUT: Final = 120
+_HARMLESS: Final = re.compile(r"|.|[-+0-9.:]{1,10}|<personal>|(array|object) of \d+( fields)?")
+_OWN_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,40}(\[\d+\])?|\((record|row group)\)")
 
 _KIND: Final = {
     Kind.TEXT: "text",
@@ -134,6 +137,27 @@ def show(value: Any, field: Field | None) -> str:
     text = str(value) if not isinstance(value, Decimal) else f"{value:.20g}"
     text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[: _CUT + 1])
     return text if len(text) <= _CUT else text[: _CUT - 1] + "…"
+
+
+def shield(reasons: Iterable[Refusal]) -> tuple[Refusal, ...]:
+    """The reasons without anything that could name a person, for places that others read.
+
+    A source that shifts its columns sends a name as a date and a telephone number as a
+    code: a field that is not personal is no promise of what stands in it. What is left
+    of values is a number or day of at most ten characters, too short for a telephone
+    or identity number, or a single character; of unknown fields, names like ours.
+    """
+    return tuple(
+        Refusal(
+            field=".".join(
+                part if _OWN_NAME.fullmatch(part) else NOT_SHOWN for part in one.field.split(".")
+            ),
+            value=one.value if _HARMLESS.fullmatch(one.value) else NOT_SHOWN,
+            rule=one.rule,
+            cure=one.cure,
+        )
+        for one in reasons
+    )
 
 
 def describe_cure(rule: str, field: Field | None) -> str:
