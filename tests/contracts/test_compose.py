@@ -124,6 +124,23 @@ def test_prometheus_scrapes_the_ports_that_are_served(compose: dict[str, Any], r
     assert compose["services"]["service"]["command"][:5] == ["serve", "--host", "0.0.0.0", "--port", "8080"]  # fmt: skip  # noqa: S104
 
 
+def test_every_file_that_a_container_reads_is_there(compose: dict[str, Any], root: Path) -> None:
+    read = [
+        volume.split(":")
+        for one in compose["services"].values()
+        for volume in one.get("volumes", ())
+        if volume.startswith("./")
+    ]
+    assert read
+    for source, target, mode in read:
+        assert (root / source).exists(), source
+        assert mode == "ro", f"{source}: a container changes nothing of ours"
+        if target == "/etc/prometheus":
+            config = yaml.safe_load((root / source / "prometheus.yml").read_text("utf-8"))
+            for name in config["rule_files"]:
+                assert (root / source / name).is_file()
+
+
 def test_the_image_has_what_the_project_installs(root: Path) -> None:
     text = (root / "Dockerfile").read_text("utf-8")
     assert "-r requirements.txt" in text
