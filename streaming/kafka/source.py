@@ -21,7 +21,6 @@ from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.errors import (
     AuthorizationError,
-    CommitFailedError,
     FencedInstanceIdError,
     KafkaError,
     UnsupportedCodecError,
@@ -58,6 +57,12 @@ RECONNECT_MS: Final = 2_000
 
 START_MS: Final = 5_000
 """How long a first contact may take before it is told as a failure, and tried again."""
+
+PROBE_S: Final = 5.0
+"""Between two questions whether the broker still answers; the client itself does not tell."""
+
+PROBE_MS: Final = 1_000
+"""How long an answer may take: the worker waits for it meanwhile."""
 
 MOST_FAILURES: Final = 5
 """Failed polls in a row before the client is built anew: what a client of its own
@@ -105,6 +110,9 @@ class KafkaSource:
         self._topics = list(topics)
         self._failures = 0
         self._trouble: BrokerError | None = None
+        self._away: BrokerError | None = None
+        self._probed = 0.0
+        self._told: dict[TopicPartition, int] = {}
         self._noted = _Listener()
         self._consumer = self._join()
 
@@ -141,6 +149,7 @@ class KafkaSource:
                 self._consumer.seek_to_beginning(tp)
             else:
                 self._tell_gap(tp, next_offset)
+                self._told[tp] = next_offset
                 self._consumer.seek(tp, next_offset)
             self._consumer.resume(tp)
 
@@ -163,20 +172,17 @@ class KafkaSource:
 
     def commit(self, next_offsets: Mapping[Partition, int]) -> None:
         """Send the offsets without waiting; a failure is of no consequence."""
-        mine = self._mine(next_offsets)
-        if not mine:
-            return
-        try:
-            self._consumer.commit_async(
-                {tp: OffsetAndMetadata(next_offsets[tp.topic, tp.partition], "", -1) for tp in mine}
-            )
-        except (KafkaError, CommitFailedError, RuntimeError):
-            return
+        for tp in self._mine(next_offsets):
+            self._told[tp] = next_offsets[tp.topic, tp.partition]
+        self._commit({tp: self._told[tp] for tp in self._mine(next_offsets)})
 
     def trouble(self) -> BrokerError | None:
-        """None while the member is in its group and its last poll went well."""
-        if self._trouble is not None:
-            return self._trouble
+        """None while the member is in its group, its last poll went well, and a broker answers."""
+        if time.monotonic() - self._probed >= PROBE_S:
+            self._probe()
+            self._probed = time.monotonic()
+        if self._trouble is not None or self._away is not None:
+            return self._trouble or self._away
         state = self._consumer.group_metadata().state
         if state == MemberState.STABLE:
             return None
@@ -194,6 +200,34 @@ class KafkaSource:
             self._consumer.close(autocommit=False, timeout_ms=START_MS)
         except (KafkaError, RuntimeError, OSError):
             return  # the broker finds out by itself when the session ends
+
+    def _probe(self) -> None:
+        mine = list(self._consumer.assignment() or ())
+        if not mine:
+            return
+        try:
+            self._consumer.end_offsets(mine, timeout_ms=PROBE_MS)
+            self._away = None
+        except (KafkaError, RuntimeError) as error:
+            self._away = BrokerError(
+                f"the broker does not answer ({type(error).__name__})",
+                where=self._where,
+                cure="Nothing is lost; reading goes on by itself once it answers.",
+            )
+        if "group_instance_id" in self._settings:
+            # The client stops its heartbeats without a word when another worker takes its name;
+            # only a commit tells, and the poll after it raises.
+            self._commit({tp: self._told[tp] for tp in mine if tp in self._told})
+
+    def _commit(self, next_offsets: Mapping[TopicPartition, int]) -> None:
+        if not next_offsets:
+            return
+        try:
+            self._consumer.commit_async(
+                {tp: OffsetAndMetadata(n, "", -1) for tp, n in next_offsets.items()}
+            )
+        except (KafkaError, RuntimeError):
+            return
 
     def _tell_gap(self, tp: TopicPartition, next_offset: int) -> None:
         """Say if messages after our offset are gone, which the client itself passes over in silence."""

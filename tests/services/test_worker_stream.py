@@ -11,6 +11,9 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from typer.testing import CliRunner
 
 from cli import app
+from streaming.kafka.admin import Admin
+from streaming.kafka.connection import BrokerError, Connection
+from streaming.kafka.source import KafkaSource
 from tests import intake_claims
 from tests.services.conftest import SceneMaker
 from tests.stream_scene import PARTITIONS, Scene, record
@@ -120,3 +123,30 @@ def test_a_dead_letter_is_listed_shown_and_sent_again(scene: Scene) -> None:
     (again,) = [one for one in still_open if one["offset"] > second["offset"]]
     assert again["partition"] == place.partition, "it keeps to its patient's partition"
     assert second["dead_letter_id"] not in {one["dead_letter_id"] for one in still_open}
+
+
+def test_a_worker_whose_name_another_took_stops(kafka: str, suffix: str) -> None:
+    prefix = f"n{suffix}."
+    topic = f"{prefix}claims"
+    with Admin(Connection(kafka)) as admin:
+        admin.create(["claims"], prefix=prefix, partitions=2)
+        try:
+            first, second = (
+                KafkaSource(Connection(kafka), group=prefix, topics=[topic], instance_id="same")
+                for _ in range(2)
+            )
+            while not first.assignment():
+                first.poll(0.2, 10)
+            gained = first.changes().gained
+            assert gained == {(topic, 0), (topic, 1)}
+            while not second.assignment():
+                second.poll(0.2, 10)
+            with pytest.raises(BrokerError, match="same instance id") as caught:
+                while True:  # the test's own time limit ends it
+                    first.commit({(topic, 0): 0})
+                    first.poll(0.2, 10)
+            assert "--instance-id" in caught.value.cure
+            first.close()
+            second.close()
+        finally:
+            admin.delete(list(admin.find(prefix)))
