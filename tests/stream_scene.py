@@ -18,6 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -42,14 +43,25 @@ CHECKS = ("ADM-001", "ADM-002", "CHG-001", "IDB-030", "CST-001", "SLQ-013")
 PARTITIONS = 4
 
 
+PATIENTS = 997
+"""So that after the first round each claim has earlier ones to look back at."""
+
+
 def record(scene: str, number: int, version: int = 1) -> bytes:
-    """A claim of about 1 KB; every tenth patient has several, so workers look back."""
+    """A claim of about 1 KB; in the order of their numbers no patient's claim comes late."""
+    day = date(2020, 1, 1) + timedelta(days=10 * (number // PATIENTS))
+    charge = intake_claims.GOOD["charges"][0] | {"charge_date": day.isoformat()}
     made = intake_claims.claim(
         stay_id=f"{scene}-{number}",
         claim_version=version,
-        patient_id=f"{scene}-patient-{number % 997}",
-        identity_number=f"{scene}{number % 997}",
+        patient_id=f"{scene}-patient-{number % PATIENTS}",
+        identity_number=f"{scene}{number % PATIENTS}",
+        admission_date=day.isoformat(),
+        admission_time=f"{day.isoformat()}T08:30:00+08:00",
+        discharge_date=(day + timedelta(days=4)).isoformat(),
         total_amount_fen=12_345 + version,
+        charges=[charge],
+        orders=...,
     )
     return json.dumps(made, ensure_ascii=False).encode()
 
@@ -62,6 +74,7 @@ class Account:
     decided: int
     lost: set[str]
     foreign: set[str]
+    outdated: set[str]
     twice: set[str]
     unpublished: int
     invented: int
@@ -71,14 +84,14 @@ class Account:
     @property
     def balanced(self) -> bool:
         """Each id in exactly once out: nothing lost, doubled, unread, unpublished or invented."""
-        return not (
-            self.lost or self.foreign or self.twice or self.unpublished or self.invented
-        ) and (self.unread == 0)
+        wrong = (self.lost, self.foreign, self.outdated, self.twice)
+        return not any(wrong) and self.unpublished == self.invented == self.unread == 0
 
     def __str__(self) -> str:
         return (
             f"{self.sent} stays sent, {self.decided} decisions; lost {sorted(self.lost)[:5]} "
-            f"({len(self.lost)}), not ours {len(self.foreign)}, decided twice {sorted(self.twice)[:5]}, "
+            f"({len(self.lost)}), not ours {len(self.foreign)}, an old version counts "
+            f"{len(self.outdated)}, decided twice {sorted(self.twice)[:5]} ({len(self.twice)}), "
             f"not published {self.unpublished}, published and not stored {self.invented}, "
             f"published again {self.republished}, messages not accounted for {self.unread}"
         )
@@ -93,10 +106,11 @@ class Scene:
     folder: Path
     name: str
     workers: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
-    sent: set[str] = field(default_factory=set)
-    versions: dict[str, int] = field(default_factory=dict)
+    sent: dict[str, int] = field(default_factory=dict)
+    """Stay -> the highest version sent."""
     messages: int = 0
-    restarts: int = 0
+    begun: dict[str, int] = field(default_factory=dict)
+    """Length of a worker's log when it was started last."""
 
     def __post_init__(self) -> None:
         self.prefix = f"{self.name}."
@@ -130,7 +144,9 @@ class Scene:
         for one in records:
             self.messages += 1
             if counted:
-                self.sent.add(json.loads(one)["stay_id"])
+                claim = json.loads(one)
+                stay, version = claim["stay_id"], claim["claim_version"]
+                self.sent[stay] = max(version, self.sent.get(stay, 0))
             yield one
 
     def load(self, per_second: float) -> Load:
@@ -149,6 +165,7 @@ class Scene:
         if self.rules is not None:
             command += ["--rules", str(self.rules)]
         with (self.folder / f"{name}.log").open("ab") as log:
+            self.begun[name] = log.tell()
             self.workers[name] = subprocess.Popen(
                 command,
                 cwd=ROOT,
@@ -213,6 +230,12 @@ class Scene:
         sql = "SELECT partition, owner FROM stream_offsets WHERE group_id = :g"
         return {row[0]: row[1] for row in self.rows(sql, g=self.name)}
 
+    def committed(self, name: str) -> bool:
+        """Whether the worker has committed messages since it was started last."""
+        with (self.folder / f"{name}.log").open("rb") as log:
+            log.seek(self.begun[name])
+            return any(b'"committed"' in line and b'"event": "batch"' in line for line in log)
+
     def wait(self, until: Callable[[], bool], what: str, seconds: float = 240) -> float:
         """Wait for something, with all workers alive; the seconds it took."""
         began = time.monotonic()
@@ -230,7 +253,13 @@ class Scene:
     def settle(self, seconds: float = 240) -> None:
         """Wait until every message sent is read and everything decided is published."""
         self.wait(lambda: self.read_so_far() >= self.messages, "all messages read", seconds)
+        self.wait(lambda: self.late() == 0, "late claims judged again", seconds)
         self.wait(lambda: self.owed() == 0, "everything published", seconds)
+
+    def late(self) -> int:
+        """Stays that are to be judged again, because an earlier claim of their patient came."""
+        found = self.rows("SELECT count(*) FROM stays_to_judge")
+        return int(found[0][0]) if found else -1
 
     def owed(self) -> int:
         """Messages committed and not yet known to be with the broker."""
@@ -258,18 +287,26 @@ class Scene:
         finally:
             consumer.close()
 
-    def account(self, *, corrected: bool = False) -> Account:
-        """Compare what went in with what came out; ``corrected`` stays have several decisions."""
-        rows = self.rows("SELECT decision_id, stay_id FROM decisions")
-        per_stay = Counter(row[1] for row in rows)
-        stored = {row[0] for row in rows}
+    def account(self, *, again: bool = False) -> Account:
+        """Compare what went in with what came out; ``again``: stays may be judged several times."""
+        decided = self.rows("SELECT decision_id, stay_id FROM decisions")
+        times = Counter(row[1] for row in decided)
+        stored = {row[0] for row in decided}
+        counts = {
+            row[0]: row[1]
+            for row in self.rows(
+                "SELECT s.stay_id, s.claim_version FROM stay_states s "
+                "JOIN decisions d ON d.decision_id = s.decision_id AND d.claim_version = s.claim_version"
+            )
+        }
         told = [one["decision_id"] for one in self.published()]
         return Account(
             sent=len(self.sent),
-            decided=len(rows),
-            lost=self.sent - set(per_stay),
-            foreign=set(per_stay) - self.sent,
-            twice=set() if corrected else {stay for stay, n in per_stay.items() if n > 1},
+            decided=len(decided),
+            lost=set(self.sent) - set(counts),
+            foreign=set(times) - set(self.sent),
+            outdated={stay for stay in counts if counts[stay] != self.sent.get(stay)},
+            twice=set() if again else {stay for stay, n in times.items() if n > 1},
             unpublished=len(stored - set(told)),
             invented=len(set(told) - stored),
             republished=len(told) - len(set(told)),

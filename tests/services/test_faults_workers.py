@@ -11,10 +11,14 @@ from tests.services.conftest import SceneMaker
 from tests.stream_scene import FULL, PARTITIONS, record
 
 KILLS = 50 if FULL else 3
-RATE = 200.0 if FULL else 100.0
+RATE = 40.0
+"""Claims a second while faults happen: below what two workers manage here, so that they always
+have work and never a long way to catch up."""
+AT_WORK = 0.8
+"""Share of the kills that hit a worker at its work; the others hit one that starts or waits."""
 
 
-@pytest.mark.timeout(3600 if FULL else 300)
+@pytest.mark.timeout(3600 if FULL else 600)
 def test_kills_at_random_moments_under_load(
     kafka: str, postgres: str, make_scene: SceneMaker, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -26,12 +30,12 @@ def test_kills_at_random_moments_under_load(
     with scene.load(RATE):
         scene.wait(lambda: scene.read_so_far() > 0, "the first batch")
         for _ in range(KILLS):
-            # From right after the start of its process to well into its work.
-            time.sleep(dice.uniform(0.0, 6.0) if FULL else dice.uniform(0.2, 1.5))
             name = dice.choice(sorted(scene.workers))
+            if dice.random() < AT_WORK:
+                scene.wait(lambda n=name: scene.committed(n), f"{name} commits")
+            time.sleep(dice.uniform(0.0, 2.0))
             scene.kill(name)
             scene.start(name)
-        time.sleep(1)
     scene.settle(seconds=1200 if FULL else 240)
     account = scene.account()
     with capsys.disabled():
