@@ -91,9 +91,11 @@ def judge_orders(
     judged = {s: state for s, state in kept.items() if state.phase is Phase.OPEN}
     if not judged:
         return outcome
-    live = checks.live(engine.ruleset)
+    # Without curves no check of costs can be judged, and nothing need be grouped or priced.
+    priced = engine.curves is not None
+    live = (checks.live if priced else checks.of_orders)(engine.ruleset)
     claims = {stay_id: as_signed(state.claim()) for stay_id, state in judged.items()}
-    found = find(live, claims.values(), engine, history=history)
+    found = find(live, claims.values(), engine if priced else None, history=history)
     fresh: list[tuple[Json, Json]] = []
     for stay_id, state in judged.items():
         hits = found.get(stay_id, [])

@@ -29,7 +29,6 @@ from tests.order_events import Json, admitted, message, order
 from tests.services.conftest import SceneMaker
 from tests.stream_scene import PARTITIONS, ROOT, Scene
 
-
 RULES = ROOT / "rules" / "catalog" / "ord"
 """The checks of orders: a worker with them starts in a fraction of the time that all take."""
 
