@@ -41,6 +41,8 @@ CHECKS = ("ADM-001", "ADM-002", "CHG-001", "IDB-030", "CST-001", "SLQ-013")
 """Judged in the short form: some look back, so that lost or doubled history would show."""
 
 PARTITIONS = 4
+PATIENCE_S = 1200.0 if FULL else 240.0
+"""Longest wait for anything: the machines are shared and slow, and a hang must end all the same."""
 
 
 PATIENTS = 997
@@ -236,7 +238,7 @@ class Scene:
             log.seek(self.begun[name])
             return any(b'"committed"' in line and b'"event": "batch"' in line for line in log)
 
-    def wait(self, until: Callable[[], bool], what: str, seconds: float = 240) -> float:
+    def wait(self, until: Callable[[], bool], what: str, seconds: float = PATIENCE_S) -> float:
         """Wait for something, with all workers alive; the seconds it took."""
         began = time.monotonic()
         while not until():
@@ -250,7 +252,7 @@ class Scene:
             time.sleep(0.1)
         return time.monotonic() - began
 
-    def settle(self, seconds: float = 240) -> None:
+    def settle(self, seconds: float = PATIENCE_S) -> None:
         """Wait until every message sent is read and everything decided is published."""
         self.wait(lambda: self.read_so_far() >= self.messages, "all messages read", seconds)
         self.wait(lambda: self.late() == 0, "late claims judged again", seconds)

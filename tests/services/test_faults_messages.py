@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from collections import Counter
 
+import pytest
 from kafka import KafkaProducer
 
 from tests import intake_claims
 from tests.services.conftest import SceneMaker
 from tests.stream_scene import FULL, record, shuffled
+
+pytestmark = pytest.mark.timeout(3600 if FULL else 600)
 
 GOOD = 2_000 if FULL else 200
 POISON: dict[str, tuple[bytes | None, list[tuple[str, bytes]]]] = {

@@ -14,12 +14,13 @@ from tests.servers import Starter
 from tests.services.conftest import SceneMaker
 from tests.stream_scene import FULL, record
 
+pytestmark = pytest.mark.timeout(3600 if FULL else 600)
+
 TURNS = 10 if FULL else 1
 RATE = 100.0 if FULL else 50.0
 AWAY_S = 8.0 if FULL else 3.0
 
 
-@pytest.mark.timeout(1800 if FULL else 300)
 def test_the_broker_stops_crashes_and_comes_back(
     own_server: Starter, postgres: str, make_scene: SceneMaker
 ) -> None:
@@ -44,7 +45,6 @@ def test_the_broker_stops_crashes_and_comes_back(
     assert account.balanced, account
 
 
-@pytest.mark.timeout(1800 if FULL else 300)
 def test_postgres_stops_crashes_and_comes_back_under_load(
     kafka: str, own_server: Starter, make_scene: SceneMaker
 ) -> None:

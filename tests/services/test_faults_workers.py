@@ -10,6 +10,8 @@ import pytest
 from tests.services.conftest import SceneMaker
 from tests.stream_scene import FULL, PARTITIONS, record
 
+pytestmark = pytest.mark.timeout(3600 if FULL else 600)
+
 KILLS = 50 if FULL else 3
 RATE = 40.0
 """Claims a second while faults happen: below what two workers manage here, so that they always
@@ -18,7 +20,6 @@ AT_WORK = 0.8
 """Share of the kills that hit a worker at its work; the others hit one that starts or waits."""
 
 
-@pytest.mark.timeout(3600 if FULL else 600)
 def test_kills_at_random_moments_under_load(
     kafka: str, postgres: str, make_scene: SceneMaker, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -36,7 +37,7 @@ def test_kills_at_random_moments_under_load(
             time.sleep(dice.uniform(0.0, 2.0))
             scene.kill(name)
             scene.start(name)
-    scene.settle(seconds=1200 if FULL else 240)
+    scene.settle()
     account = scene.account()
     with capsys.disabled():
         print(f"\n{KILLS} kills, seed {seed}: {account}")
