@@ -43,6 +43,7 @@ RECORD: Final = "(record)"
 """The field path of a reason that concerns the record as a whole."""
 _CUT: Final = 120
 _HARMLESS: Final = re.compile(r"|.|[-+0-9.:]{1,10}|<personal>|(array|object) of \d+( fields)?")
+_KIND_OF_ERROR: Final = re.compile(r"[A-Za-z]+(Error|Exception|Warning)")
 _OWN_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,40}(\[\d+\])?|\((record|row group)\)")
 
 _KIND: Final = {
@@ -152,7 +153,11 @@ def shield(reasons: Iterable[Refusal]) -> tuple[Refusal, ...]:
             field=".".join(
                 part if _OWN_NAME.fullmatch(part) else NOT_SHOWN for part in one.field.split(".")
             ),
-            value=one.value if _HARMLESS.fullmatch(one.value) else NOT_SHOWN,
+            # Outside intake's own rules the worker speaks, and names the kind of an error.
+            value=one.value
+            if _HARMLESS.fullmatch(one.value)
+            or (one.rule not in RULES and _KIND_OF_ERROR.fullmatch(one.value))
+            else NOT_SHOWN,
             rule=one.rule,
             cure=one.cure,
         )
