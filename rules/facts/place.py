@@ -15,9 +15,9 @@ def placed(found: pl.DataFrame, at: pl.Series, height: int) -> pl.DataFrame:
     """
     if not found.height:
         return found.clear(height)
-    if found.height == height and at.equals(pl.int_range(height, dtype=pl.UInt32, eager=True)):
-        return found
     place = (at.fill_null(height) if at.null_count() else at).to_numpy()
+    if found.height == height and bool((place == np.arange(height)).all()):
+        return found
     row = np.full(height + 1, found.height, dtype=np.uint32)
     row[place] = np.arange(found.height, dtype=np.uint32)
     rows = pl.DataFrame({ROW: row[:height]}).select(pl.when(pl.col(ROW) < found.height).then(ROW))

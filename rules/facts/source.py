@@ -71,6 +71,8 @@ class Source:
     def places(self, ids: pl.Series) -> pl.Series:
         """The place in the batch of each stay named (``:stay``), null for one that it lacks."""
         mine = self.table("stays")["stay_id"]
+        if not len(ids):
+            return self._every_place.clear()
         if len(ids) == len(mine) and ids.equals(mine, null_equal=False):
             return self._every_place
         # A stay's rows mostly stand together: one look-up a run of equal names.

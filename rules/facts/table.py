@@ -52,6 +52,10 @@ REGION: Final = ":region_code"
 CURRENCY: Final = ":currency"
 TOLD: Final = ":told"
 """Ends the name of the table that holds only the lines known to sparse builders."""
+LINES: Final = {
+    "diagnosis": "diagnoses", "procedure": "procedures", "charge": "charges", "order": "orders",
+}  # fmt: skip
+"""Unit of lines -> the table that holds them."""
 HAS_ROW: Final = ":has_row"
 """False on the row that stands for a stay without any line of the unit."""
 
@@ -75,6 +79,8 @@ class Builder:
     sparse: bool = False
     """It returns only the lines that it knows: a flag of any other line is false, other facts
     are null."""
+    needs: str | None = None
+    """The table of the batch without whose rows it finds nothing, so that it need not run."""
 
 
 BUILDERS: Final = (
@@ -100,24 +106,24 @@ BUILDERS: Final = (
     Builder("stay", coding.BIRTH, coding.birth),
     Builder("stay", settlement_list.TIMES, settlement_list.times),
     Builder("stay", settlement_list.PROCEDURES, settlement_list.procedures),
-    Builder("stay", settlement_list.CARE, settlement_list.care),
+    Builder("stay", settlement_list.CARE, settlement_list.care, needs="charges"),
     Builder("stay", procedure.OF_STAY, procedure.of_stay),
-    Builder("stay", charge.OF_STAY, charge.of_stay),
-    Builder("stay", charge.BEDS, charge.beds),
-    Builder("stay", charge.NURSING, charge.nursing),
+    Builder("stay", charge.OF_STAY, charge.of_stay, needs="charges"),
+    Builder("stay", charge.BEDS, charge.beds, needs="charges"),
+    Builder("stay", charge.NURSING, charge.nursing, needs="charges"),
     Builder("stay", charge.ACTIVITY, charge.activity),
-    Builder("stay", cost.SUMS, cost.sums),
-    Builder("stay", cost.PHASES, cost.phases),
-    Builder("stay", cost.COURSE, cost.course),
+    Builder("stay", cost.SUMS, cost.sums, needs="charges"),
+    Builder("stay", cost.PHASES, cost.phases, needs="procedures"),
+    Builder("stay", cost.COURSE, cost.course, needs="charges"),
     Builder("stay", cost.INTENSIVE, cost.intensive),
-    Builder("stay", cost.DEPARTMENTS, cost.departments),
+    Builder("stay", cost.DEPARTMENTS, cost.departments, needs="charges"),
     Builder("stay", benchmark.USUAL, benchmark.usual),
     Builder("stay", benchmark.MIX, benchmark.mix),
     Builder("stay", quantities.HOURS, quantities.hours),
     Builder("stay", quantities.SESSIONS, quantities.sessions),
-    Builder("stay", quantities.COURSE, quantities.course),
-    Builder("stay", quantities.PANELS, quantities.panels),
-    Builder("stay", order.OF_STAY, order.of_stay),
+    Builder("stay", quantities.COURSE, quantities.course, needs="charges"),
+    Builder("stay", quantities.PANELS, quantities.panels, needs="charges"),
+    Builder("stay", order.OF_STAY, order.of_stay, needs="orders"),
     Builder("stay", lookback.PRIOR, lookback.prior),
     Builder("stay", lookback.DISEASE, lookback.disease),
     Builder("stay", lookback.REPEAT, lookback.repeat),
@@ -131,18 +137,18 @@ BUILDERS: Final = (
     Builder("stay", visits.AFTER, visits.after),
     Builder("stay", visits.PLACES, visits.places),
     Builder("stay", visits.DRUGS, visits.drugs),
-    Builder("stay", indication.OF_STAY, indication.of_stay),
+    Builder("stay", indication.OF_STAY, indication.of_stay, needs="charges"),
     Builder("stay", indication.HEAD, indication.head),
-    Builder("stay", coverage.INSURED, coverage.insured),
-    Builder("stay", coverage.SELF_PAID, coverage.self_paid),
-    Builder("stay", coverage.OUTSIDE, coverage.outside),
+    Builder("stay", coverage.INSURED, coverage.insured, needs="coverages"),
+    Builder("stay", coverage.SELF_PAID, coverage.self_paid, needs="charges"),
+    Builder("stay", coverage.OUTSIDE, coverage.outside, needs="orders"),
     Builder("stay", coverage.INVOICE, coverage.invoice),
     Builder("stay", yearly.YEARLY, yearly.yearly),
     Builder("stay", peers.PEERS, peers.peers),
     Builder("stay", likeness.VECTOR, likeness.vector),
     Builder("stay", prescription.INFECTION, prescription.infection),
-    Builder("stay", operation.VENTILATED, operation.ventilated),
-    Builder("stay", operation.LIST, operation.listed),
+    Builder("stay", operation.VENTILATED, operation.ventilated, needs="charges"),
+    Builder("stay", operation.LIST, operation.listed, needs="procedures"),
     Builder("diagnosis", diagnosis.LINES, diagnosis.lines),
     Builder("diagnosis", coding.LINES, coding.lines),
     Builder("procedure", procedure.LINES, procedure.lines),
@@ -268,13 +274,18 @@ def _stays(source: Source, names: Collection[str]) -> pl.DataFrame:
         pl.col("currency").alias(CURRENCY),
     )
     columns = heads.get_columns()
+    flags = []
     for builder, mine in _asked("stay", names):
-        found = _found(source, builder)
-        placed_facts = placed(_typed(found, mine), _stay_of(found, source), heads.height)
-        for fact, values in zip(mine, placed_facts, strict=True):
-            always = fact.kind is Kind.FLAG and fact.null_when is None
-            columns.append(values.fill_null(value=False) if always else values)
-    return pl.DataFrame(columns)
+        if builder.needs is not None and source.table(builder.needs).is_empty():
+            columns += _nothing(mine, heads.height)
+        else:
+            found = _found(source, builder)
+            at = _stay_of(found, source)
+            columns += placed(_typed(found, mine), at, heads.height).get_columns()
+        flags += [f.name for f in mine if f.kind is Kind.FLAG and f.null_when is None]
+    table = pl.DataFrame(columns)
+    silent = [name for name in flags if table[name].null_count()]
+    return table.with_columns(pl.col(silent).fill_null(value=False)) if silent else table
 
 
 def _lines(source: Source, unit: str, names: Collection[str]) -> pl.DataFrame:
@@ -282,6 +293,8 @@ def _lines(source: Source, unit: str, names: Collection[str]) -> pl.DataFrame:
 
     The first builder of a unit gives the lines; the others' facts are put beside them.
     """
+    if source.table(LINES[unit]).is_empty():
+        return _no_lines(unit, names)
     base = _base(source, unit)
     columns = [base[STAY], base[SUBJECT]]
     for builder, mine in _asked(unit, names):
@@ -299,6 +312,8 @@ def _told_lines(source: Source, unit: str, names: Collection[str]) -> pl.DataFra
 
     Each other stay that has lines stands there with one line of nulls and false flags.
     """
+    if source.table(LINES[unit]).is_empty():
+        return _no_lines(unit, names)
     base = _base(source, unit)
     known = [_found(source, b)[ROW] for b in BUILDERS if b.unit == unit and b.sparse]
     rows = pl.concat(known).unique().sort()
@@ -345,6 +360,7 @@ def _rows_of(source: Source, found: pl.DataFrame, base: pl.DataFrame) -> pl.Seri
 
 
 def _stay_of(found: pl.DataFrame, source: Source) -> pl.Series:
+    """The place of the stay of each row that a builder found."""
     return found[STAY] if STAY in found.columns else source.places(found["stay_id"])
 
 
@@ -362,7 +378,23 @@ def _found(source: Source, builder: Builder) -> pl.DataFrame:
 
 
 def _typed(found: pl.DataFrame, facts: list[Fact]) -> pl.DataFrame:
-    return found.select(_cast(fact) for fact in facts)
+    columns = [found.get_column(fact.name) for fact in facts]
+    return pl.DataFrame(
+        [
+            values if values.dtype == fact.kind.dtype else values.cast(fact.kind.dtype)
+            for fact, values in zip(facts, columns, strict=True)
+        ]
+    )
+
+
+def _nothing(facts: list[Fact], height: int) -> list[pl.Series]:
+    none = [None] * height
+    return [pl.Series(fact.name, none, dtype=fact.kind.dtype) for fact in facts]
+
+
+def _no_lines(unit: str, names: Collection[str]) -> pl.DataFrame:
+    kinds = {f.name: f.kind.dtype for _, mine in _asked(unit, names) for f in mine}
+    return pl.DataFrame(schema={STAY: pl.UInt32(), SUBJECT: pl.String(), **kinds})
 
 
 def _false_elsewhere(facts: pl.DataFrame, known: pl.Series) -> pl.DataFrame:

@@ -116,22 +116,31 @@ _WITHIN: Final = {
 def lines(source: Source) -> pl.DataFrame:
     """The facts ``LINES`` by ``:row``, of the lines of which a reference table says something."""
     # A reversed line is no charge; its facts stay empty, and its flags false.
-    parts = [_first(source), _limits(source), _caps(source), _later(source), _pairs(source), _interval(source),
-             _off_tariff(source), _split_pieces(source)]  # fmt: skip
-    rows = pl.concat([part[ROW] for part in parts]).unique().sort()
-    found = [rows]
-    for part in parts:
-        at = pl.Series(np.searchsorted(rows.to_numpy(), part[ROW].to_numpy()).astype(np.uint32))
-        found += placed(part.drop(ROW), at, len(rows)).get_columns()
-    return pl.DataFrame(found).with_columns(_FALSE).with_columns(_UNSURE)
+    every = (_first, _limits, _caps, _later, _pairs, _interval, _off_tariff, _split_pieces)
+    parts = [found for part in every if (found := part(source)) is not None]
+    rows = pl.concat([pl.Series(ROW, dtype=pl.UInt32), *(p[ROW] for p in parts)]).unique().sort()
+    found = pl.DataFrame([rows, *(c for part in parts for c in _at(part, rows))])
+    absent = [pl.lit(None, kind).alias(n) for n, kind in _KINDS.items() if n not in found.columns]
+    return found.with_columns(absent).with_columns(_FALSE).with_columns(_UNSURE)
 
 
+def _at(part: pl.DataFrame, rows: pl.Series) -> list[pl.Series]:
+    """The columns of a part at the places of its rows among all."""
+    at = np.searchsorted(rows.to_numpy(), part[ROW].to_numpy()).astype(np.uint32)
+    return placed(part.drop(ROW), pl.Series(at), len(rows)).get_columns()
+
+
+_DOUBTED: Final = ("line_is_included_in_delivery", "line_is_excluded", "line_is_off_tariff")
+_KINDS: Final = {
+    **{f.name: f.kind.dtype for f in LINES},
+    **{f"unsure:{name}": pl.Boolean() for name in _DOUBTED},
+}
 _FALSE: Final = [pl.col(f.name).fill_null(value=False) for f in LINES if f.kind is FLAG]
 _UNSURE: Final = [
     pl.when(pl.col(name) | ~pl.col(f"unsure:{name}").fill_null(value=False))
     .then(pl.col(name))
     .alias(name)
-    for name in ("line_is_included_in_delivery", "line_is_excluded", "line_is_off_tariff")
+    for name in _DOUBTED
 ]
 
 
@@ -168,21 +177,22 @@ _LIMIT_FACTS: Final = [
 ]
 
 
-def _limits(source: Source) -> pl.DataFrame:
+def _limits(source: Source) -> pl.DataFrame | None:
     said = stated(source).filter(pl.col("term").is_in(list(_LIMITS)))
+    if said.is_empty():
+        return None
     rows = said[ROW].unique().sort()
     columns = [rows]
     for term, name in _LIMITS.items():
         mine = said.filter(pl.col("term") == term).select(
             ROW, pl.col("value").cast(pl.Int64).alias(name)
         )
-        at = pl.Series(np.searchsorted(rows.to_numpy(), mine[ROW].to_numpy()).astype(np.uint32))
-        columns += placed(mine.drop(ROW), at, len(rows)).get_columns()
+        columns += _at(mine, rows)
     levels = watched(source).select(ROW, "provider_level")
     return pl.DataFrame(columns).join(levels, on=ROW, how="left").select(_LIMIT_FACTS)
 
 
-def _first(source: Source) -> pl.DataFrame:
+def _first(source: Source) -> pl.DataFrame | None:
     """The first standing line of each limited item on each day."""
     limited = terms.item_terms(source.reference).filter(
         pl.col("term").is_in(["day_limit", "plausible_day_most"])
@@ -192,6 +202,8 @@ def _first(source: Source) -> pl.DataFrame:
     lines = charge_line.of_items(
         watched(source).select(ROW, STAY, ITEM_DAY, "line_id"), source, items
     )
+    if lines.is_empty():
+        return None
     # Most items stand once on a day; only the others have to be put in order.
     several = charge_line.repeated(lines)
     first = lines.filter(several).sort("line_id").unique([STAY, ITEM_DAY], keep="first")
@@ -199,13 +211,17 @@ def _first(source: Source) -> pl.DataFrame:
     return pl.DataFrame([rows]).with_columns(line_is_first_standing_on_day=pl.lit(value=True))
 
 
-def _caps(source: Source) -> pl.DataFrame:
+def _caps(source: Source) -> pl.DataFrame | None:
     cap = (pl.col("quantity").cast(pl.Float64) * pl.col("cap_yuan").cast(pl.Float64) * 100).round(4)
     fits = (pl.col("level") == "") | (pl.col("level") == pl.col("provider_level"))
     table = terms.price_caps(source.reference).rename({"provider_level": "level"})
+    capped = terms.applicable(watched(source), table)
+    if capped.is_empty():
+        return None
     return (
-        terms.applicable(watched(source), table)
-        .with_columns(reach=pl.col("term_region").str.len_bytes(), fits=fits.fill_null(value=False))
+        capped.with_columns(
+            reach=pl.col("term_region").str.len_bytes(), fits=fits.fill_null(value=False)
+        )
         .filter(pl.col("reach") == pl.col("reach").max().over(ROW))
         .sort("fits", "level")
         .unique(ROW, keep="last", maintain_order=True)
@@ -217,10 +233,12 @@ def _caps(source: Source) -> pl.DataFrame:
     )
 
 
-def _later(source: Source) -> pl.DataFrame:
+def _later(source: Source) -> pl.DataFrame | None:
     """Operations of one incision and scans of one kind: which of the day comes second."""
     marks = {"incision_group": "line_is_later_operation", "part_group": "line_is_later_part"}
     grouped = stated(source).filter(pl.col("term").is_in(list(marks))).select(ROW).unique()
+    if grouped.is_empty():
+        return None
     found = watched(source).join(grouped, on=ROW, how="semi")
     price = terms.applicable(found, terms.item_prices(source.reference)).select(
         ROW,
@@ -245,9 +263,11 @@ def _later(source: Source) -> pl.DataFrame:
     )
 
 
-def _pairs(source: Source) -> pl.DataFrame:
+def _pairs(source: Source) -> pl.DataFrame | None:
     # A charge that excludes another: the fault is the cheaper line, so that the dearer may stay.
     all_pairs = pairs(source)
+    if all_pairs.is_empty():
+        return None
     met = all_pairs.filter("found")
     cheaper = (pl.col("main_amount") < pl.col("amount_fen")) | (
         (pl.col("main_amount") == pl.col("amount_fen")) & (pl.col("main_line") > pl.col("line_id"))
@@ -291,7 +311,7 @@ def _pairs(source: Source) -> pl.DataFrame:
     return inside.join(beside, on=ROW, how="full", coalesce=True)
 
 
-def _interval(source: Source) -> pl.DataFrame:
+def _interval(source: Source) -> pl.DataFrame | None:
     """The last earlier day on which a person had an item that has a minimum interval."""
     items = (
         terms.item_terms(source.reference)
@@ -300,6 +320,8 @@ def _interval(source: Source) -> pl.DataFrame:
         .to_list()
     )
     mine = watched(source).filter(pl.col("item_code").is_in(items))
+    if mine.is_empty():
+        return None
     claims = earlier_claims(source)
     seen = (
         item_days(source, "interval_days")
@@ -327,13 +349,12 @@ def _interval(source: Source) -> pl.DataFrame:
     )
 
 
-def _off_tariff(source: Source) -> pl.DataFrame:
+def _off_tariff(source: Source) -> pl.DataFrame | None:
     """Services that the tariff lacks; in doubt where it knows fewer than half of the claim's."""
     known = reference.items(source.reference)["item_code"]
     strange = sorted(codes_charged(source).difference(known.to_list()))
     if not strange:
-        names = ("line_is_off_tariff", "unsure:line_is_off_tariff")
-        return pl.DataFrame(schema={ROW: pl.UInt32, **dict.fromkeys(names, pl.Boolean)})
+        return None
     services = (
         charge_line.lines(source)
         .select(ROW, STAY, CATEGORY, "item_code")
@@ -352,7 +373,7 @@ def _off_tariff(source: Source) -> pl.DataFrame:
     )
 
 
-def _split_pieces(source: Source) -> pl.DataFrame:
+def _split_pieces(source: Source) -> pl.DataFrame | None:
     return (
         charge_line.lines(source)
         .select(ROW, CATEGORY, "unit", "quantity")
