@@ -152,7 +152,9 @@ def match(keys: Keys, terms: Ranked, *, holds: Holds | None = None) -> tuple[Ids
         places, rows = places[kept], rows[kept]
         if len(places):
             found.append((places, rows))
-            left = np.setdiff1d(left, places, assume_unique=False)
+            answered = np.zeros(len(keys), dtype=np.bool_)
+            answered[places] = True
+            left = left[~answered[left]]
     if not found:
         return np.zeros(0, dtype=np.intp), np.zeros(0, dtype=np.intp)
     return np.concatenate([p for p, _ in found]), np.concatenate([r for _, r in found])

@@ -7,7 +7,6 @@ from typing import Final
 
 import polars as pl
 
-import drg
 from drg import supposed
 from rules.facts import codebook, cost, evidence
 from rules.facts.fact import Fact, Kind, declare
@@ -129,32 +128,34 @@ def billed(source: Source) -> pl.LazyFrame:
     )
 
 
-def procedure(source: Source) -> pl.LazyFrame:
+def procedure(source: Source) -> pl.DataFrame:
     """The facts ``PROCEDURE``; all null without a grouper."""
     if source.settled is None:
-        return _nothing(source, PROCEDURE)
+        return _nothing(source, PROCEDURE).collect()
     told = compare(source, supposed.without_procedures(source.settled)).filter("lighter")
-    spent = (
-        cost.sums(source)
-        .select("stay_id", procedure_resources_fen=pl.sum_horizontal(RESOURCES))
-        .collect()
+    spent = source.collect(cost.sums(source)).select(
+        "stay_id", procedure_resources_fen=pl.sum_horizontal(RESOURCES)
     )
-    return (
-        priced(source)
-        .select("stay_id", grouped=pl.col("group_status") == "grouped")
-        .join(told, on="stay_id", how="left")
-        .join(spent, on="stay_id", how="left")
-        .select(
-            "stay_id",
-            "procedure_resources_fen",
-            procedures_raise_group=pl.when("grouped").then(
-                pl.col("lighter").fill_null(value=False)
-            ),
-            group_without_procedures="group",
-            procedures_excess_fen="excess",
-        )
-        .lazy()
+    grouped = priced(source).select(
+        "stay_id", (pl.col("group_status") == "grouped").alias("grouped")
     )
+    found = grouped.join(spent, on="stay_id", how="left", maintain_order="left")
+    if told.is_empty():
+        return found.select("stay_id", "procedure_resources_fen", *_UNRAISED)
+    return found.join(told, on="stay_id", how="left", maintain_order="left").select(
+        "stay_id",
+        "procedure_resources_fen",
+        procedures_raise_group=pl.when("grouped").then(pl.col("lighter").fill_null(value=False)),
+        group_without_procedures="group",
+        procedures_excess_fen="excess",
+    )
+
+
+_UNRAISED: Final = [
+    pl.when("grouped").then(pl.lit(value=False)).alias("procedures_raise_group"),
+    pl.lit(None, pl.String).alias("group_without_procedures"),
+    pl.lit(None, pl.Int64).alias("procedures_excess_fen"),
+]
 
 
 def resting(source: Source) -> pl.LazyFrame:
@@ -199,12 +200,24 @@ def resting(source: Source) -> pl.LazyFrame:
     )
 
 
-def trauma(source: Source) -> pl.LazyFrame:
+def trauma(source: Source) -> pl.DataFrame:
     """The facts ``TRAUMA``."""
+    rows = evidence.matched(source, "trauma_regions")
+    known = source.table("stays")[evidence.SYSTEM].is_in(evidence.systems(source, "trauma_regions"))
+    stays = source.table("stays").select("stay_id").with_columns(known.alias("known"))
+    stays = stays.join(_is_multiple(source), on="stay_id", how="left", maintain_order="left")
+    if rows.is_empty():
+        none = pl.when("known").then(pl.lit(0, pl.Int64))
+        return stays.select(
+            "stay_id",
+            "grouped_to_multiple_trauma",
+            pl.lit(None, pl.Int64).alias("trauma_excess_fen"),
+            none.alias("trauma_regions_listed"),
+            none.alias("trauma_regions_shown"),
+        )
     table = codebook.starting("trauma_regions", "prefix", source.reference)
     injuries = (
-        evidence.matched(source, "trauma_regions")
-        .join(table, on=[evidence.SYSTEM, "prefix"], how="left")
+        rows.join(table, on=[evidence.SYSTEM, "prefix"], how="left")
         .join(
             evidence.support(source).select("stay_id", "ordinal", "supported", "name_en"),
             on=["stay_id", "ordinal"],
@@ -227,32 +240,35 @@ def trauma(source: Source) -> pl.LazyFrame:
             some=pl.lit(value=True),
         )
     )
-    missing = injuries.filter((pl.col("ordinal") != 1) & ~pl.col("supported"))
-    excess = pl.DataFrame(schema={"stay_id": pl.String, "trauma_excess_fen": pl.Int64})
-    if source.settled is not None:
-        multiple = _is_multiple(source).filter("grouped_to_multiple_trauma")
-        major = missing.join(multiple, on="stay_id", how="semi")
-        # Not only complications: a region makes the group by any of its injuries.
-        found = supposed.without_diagnoses(source.settled, major)
-        excess = compare(source, found).select("stay_id", trauma_excess_fen="excess")
-    known = pl.col(evidence.SYSTEM).is_in(evidence.systems(source, "trauma_regions"))
     return (
-        source.table("stays")
-        .select("stay_id", evidence.SYSTEM)
-        .join(_is_multiple(source), on="stay_id", how="left")
-        .join(regions, on="stay_id", how="left")
-        .join(excess, on="stay_id", how="left")
+        stays.join(regions, on="stay_id", how="left")
+        .join(_trauma_excess(source, injuries), on="stay_id", how="left")
         .select(
             "stay_id",
             "trauma_excess_fen",
             "grouped_to_multiple_trauma",
             *[
-                pl.when(pl.col("some").is_null() & known).then(0).otherwise(name).alias(name)
+                pl.when(pl.col("some").is_null() & pl.col("known"))
+                .then(0)
+                .otherwise(name)
+                .alias(name)
                 for name in ("trauma_regions_listed", "trauma_regions_shown")
             ],
         )
-        .lazy()
     )
+
+
+def _trauma_excess(source: Source, injuries: pl.DataFrame) -> pl.DataFrame:
+    """What injuries without evidence add to the payment of a stay of multiple trauma."""
+    missing = injuries.filter((pl.col("ordinal") != 1) & ~pl.col("supported"))
+    major = missing.join(
+        _is_multiple(source).filter("grouped_to_multiple_trauma"), on="stay_id", how="semi"
+    )
+    if source.settled is None or major.is_empty():
+        return pl.DataFrame(schema={"stay_id": pl.String, "trauma_excess_fen": pl.Int64})
+    # Not only complications: a region makes the group by any of its injuries.
+    found = supposed.without_diagnoses(source.settled, major.select("stay_id", "ordinal"))
+    return compare(source, found).select("stay_id", trauma_excess_fen="excess")
 
 
 def better_order(source: Source) -> pl.LazyFrame:
@@ -280,6 +296,13 @@ def better_order(source: Source) -> pl.LazyFrame:
     )
 
 
+_EXPLAINED: Final = [
+    pl.lit(None, pl.String).alias("unexplained_treatment_zh"),
+    pl.lit(None, pl.String).alias("unexplained_treatment_en"),
+    pl.lit(value=False).alias("treatment_without_diagnosis"),
+]
+
+
 def implied(source: Source) -> pl.LazyFrame:
     """The facts ``IMPLIED``."""
     table = codebook.starting("implied_diagnoses", "prefix", source.reference)
@@ -295,6 +318,10 @@ def implied(source: Source) -> pl.LazyFrame:
         .join(entries.with_row_index("place"), on=[evidence.SYSTEM, "value"], how="inner")
         .filter(pl.col("days") >= pl.col("least"))
     )
+    known = pl.col(evidence.SYSTEM).is_in(evidence.systems(source, "implied_diagnoses"))
+    judged = stays.filter(known).join(evidence.items_known(source), on="stay_id", how="inner")
+    if treated.is_empty():
+        return judged.select("stay_id", *_EXPLAINED).lazy()
     explained = (
         rows.join(treated.select("stay_id", "condition_en"), on="stay_id", how="inner")
         .join(table, on=[evidence.SYSTEM, "condition_en"], how="inner")
@@ -313,11 +340,8 @@ def implied(source: Source) -> pl.LazyFrame:
             bare=pl.lit(value=True),
         )
     )
-    known = pl.col(evidence.SYSTEM).is_in(evidence.systems(source, "implied_diagnoses"))
     return (
-        stays.filter(known)
-        .join(evidence.items_known(source), on="stay_id", how="inner")
-        .join(bare, on="stay_id", how="left")
+        judged.join(bare, on="stay_id", how="left")
         .select(
             "stay_id",
             "unexplained_treatment_zh",
@@ -339,11 +363,12 @@ def _lightest(source: Source, lacking: pl.Series) -> pl.DataFrame:
                 "shown_diagnosis_excess_fen": pl.Int64,
             }
         )
-    part = drg.settle(source.batch.select(lacking.to_arrow()), source.settled.library)
     shown = evidence.support(source).filter(pl.col("supported") & (pl.col("ordinal") != 1))
     present = evidence.coded(source).filter(present_on_admission="1")
     found = (
-        part.by_diagnosis.filter(status="grouped")
+        source.settled.by_diagnosis.filter(
+            (pl.col("status") == "grouped") & pl.col("stay_id").is_in(lacking.implode())
+        )
         .join(
             shown.select("stay_id", pl.col("ordinal").cast(pl.Int32), claimed="code"),
             on=["stay_id", "ordinal"],
