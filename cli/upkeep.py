@@ -55,6 +55,7 @@ def withdraw(
     ],
     rules: options.Rules = None,
     parameters: options.Parameters = None,
+    reference: options.Reference = None,
     scheme: options.Schemes = None,
     curves: options.Curves = None,
     model: options.Model = None,
@@ -73,7 +74,7 @@ def withdraw(
     for place, reasons in refused:
         for reason in reasons:
             tell(f"line {place + 1}: {reason.field}: {reason.rule}. {reason.cure}")
-    judge = _engine(rules, parameters, scheme, curves, model)
+    judge = _engine(rules, parameters, reference, scheme, curves, model)
     with store.open(db) as opened:
         ended = opened.withdraw(good)
         again = _judge_listed(opened, judge)
@@ -94,6 +95,7 @@ def withdraw(
 def rejudge(
     rules: options.Rules = None,
     parameters: options.Parameters = None,
+    reference: options.Reference = None,
     scheme: options.Schemes = None,
     curves: options.Curves = None,
     model: options.Model = None,
@@ -102,7 +104,7 @@ def rejudge(
     """Judge again the stays whose look-back changed: a claim came late, was corrected or withdrawn."""
     import store  # noqa: PLC0415
 
-    judge = _engine(rules, parameters, scheme, curves, model)
+    judge = _engine(rules, parameters, reference, scheme, curves, model)
     with store.open(db) as opened:
         finish({"stays_judged_again": _judge_listed(opened, judge)})
 
@@ -119,6 +121,7 @@ def refresh(
     ] = None,
     rules: options.Rules = None,
     parameters: options.Parameters = None,
+    reference: options.Reference = None,
     scheme: options.Schemes = None,
     curves: options.Curves = None,
     db: Database = "sqlite:///sentinel.db",
@@ -130,7 +133,7 @@ def refresh(
     import store  # noqa: PLC0415
     from streaming.refresh import refresh_months  # noqa: PLC0415
 
-    judge = _engine(rules, parameters, scheme, curves, None)
+    judge = _engine(rules, parameters, reference, scheme, curves, None)
     with store.open(db) as opened:
         say("Judging the months that changed")
         done = refresh_months(opened, judge, upto=None if upto is None else upto.date())
@@ -160,12 +163,18 @@ def months(
 def _engine(
     rules: Path | None,
     parameters: Path | None,
+    reference: Path | None,
     scheme: list[Path] | None,
     curves: Path | None,
     model: Path | None,
 ) -> Engine:
     return engine(
-        rules_dir=rules, parameters=parameters, scheme=scheme or (), curves=curves, model=model
+        rules_dir=rules,
+        parameters=parameters,
+        reference=reference,
+        scheme=scheme or (),
+        curves=curves,
+        model=model,
     )
 
 
