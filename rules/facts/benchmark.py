@@ -14,7 +14,7 @@ import polars as pl
 
 from domain.tables import Tables
 from drg import Settled
-from rules.codebooks import Place
+from rules.codebooks import SHIPPED, Place
 from rules.facts import cost
 from rules.facts.charge_day import KINDS
 from rules.facts.cost_tables import FEW, benchmarks, find_rows
@@ -162,19 +162,24 @@ def _figures(folder: Place) -> pl.DataFrame:
     return benchmarks(NAMES, folder).select("row", *columns)
 
 
-def derive(parts: Iterable[tuple[Tables, Settled]], source: str, valid_from: str) -> pl.DataFrame:
+def derive(
+    parts: Iterable[tuple[Tables, Settled]],
+    source: str,
+    valid_from: str,
+    folder: Place = SHIPPED,
+) -> pl.DataFrame:
     """The rows of ``group_benchmarks.csv`` from settled inpatient stays with charge lines.
 
     A cell (group or ADRG) needs 30 stays; a measure that fewer than 30 of them have is
     left empty. ``source`` says where the stays come from. US stays are left out: their
-    charges say little about cost.
+    charges say little about cost. ``folder`` holds the tables that say what an item is.
     """
-    from rules.facts.table import build  # noqa: PLC0415 - the registry names this module
+    from rules.facts.dating import build  # noqa: PLC0415 - the registry names this module
 
     own = [OWN_TOTAL if n == "total_cost" else f"{n}_fen" if n in MEASURES else n for n in NAMES]
     measured = []
     for tables, settled in parts:
-        run = Source(tables, settled=settled)
+        run = Source(tables, settled=settled, reference=folder)
         facts = build(run, {"stay": own})["stay"].join(_cells(run).collect(), on="stay_id")
         ended = run.table("stays").filter(
             (pl.col("claim_type") == "inpatient")
