@@ -95,10 +95,13 @@ def in_parts(keys: Sequence[Any], size: int = 1_000) -> Iterator[list[Any]]:
 
 
 def _unnested(table: sa.Table, columns: Columns, tail: str) -> str:
-    """INSERT ... SELECT from one array a column: one round trip, whatever the number of rows."""
+    """INSERT ... SELECT from one array a column: one round trip, whatever the number of rows.
+
+    Arrays travel in binary (``%b``): as text each element would go through regular expressions.
+    """
     names = ", ".join(columns)
     arrays = ", ".join(
-        f"%s::{table.c[name].type.compile(dialect=_POSTGRESQL)}[]" for name in columns
+        f"%b::{table.c[name].type.compile(dialect=_POSTGRESQL)}[]" for name in columns
     )
     return f"INSERT INTO {table.name} ({names}) SELECT * FROM unnest({arrays}) {tail}"  # noqa: S608
 
