@@ -19,6 +19,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from store import inserting
 from store.errors import StoreError
 from store.tables import OUTBOX_SQL as OUTBOX
 from store.tables import STREAM_OFFSETS_SQL as OFFSETS
@@ -199,26 +200,40 @@ def put(
     kept = [o for o in outgoing if o.decision_id is None or o.decision_id in new_decisions]
     if not kept:
         return ()
-    rows = [
+    ids = _new_ids(connection, len(kept))
+    inserting.insert(
+        connection,
+        OUTBOX,
         {
-            "group_id": group,
-            "source_topic": o.source[0],
-            "source_partition": o.source[1],
-            "topic": o.topic,
-            "message_id": o.message_id,
-            "key": o.key,
-            "value": o.value,
-            "headers": [list(pair) for pair in o.headers],
-            "created_at": now,
-        }
-        for o in kept
-    ]
-    statement = sa.insert(OUTBOX).returning(OUTBOX.c.outbox_id, sort_by_parameter_order=True)
-    ids = connection.execute(statement, rows).scalars().all()
+            "outbox_id": ids,
+            "group_id": [group] * len(kept),
+            "source_topic": [o.source[0] for o in kept],
+            "source_partition": [o.source[1] for o in kept],
+            "topic": [o.topic for o in kept],
+            "message_id": [o.message_id for o in kept],
+            "key": [o.key for o in kept],
+            "value": [o.value for o in kept],
+            "headers": [[list(pair) for pair in o.headers] for o in kept],
+            "created_at": [now] * len(kept),
+        },
+    )
     return tuple(
-        OutboxRow(int(i), o.topic, o.message_id, o.key, o.value, o.headers, now)
+        OutboxRow(i, o.topic, o.message_id, o.key, o.value, o.headers, now)
         for i, o in zip(ids, kept, strict=True)
     )
+
+
+def _new_ids(connection: sa.Connection, count: int) -> list[int]:
+    """Ids above all that are in the table, taken before the insert: its order is then ours."""
+    if connection.dialect.name == "postgresql":
+        query = sa.text(
+            "SELECT nextval(pg_get_serial_sequence('outbox', 'outbox_id')) "
+            "FROM generate_series(1, :count)"
+        )
+        return sorted(int(i) for i in connection.execute(query, {"count": count}).scalars())
+    # SQLite has one writer at a time, which this transaction is.
+    last = connection.execute(sa.select(sa.func.max(OUTBOX.c.outbox_id))).scalar_one()
+    return list(range(int(last or 0) + 1, int(last or 0) + 1 + count))
 
 
 def pending(
