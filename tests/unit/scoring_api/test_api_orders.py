@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import schemathesis
 from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, given, settings
 
 import scoring_api
 import store
@@ -127,6 +129,41 @@ def test_refused_events_are_told_and_a_request_of_only_such_is_a_problem(
         assert answer.status_code == 422
         assert answer.json()["cure"]
     assert hospital.client.get("/v1/open-stays/none").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/v1/open-stays"), ("GET", "/v1/open-stays/{stay_id}"), ("POST", "/v1/orders:check")],
+)
+@pytest.mark.parametrize("mode", list(schemathesis.GenerationMode))
+def test_the_routes_do_what_the_description_says(
+    hospital: Hospital, method: str, path: str, mode: Any
+) -> None:
+    hospital.stream(admitted(), twice(2), twice(4))
+    operation = schemathesis.openapi.from_asgi("/openapi.json", hospital.client.app)[path][method]
+
+    @settings(
+        max_examples=8, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck)
+    )
+    @given(case=operation.as_strategy(generation_mode=mode))
+    def check(case: Any) -> None:
+        if method == "POST" and mode is schemathesis.GenerationMode.POSITIVE:
+            case.body = EXAMPLE  # dates that exist and zones that are known cannot be made up
+        case.call_and_validate()
+
+    check()
+
+
+def test_the_handbook_names_the_routes_and_their_parameters(hospital: Hospital) -> None:
+    text = (Path(__file__).resolve().parents[3] / "docs" / "api.md").read_text("utf-8")
+    document = hospital.client.get("/openapi.json").json()
+    for path in ("/v1/orders:check", "/v1/open-stays", "/v1/open-stays/{stay_id}"):
+        assert path in text, path
+        for operation in document["paths"][path].values():
+            assert operation["summary"]
+            for parameter in operation.get("parameters", ()):
+                name = parameter["name"]
+                assert f"`{name}`" in text or f"{{{name}}}" in text, (path, name)
 
 
 def test_the_documented_example_is_taken(hospital: Hospital) -> None:
