@@ -7,15 +7,17 @@ missing if the tariff knows every clinical item on it; an unknown item might be 
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
 import polars as pl
 
+from rules.codebooks import Place
 from rules.facts import charge_line, codebook, reference
 from rules.facts.billed import codes_charged
 from rules.facts.charge_day import ACTIVE
 from rules.facts.charge_line import CATEGORY
-from rules.facts.diagnosis import normal, normal_codes
+from rules.facts.diagnosis import normal
 from rules.facts.source import STAY, Source
 
 SYSTEM: Final = "diagnosis_system"
@@ -50,49 +52,72 @@ def items_known(source: Source) -> pl.DataFrame:
     return source.once("evidence.items_known", _items_known)
 
 
-def shown_items(source: Source, codes: pl.Series) -> pl.LazyFrame:
-    """On how many days (``days``) an item stands on a claim, what was taken back left out."""
+def shown_items(source: Source, codes: pl.Series) -> pl.DataFrame:
+    """On how many days (``days``) an item stands on a claim, what was taken back left out.
+
+    One row a stay (``:stay``, ``stay_id``) and item (``value``).
+    """
     asked = sorted(codes_charged(source).intersection(codes.to_list()))
+    if not asked:
+        return pl.DataFrame(schema=_SHOWN)
+    lines = source.keyed("charges").select(STAY, "stay_id", "item_code", "charge_date", "quantity")
     return (
-        source.table("charges")
-        .lazy()
-        .filter(pl.col("item_code").is_in(asked))
-        .group_by("stay_id", pl.col("item_code").alias("value"), "charge_date")
-        .agg(pl.col("quantity").sum())
-        .group_by("stay_id", "value")
-        .agg(
-            days=(pl.col("quantity") > 0).sum().cast(pl.Int64),
-            net=pl.col("quantity").sum(),
-        )
+        lines.filter(lines["item_code"].is_in(asked))
+        .group_by(STAY, pl.col("item_code").alias("value"), "charge_date")
+        .agg(pl.col("quantity").sum(), pl.col("stay_id").first())
+        .group_by(STAY, "value")
+        .agg(_DAYS)
         # A reversal on a later day than its line leaves nothing, whatever the days say.
         .filter(pl.col("net") > 0)
-        .select("stay_id", "value", "days")
+        .select(list(_SHOWN))
     )
+
+
+_SHOWN: Final = {
+    STAY: pl.UInt32(), "stay_id": pl.String(), "value": pl.String(), "days": pl.Int64(),
+}  # fmt: skip
+_DAYS: Final = [
+    pl.col("stay_id").first(),
+    (pl.col("quantity") > 0).sum().cast(pl.Int64).alias("days"),
+    pl.col("quantity").sum().alias("net"),
+]
+_HEAD: Final = [
+    pl.col(SYSTEM),
+    pl.coalesce("discharge_date", "admission_date").alias("day"),
+    (pl.col("claim_type") == "inpatient").alias(":inpatient"),
+]
 
 
 def _coded(source: Source) -> pl.DataFrame:
-    rows = source.table("diagnoses")
-    inpatient = source.table("stays").filter(pl.col("claim_type") == "inpatient")
-    heads = inpatient.select("stay_id", SYSTEM, day=pl.coalesce("discharge_date", "admission_date"))
-    return (
-        rows.select("stay_id", "ordinal", "code", "present_on_admission")
-        .with_columns(normal_codes(rows).alias("norm"))
-        .join(heads, on="stay_id", how="inner", maintain_order="left")
+    rows = source.keyed("diagnoses").select(
+        STAY, "stay_id", "ordinal", "code", "present_on_admission", normal("code").alias("norm")
     )
+    heads = source.table("stays").select(_HEAD)[rows[STAY]]
+    made = rows.hstack(heads.get_columns())
+    return made.filter(made[":inpatient"]).drop(":inpatient")
+
+
+@cache
+def _prefixes(table: str, folder: Place) -> pl.DataFrame:
+    """The distinct prefixes of a table, for each code system."""
+    return codebook.starting(table, "prefix", folder).select(SYSTEM, "prefix").unique()
 
 
 def _match(rows: pl.DataFrame, table: str, source: Source) -> pl.DataFrame:
-    listed = codebook.starting(table, "prefix", source.reference)
-    prefixes = listed.select(SYSTEM, "prefix").unique()
     found = (
         rows.select(SYSTEM, "norm")
         .unique()
-        .join(prefixes, on=SYSTEM, how="inner")
+        .join(_prefixes(table, source.reference), on=SYSTEM, how="inner")
         .filter(pl.col("norm").str.starts_with(pl.col("prefix")))
         .group_by(SYSTEM, "norm")
-        .agg(pl.col("prefix").sort_by(pl.col("prefix").str.len_bytes()).last())
+        .agg(_LONGEST)
     )
+    if found.is_empty():
+        return rows.clear().with_columns(prefix=pl.lit(None, pl.String))
     return rows.join(found, on=[SYSTEM, "norm"], how="inner", maintain_order="left")
+
+
+_LONGEST: Final = pl.col("prefix").sort_by(pl.col("prefix").str.len_bytes()).last()
 
 
 def holds(day: str = "day") -> pl.Expr:
@@ -103,41 +128,53 @@ def holds(day: str = "day") -> pl.Expr:
 
 
 def _support(source: Source) -> pl.DataFrame:
-    table = codebook.starting("diagnosis_evidence", "prefix", source.reference)
     rows = matched(source, "diagnosis_evidence")
     wanted = (
-        rows.lazy()
-        .select("stay_id", "ordinal", "day", SYSTEM, "prefix")
-        .join(_by_item(table, source).lazy(), on=[SYSTEM, "prefix"], how="inner")
+        rows.select(STAY, "ordinal", "day", SYSTEM, "prefix")
+        .join(_by_item(source.reference), on=[SYSTEM, "prefix"], how="inner")
         .filter(holds())
     )
+    if wanted.is_empty():
+        return pl.DataFrame(schema=_SUPPORT)
+    key = [STAY, "ordinal"]
     shown = (
-        wanted.join(_shown(source, table), on=["stay_id", "kind", "value"], how="inner")
+        wanted.join(_shown(source, wanted), on=[STAY, "kind", "value"], how="inner")
         .filter(pl.col("days") >= pl.col("least"))
-        .select("stay_id", "ordinal", shown=pl.lit(value=True))
+        .select(*key, shown=pl.lit(value=True))
         .unique()
     )
-    listed = wanted.select("stay_id", "ordinal").unique()
-    names = table.select(SYSTEM, "prefix", "name_zh", "name_en").unique([SYSTEM, "prefix"])
     return (
-        rows.lazy()
-        .join(listed, on=["stay_id", "ordinal"], how="semi")
-        .join(names.lazy(), on=[SYSTEM, "prefix"], how="left")
-        .join(shown, on=["stay_id", "ordinal"], how="left")
-        .join(items_known(source).lazy(), on="stay_id", how="left")
-        .select(
-            "stay_id", "ordinal", "code", "norm", "name_zh", "name_en",
-            supported=pl.when("shown").then(True).when("known").then(False),
-        )
+        rows.join(wanted.select(key).unique(), on=key, how="semi")
+        .join(_names(source.reference), on=[SYSTEM, "prefix"], how="left")
+        .join(shown, on=key, how="left")
+        .join(items_known(source), on="stay_id", how="left")
+        .with_columns(supported=pl.when("shown").then(True).when("known").then(False))
         .sort("stay_id", "ordinal")
-        .collect()
-    )  # fmt: skip
+        .select(list(_SUPPORT))
+    )
 
 
-def _by_item(table: pl.DataFrame, source: Source) -> pl.DataFrame:
+_SUPPORT: Final = {
+    **{n: pl.String() for n in ("stay_id",)},
+    "ordinal": pl.Int32(),
+    **{n: pl.String() for n in ("code", "norm", "name_zh", "name_en")},
+    "supported": pl.Boolean(),
+}
+
+
+@cache
+def _names(folder: Place) -> pl.DataFrame:
+    """The names of the diagnoses of a prefix."""
+    table = codebook.starting("diagnosis_evidence", "prefix", folder)
+    return table.select(SYSTEM, "prefix", "name_zh", "name_en").unique([SYSTEM, "prefix"])
+
+
+@cache
+def _by_item(folder: Place) -> pl.DataFrame:
     """The table with flags of the tariff spelled out as the items that carry them."""
+    table = codebook.starting("diagnosis_evidence", "prefix", folder)
     flagged = table.filter(pl.col("kind") == "flag")
-    tariff = reference.items(source.reference)
+    tariff = reference.items(folder)
     spelled = [
         flagged.filter(pl.col("value") == flag)
         .drop("value")
@@ -155,34 +192,33 @@ def _by_item(table: pl.DataFrame, source: Source) -> pl.DataFrame:
     )
 
 
-def _shown(source: Source, table: pl.DataFrame) -> pl.LazyFrame:
-    """What each claim shows: stay_id, kind, value and days; only values that the table names."""
-    values = _by_item(table, source)
-    items = values.filter(pl.col("kind") == "item")["value"].unique()
-    found = [
-        shown_items(source, items).select("stay_id", pl.lit("item").alias("kind"), "value", "days")
-    ]
-    categories = values.filter(pl.col("kind") == "category")["value"].unique()
+def _shown(source: Source, wanted: pl.DataFrame) -> pl.DataFrame:
+    """What each claim shows of what is wanted of any: ``:stay``, kind, value and days."""
+    values = wanted.select("kind", "value").unique()
+
+    def of(kind: str) -> pl.Series:
+        return values["value"].filter(values["kind"] == kind)
+
+    columns = (STAY, pl.lit("item").alias("kind"), "value", "days")
+    found = [shown_items(source, of("item")).select(columns)]
+    categories, prefixes = of("category"), of("procedure")
     if len(categories):
+        lines = source.keyed("charges").select(STAY, "category", "charge_date", "quantity")
         found.append(
-            source.table("charges")
-            .lazy()
-            .filter(pl.col("category").is_in(categories.implode()) & (pl.col("quantity") > 0))
-            .group_by("stay_id", pl.col("category").alias("value"))
+            lines.filter(pl.col("category").is_in(categories.implode()) & (pl.col("quantity") > 0))
+            .group_by(STAY, pl.col("category").alias("value"))
             .agg(days=pl.col("charge_date").n_unique().cast(pl.Int64))
-            .select("stay_id", pl.lit("category").alias("kind"), "value", "days")
+            .select(STAY, pl.lit("category").alias("kind"), "value", "days")
         )
-    prefixes = values.filter(pl.col("kind") == "procedure").select("value").unique()
-    done = source.table("procedures").select("stay_id", norm=normal("code"))
-    found.append(
-        done.unique()
-        .join(prefixes, how="cross")
-        .filter(pl.col("norm").str.starts_with(pl.col("value")))
-        .lazy()
-        .group_by("stay_id", "value")
-        .agg(days=pl.len().cast(pl.Int64))
-        .select("stay_id", pl.lit("procedure").alias("kind"), "value", "days")
-    )
+    done = source.keyed("procedures").select(STAY, normal("code").alias("norm")).unique()
+    if len(prefixes) and done.height:
+        found.append(
+            done.join(prefixes.to_frame(), how="cross")
+            .filter(pl.col("norm").str.starts_with(pl.col("value")))
+            .group_by(STAY, "value")
+            .agg(days=pl.len().cast(pl.Int64))
+            .select(STAY, pl.lit("procedure").alias("kind"), "value", "days")
+        )
     return pl.concat(found)
 
 

@@ -313,7 +313,6 @@ def implied(source: Source) -> pl.LazyFrame:
     stays = rows.select("stay_id", evidence.SYSTEM, "day").unique("stay_id")
     treated = (
         evidence.shown_items(source, entries["value"].unique())
-        .collect()
         .join(stays, on="stay_id", how="inner")
         .join(entries.with_row_index("place"), on=[evidence.SYSTEM, "value"], how="inner")
         .filter(pl.col("days") >= pl.col("least"))
