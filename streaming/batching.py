@@ -32,9 +32,10 @@ class Bounds:
     age_s: float = 0.05
     """How long a message waits for others. Half of what an idle batch itself takes: waiting
     longer adds to the delay more than the batch saves."""
-    slow_s: float = 5.0
+    slow_s: float = 10.0
     """A batch that takes longer is followed by one of half the size: a worker told to stop
-    finishes its batch first, and orchestrators grant 30 s."""
+    finishes its batch first, and orchestrators grant 30 s. Less would shrink batches just when
+    a machine is busy, and small batches cost more a message."""
     buffer_messages: int = 4_000
     """Two of the largest batches: one to work on, one ready. More would only be read
     again by the next owner after a rebalance."""
