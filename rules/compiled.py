@@ -32,7 +32,8 @@ class Compiled:
     """A rule with what the engine evaluates on ``table``, a facts table of its unit.
 
     ``bound`` gives each parameter's value as the column ``ID:name``; ``verdict`` is an
-    Int8 of ``domain.results.Verdict``; ``exposure`` is Int64 fen.
+    Int8 of ``domain.results.Verdict``, and ``newest`` the same where all rows are dated from
+    ``since`` on (None: there is an end to the check); ``exposure`` is Int64 fen.
     """
 
     rule: Rule
@@ -43,6 +44,8 @@ class Compiled:
     bound: Mapping[str, pl.Expr]
     needs_columns: bool
     verdict: pl.Expr
+    newest: pl.Expr
+    since: date | None
     exposure: pl.Expr
     finding_zh: pl.Expr
     finding_en: pl.Expr
@@ -72,9 +75,13 @@ def verdict_expr(rule: Rule, trees: Mapping[date, Node], *, inline: bool = True)
     out = pl.lit(int(Verdict.OUT_OF_FORCE), dtype=pl.Int8)
     found: pl.Expr = out
     for since, tree in sorted(trees.items()):
-        judged = to_polars(tree, columns, constants).cast(pl.Int8).fill_null(int(Verdict.UNKNOWN))
+        judged = _judged(to_polars(tree, columns, constants))
         found = pl.when(threshold.in_force(since, rule.until)).then(judged).otherwise(found)
     return found.cast(pl.Int8)
+
+
+def _judged(predicate: pl.Expr) -> pl.Expr:
+    return predicate.cast(pl.Int8).fill_null(pl.lit(int(Verdict.UNKNOWN), dtype=pl.Int8))
 
 
 def compile_rule(
@@ -110,6 +117,8 @@ def compile_rule(
         bound={columns[name]: threshold.bind(param) for name, param in rule.params.items()},
         needs_columns=bool(used - set(constants)),
         verdict=verdict_expr(rule, {d: p.tree for d, p in versions.items()}),
+        newest=_judged(versions[max(versions)].expr(columns, constants)).alias(rule.id),
+        since=None if rule.until is not None else max(versions),
         exposure=_fen(exposure.expr(columns, {})),
         finding_zh=template.fill(rule.finding.zh, "zh", places, kinds),
         finding_en=template.fill(rule.finding.en, "en", places, kinds),
