@@ -131,7 +131,8 @@ def convert(layout: Layout, sheet: Sheet, given: Given, standing: Standing) -> C
     fields = _matched(layout, sheet)
     rows = [(line, _cells(line, fields, given.defaults, layout)) for line in sheet.lines]
     if layout.marks is not None:
-        given = replace(given, codes=_all_codes(layout, [cells for _, cells in rows]))
+        codes = dict(sorted(_all_codes(layout, [cells for _, cells in rows]).items()))
+        given = replace(given, codes=codes, ordered=tuple(codes))
     outcomes = [_outcome(layout, line, cells, given, standing) for line, cells in rows]
     return Conversion(
         layout,

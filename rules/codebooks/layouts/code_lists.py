@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Final
 
@@ -49,15 +50,26 @@ def _diagnosis(row: Cells, given: Given) -> Sequence[Made]:
     if not grey and not never:
         raise NothingToSayError("the code may be used, and be the principal diagnosis")
     whole = plain_code(code)
-    freer = [c for c, bad in given.codes.items() if not bad and c != whole and c.startswith(whole)]
+    freer = _first_freer(whole, given)
     if freer:
         raise NotTakenError(
-            f"{code} is the start of {min(freer)}, which is not marked: our table goes by the start of a code"
+            f"{code} is the start of {freer}, which is not marked: our table goes by the start of a code"
         )
     meanings = [*(["grey"] if grey else []), "unacceptable_principal"]
     return [
         Made("diagnoses", {"meaning": m, "system": _DIAGNOSES, "prefix": code}) for m in meanings
     ]
+
+
+def _first_freer(code: str, given: Given) -> str:
+    """The first code of the file that begins with this one, is another, and is not marked; or empty."""
+    for place in range(bisect_right(given.ordered, code), len(given.ordered)):
+        other = given.ordered[place]
+        if not other.startswith(code):
+            break
+        if not given.codes[other]:
+            return other
+    return ""
 
 
 def _procedure(row: Cells, given: Given) -> Sequence[Made]:
@@ -70,10 +82,9 @@ def _procedure(row: Cells, given: Given) -> Sequence[Made]:
     if level:
         if level not in _LEVELS:
             raise NotTakenError(f"the level {row['level']!r} is none of 一级 to 四级")
-        longest = max(
-            (s for s in given.levels if plain_code(code).startswith(s)), key=len, default=""
-        )
-        anaesthesia = given.levels.get(longest, False)
+        plain = plain_code(code)
+        starts = (plain[:length] for length in range(len(plain), 0, -1))
+        anaesthesia = next((given.levels[s] for s in starts if s in given.levels), False)
         made.append(
             Made("operations", {"prefix": code, "name_zh": name, "name_en": name, "level": _LEVELS[level],
                                 "anaesthesia": "true" if anaesthesia else "false"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from rules.codebooks.layouts.layout import (
@@ -86,17 +86,31 @@ def find_items(row: Cells, given: Given) -> list[str]:
     names, own_kind = generic_names(needed(row, "name", "the name of the drug"))
     form = row.get("form", "")
     kind = own_kind or _kind(form)
-    found = []
-    for item, called in given.items.items():
-        bare, item_kind = generic_names(called)
-        if bare & names and (not kind or not item_kind or kind == item_kind):
-            found.append(item)
+    named = _by_name(given)
+    found = sorted(
+        {
+            item
+            for name in names
+            for item, of in named.get(name, ())
+            if not kind or not of or kind == of
+        }
+    )
     if not found:
         said = f" ({form})" if form else ""
         raise NotTakenError(
             f"the tariff (items.csv) has no item called {row['name'].strip()}{said}"
         )
     return found
+
+
+def _by_name(given: Given) -> Mapping[str, Sequence[tuple[str, str]]]:
+    """Name without strength and form -> (item, kind of form) of all items; made at the first row."""
+    if not given.memo:
+        for item, called in given.items.items():
+            names, kind = generic_names(called)
+            for name in names:
+                given.memo.setdefault(name, []).append((item, kind))
+    return given.memo
 
 
 def _kind(form: str) -> str:

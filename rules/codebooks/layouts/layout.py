@@ -53,8 +53,12 @@ class Given:
     levels: Mapping[str, bool] = field(default_factory=dict)
     """start of an operation code without dots -> whether it needs anaesthesia."""
     codes: Mapping[str, bool] = field(default_factory=dict)
-    """all codes of the file without dots -> whether this file marks them."""
+    """all codes of the file without dots, in order -> whether this file marks them."""
+    ordered: Sequence[str] = ()
+    """the codes alone, to look up those that begin alike."""
     defaults: Mapping[str, str] = field(default_factory=dict)
+    memo: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    """What a layout has looked up about all items once, for the rows to come."""
 
 
 Cells = Mapping[str, str]
