@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Final
 
 import polars as pl
 
@@ -41,11 +42,20 @@ def longest(codes: pl.Series, table: pl.DataFrame, column: str = "prefix") -> pl
 
 def every(codes: pl.Series, table: pl.DataFrame, column: str = "prefix") -> pl.DataFrame:
     """Each normalised code (``norm``) with every row whose prefix it starts with."""
-    return (
-        codes.unique()
-        .drop_nulls()
-        .alias("norm")
-        .to_frame()
-        .join(table, how="cross")
-        .filter(pl.col("norm").str.starts_with(pl.col(column)))
-    )
+    asked = codes.unique().drop_nulls().alias("norm").to_frame()
+    if asked.height * table.height <= _FEW_PAIRS:
+        return asked.join(table, how="cross").filter(pl.col("norm").str.starts_with(pl.col(column)))
+    length = table[column].str.len_chars()
+    parts = [
+        asked.filter(pl.col("norm").str.len_chars() >= reach)
+        .with_columns(pl.col("norm").str.head(reach).alias(column))
+        .join(table.filter(length == reach), on=column, maintain_order="left_right")
+        .select("norm", *table.columns)
+        for reach in length.unique().sort()
+    ]
+    return pl.concat(parts)
+
+
+_FEW_PAIRS: Final = 500_000
+"""Up to so many pairs of code and row each is looked at, which is the quickest for our tables;
+a site's table of a whole classification has too many, and is joined by each length of its prefixes."""

@@ -19,7 +19,7 @@ from rules.codebooks import SHIPPED, TABLES, ReferenceTableError, checks, differ
 from rules.codebooks.form import Dating
 from rules.codebooks.page import page, readers
 from rules.codebooks.site import ManifestError
-from rules.facts import Source, build, terms
+from rules.facts import Source, build, codebook, terms
 from rules.facts.table import BUILDERS
 from tests.reference_folders import site, write
 from tests.rules_claims import charge, diagnosis, stay, tables
@@ -351,6 +351,19 @@ def test_no_fact_reads_past_the_sites_folder_nor_remembers_other_tables(tmp_path
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+def test_a_large_table_is_looked_up_as_a_small_one_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = codebook.starting("operations", "prefix")
+    again = pl.concat([table, table.with_columns(level=pl.lit(9, pl.Int64))])
+    codes = pl.Series(["5123", "512300", "5", "", "0123X001", "9999", None, "512300", "4542X003"])
+    small = [codebook.every(codes, of).sort(pl.all()) for of in (table, again)]
+    longest = codebook.longest(codes, again)
+    monkeypatch.setattr(codebook, "_FEW_PAIRS", 0)
+    for of, was in zip((table, again), small, strict=True):
+        assert codebook.every(codes, of).sort(pl.all()).equals(was)
+    assert codebook.longest(codes, again).equals(longest)
+    assert longest.height >= 3
 
 
 # Differences
