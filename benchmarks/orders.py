@@ -3,7 +3,9 @@
 ``python -m benchmarks.orders one --calls 200`` stores a stay with 40 active orders and 300 charge
 lines, then judges a new draft on top of it as ``POST /v1/orders:check`` does (read the stay,
 judge, re-assess the changed plan; nothing stored). ``python -m benchmarks.orders stream --stays
-200`` runs a ward's month through the handler's work (decode, read, judge, write) in batches.
+200`` runs a ward's month through the handler's work (decode, read, judge, write) in batches;
+``cards`` judges the month with its planted patterns as it happens, half an hour at a time, and
+counts what physicians are told.
 
 Prints JSON: wall-clock and processor time (this process, all threads), p50, p95 and p99 in ms.
 ``--curves`` adds the outlook of costs.
@@ -29,7 +31,7 @@ import drg
 import rules
 import store
 from data_samples import ward
-from streaming.orders import decode, judge_orders
+from streaming.orders import OpenStay, decode, judge_orders
 from streaming.orders.handler import OrdersHandler
 from streaming.pipeline import Engine
 from streaming.pseudonym import PseudonymKey
@@ -40,11 +42,12 @@ DRUGS = ("S-0901001", "S-0901002", "S-0901016", "S-0901019", "S-0901022")
 DOUBLE = "S-0901022"
 """Ordered once before: the new order of it is a finding with two ways out."""
 HARMLESS = "S-0104001"
+HALF_HOUR = timedelta(minutes=30)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("mode", choices=["one", "stream"])
+    parser.add_argument("mode", choices=["one", "stream", "cards"])
     parser.add_argument("--calls", type=int, default=200)
     parser.add_argument("--orders", type=int, default=40)
     parser.add_argument("--lines", type=int, default=300)
@@ -60,7 +63,7 @@ def main() -> None:
     ):
         engine = Engine(rules.load(), curves=curves)
         handler = OrdersHandler(engine, opened, PseudonymKey.create())
-        measured = one(handler, given) if given.mode == "one" else stream(handler, given)
+        measured = {"one": one, "stream": stream, "cards": cards}[given.mode](handler, given)
     print(json.dumps(measured | machine(), indent=2))
 
 
@@ -94,6 +97,33 @@ def stream(handler: OrdersHandler, given: argparse.Namespace) -> dict[str, Any]:
         "events_a_second": round(len(records) / sum(walls)),
         "events_a_processor_second": round(len(records) / (time.process_time() - processor)),
         "batch_ms": spread(walls),
+    }
+
+
+def cards(handler: OrdersHandler, given: argparse.Namespace) -> dict[str, Any]:
+    """What is told in a month of stays, a quarter as many still in hospital, and the planted ones."""
+    month = ward.stream(SEED, given.stays, still_in=given.stays // 4)
+    events = [e for _, e in decode([x.encode() for x in ward.encode(month)], key=handler.key)[0]]
+    states: dict[str, OpenStay] = {}
+    told: list[dict[str, Any]] = []
+    alerts = start = 0
+    while start < len(events):
+        end = start
+        while end < len(events) and events[end].event_time - events[start].event_time < HALF_HOUR:
+            end += 1
+        outcome = judge_orders(events[start:end], states, handler.engine)
+        states.update(outcome.states)
+        told += outcome.suggestions
+        alerts += len(outcome.alerts)
+        start = end
+    return {
+        "events": len(events),
+        "stays": len(states),
+        "cards": len(told),
+        "cards_on_honest_stays": sum(not card["stay_id"].startswith("P-") for card in told),
+        "cards_with_a_change_that_clears": sum(bool(card["changes"]) for card in told),
+        "alerts": alerts,
+        "checks": sorted({e["rule_id"] for card in told for e in card["evidence"]}),
     }
 
 
