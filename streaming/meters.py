@@ -70,7 +70,7 @@ class Meters:
 
     def __init__(self, *, worker: str, version: str, rules_sha256: str) -> None:
         # A birth time beside each counter would double the series and nobody asks for it.
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
 

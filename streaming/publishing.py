@@ -77,7 +77,7 @@ class Backoff:
     def failed(self) -> float:
         """Note a failure; the seconds to wait."""
         self.attempt += 1
-        wait = min(self.LAST_S, self.FIRST_S * 2 ** min(self.attempt - 1, 10))
+        wait = min(self.LAST_S, self.FIRST_S * 2.0 ** min(self.attempt - 1, 10))
         wait *= random.uniform(0.75, 1.25)  # noqa: S311 (no secret)
         self._again = self._clock() + wait
         return wait
