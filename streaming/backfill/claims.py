@@ -132,7 +132,7 @@ def open_folder(folder: Path) -> Prepared:
         raise BackfillError(
             f"the list of prepared claims cannot be read: {type(error).__name__}",
             where=str(folder / MANIFEST),
-            cure="Name a folder that `sentinel backfill prepare` wrote, or prepare the claims again.",
+            cure="Name a folder that `sentinel backfill` made ready (OUT/claims), or make the claims ready again.",
         ) from None
     if schema != SCHEMA_VERSION:
         raise BackfillError(
