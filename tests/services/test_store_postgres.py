@@ -15,6 +15,13 @@ import store
 from store import Withdrawn
 from store.tables import METADATA
 from tests import service_samples as samples
+from tests.unit.store.test_open_stays import (  # noqa: F401
+    test_a_stay_is_read_as_it_was_written_and_grows_by_what_changed,
+    test_a_stay_whose_claim_came_is_closed_even_in_the_same_step,
+    test_a_writer_that_read_another_version_writes_nothing,
+    test_decisions_are_kept_once_and_cleared_by_an_event,
+    test_what_is_silent_or_settled_is_swept_and_its_decisions_stay,
+)
 from tests.unit.store.test_store_alerts import (  # noqa: F401 (run here on another database)
     filled,
     test_a_filter_gives_exactly_those_that_it_names,
