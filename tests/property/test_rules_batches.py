@@ -18,10 +18,14 @@ from tests.rules_claims import diagnosis, stay, tables
 
 RULES = rules.load()
 LOOK_BACK = [i for i in RULES.ids if i[:3] in ("ADM", "IDB", "SHF") or i == "SLQ-027"]
-NOT_AS_OF_ADMISSION = {"SHF-002", "ADM-014"}
-"""Visits during a stay begin after it; docs/rules.md says so."""
+NOT_AS_OF_ADMISSION = {"SHF-002", "ADM-014", "SHF-001", "SHF-016"}
+"""Visits during a stay begin after it, and visits before it may stand behind it on the same day;
+docs/rules.md says so."""
+AS_OF_DAY = {"SHF-001", "SHF-016"}
+"""They see the visits of the day of admission, whatever the hour; docs/rules.md says so."""
 LOOKING = RULES.only(*LOOK_BACK)
-AS_OF = RULES.only(*(i for i in LOOK_BACK if i not in NOT_AS_OF_ADMISSION))
+AS_OF = RULES.only(*(i for i in LOOK_BACK if i not in NOT_AS_OF_ADMISSION | AS_OF_DAY))
+BY_DAY = RULES.only(*sorted(AS_OF_DAY))
 
 START = date(2024, 1, 1)
 claim = st.fixed_dictionaries(
@@ -114,6 +118,17 @@ def test_the_future_changes_no_verdict(claims: list[dict[str, Any]]) -> None:
         upto = pick(whole, set(order[: n + 1]))
         then = rules.judge(AS_OF, upto).verdicts.filter(stay_id=last)
         assert then.equals(everything.filter(stay_id=last))
+    heads = pl.DataFrame(whole.stays.select(["stay_id", "admission_date"]))
+    of_days = rules.judge(BY_DAY, whole).verdicts
+    for day in heads["admission_date"].unique():
+        seen = set(heads.filter(pl.col("admission_date") <= day)["stay_id"])
+        today = heads.filter(admission_date=day).select("stay_id")
+        then = rules.judge(BY_DAY, pick(whole, seen)).verdicts
+        assert (
+            then.join(today, on="stay_id", how="semi")
+            .sort("stay_id")
+            .equals(of_days.join(today, on="stay_id", how="semi").sort("stay_id"))
+        )
 
 
 @settings(max_examples=20)
