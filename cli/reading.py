@@ -7,7 +7,6 @@ from enum import StrEnum
 from pathlib import Path
 
 from cli.output import bar
-from domain.tables import Tables
 from streaming import intake
 from streaming.pseudonym import PseudonymKey
 
@@ -83,20 +82,3 @@ def guess(inputs: Sequence[Path]) -> intake.Format:
         where=names,
         cure="Claims are in files ending in .jsonl, .parquet or .csv (.jsonl.gz and .csv.gz too): rename the file, or name another.",
     )
-
-
-def read_parties(inputs: Sequence[Path], *, key: Path = PSEUDONYM_KEY) -> Tables:
-    """Records of hospitals and physicians (``providers.*``, ``physicians.*``), without claims.
-
-    ``intake.InputError`` if a record cannot be read: a check would take it as missing.
-    """
-    secret = PseudonymKey.find(key)
-    read = intake.read(inputs, guess(inputs), key=secret, claims=False)
-    if read.refusals:
-        first = read.refusals[0]
-        raise intake.InputError(
-            f"{len(read.refusals)} records of hospitals or physicians cannot be read",
-            where=f"{first.source}, record {first.number}",
-            cure="; ".join(f"{r.field}: {r.cure}" for r in first.reasons[:3]),
-        )
-    return read.tables

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,7 +19,7 @@ import rules.backtest
 import rules.difference
 from cli import options
 from cli.output import finish, tell
-from cli.reading import PSEUDONYM_KEY, read_claims, read_parties
+from cli.reading import PSEUDONYM_KEY, read_claims
 from domain.errors import SentinelError
 from domain.results import Verdict
 from rules import draft, lint, loader
@@ -144,12 +143,6 @@ def backtest(
         Path | None,
         typer.Option(help="A changed file of the check; else the one in force is tried."),
     ] = None,
-    beside: Annotated[
-        list[Path] | None,
-        typer.Option(
-            help="Records of hospitals and physicians, which the store does not keep; for checks of months and days."
-        ),
-    ] = None,
     scheme: options.Schemes = None,
     curves: options.Curves = None,
     folder: Folder = loader.CATALOG,
@@ -173,7 +166,11 @@ def backtest(
     with store.open(db) as opened:
         # Months are compared with the year before them.
         since = period[0] - rules.backtest.PAST if of_many else period[0]
-        claims = opened.period(since, period[1])
+        claims = (
+            opened.ended(since, period[1] + timedelta(days=1))
+            if of_many
+            else opened.period(*period)
+        )
         if not len(claims):
             raise SentinelError(
                 f"no claim was served from {since} to {period[1]}",
@@ -186,9 +183,6 @@ def backtest(
             if of_many
             else opened.stored_hits(claims.stays["stay_id"].to_pylist())
         )
-    if beside:
-        parties = read_parties(beside)
-        claims = replace(claims, providers=parties.providers, physicians=parties.physicians)
     made = rules.backtest.backtest(
         candidate,
         claims,

@@ -77,22 +77,20 @@ def read(
     limits: Limits = DEFAULT,
     encoding: str = "utf-8",
     progress: Progress | None = None,
-    claims: bool = True,
 ) -> Intake:
     """Read files or folders into one set of tables.
 
-    InputError if an input as a whole cannot be read, or if it holds no claims at all and
-    ``claims`` are wanted; without, records of hospitals and physicians alone will do. ``encoding`` is that of JSON lines
+    InputError if an input as a whole cannot be read. ``encoding`` is that of JSON lines
     and CSV: utf-8 or gb18030. Memory grows with what is accepted; ``read_batches``
     keeps it bounded.
     """
-    run, found = _start(inputs, format, key, limits, encoding, claims=claims)
+    run, found = _start(inputs, format, key, limits, encoding)
     batches = list(_read(run, found, format, progress))
-    whole = concat(
+    claims = concat(
         replace(b.tables, providers=no_rows(PROVIDERS), physicians=no_rows(PHYSICIANS))
         for b in batches
     )
-    tables = replace(whole, **{n: t for n, t in run.references.items() if n in PARTIES})
+    tables = replace(claims, **{n: t for n, t in run.references.items() if n in PARTIES})
     counts = tuple(Count(s, *run.counts.get(s, (0, 0, 0))) for s in found.taken)
     claim_counts = [c for c in counts if c.source.holds_claims]
     return Intake(
@@ -144,13 +142,7 @@ def decode(
 
 
 def _start(
-    inputs: Sequence[Path],
-    form: Format,
-    key: PseudonymKey,
-    limits: Limits,
-    encoding: str,
-    *,
-    claims: bool = True,
+    inputs: Sequence[Path], form: Format, key: PseudonymKey, limits: Limits, encoding: str
 ) -> tuple[Run, Found]:
     if form not in FORMATS:
         raise InputError(
@@ -163,7 +155,7 @@ def _start(
             where="intake",
             cure="Use utf-8 or gb18030, or convert the files.",
         )
-    found = find(inputs, form, encoding=known, claims=claims)
+    found = find(inputs, form, encoding=known)
     for source in found.taken:
         if source.path.suffix == ".parquet":
             parquet.open_file(source.path)  # a damaged file stops the run before it begins

@@ -79,13 +79,11 @@ class Found:
     left: tuple[tuple[Path, str], ...]
 
 
-def find(
-    inputs: Sequence[Path], form: Format, *, encoding: str = "utf-8", claims: bool = True
-) -> Found:
+def find(inputs: Sequence[Path], form: Format, *, encoding: str = "utf-8") -> Found:
     """The files of the inputs, in the order given, a folder's own in the order of names.
 
     A file named outright that does not fit the format is an InputError; one in a folder
-    is left and listed. No claims file at all is an InputError where ``claims`` are wanted.
+    is left and listed. No claims file at all is an InputError.
     """
     taken: dict[Path, Source] = {}
     left: list[tuple[Path, str]] = []
@@ -110,7 +108,7 @@ def find(
                 f"the file is not of the format {form}", where=str(path), cure=_EXPECTED[form]
             )
         taken.setdefault(path.resolve(), Source(path, content))
-    if claims and not any(s.holds_claims for s in taken.values()):
+    if not any(s.holds_claims for s in taken.values()):
         raise InputError(
             f"no claims of the format {form} are here",
             where=", ".join(map(str, inputs)) or "(no input)",

@@ -43,7 +43,7 @@ def expected(oracle: Oracle, stays: list[dict[str, Any]]) -> grouping.Grouping:
 
 
 def case(seed: int, count: int = 40) -> tuple[Random, Scheme, list[dict[str, Any]]]:
-    rng = Random(seed)  # noqa: S311 - a test's dice
+    rng = Random(seed)
     return rng, chs_schemes.scheme(rng), chs_schemes.stays(rng, count)
 
 

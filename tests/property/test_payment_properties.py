@@ -33,7 +33,7 @@ SCOPES: dict[str, tuple[str | None, ...]] = {
 
 
 def dice_of(seed: int) -> random.Random:
-    return random.Random(seed)  # noqa: S311  (made-up tables, no secrets)
+    return random.Random(seed)
 
 
 def rows_of(dice: random.Random, scopes: tuple[str, ...], count: int, **cells: Any) -> list[Row]:
