@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -145,6 +145,24 @@ def refresh(
             "findings_new": done.new,
         }
     )
+
+
+@app.command()
+def sweep(
+    silent_days: Annotated[
+        int, typer.Option(min=1, help="A stay of which nothing was heard for so long is forgotten.")
+    ] = 90,
+    db: Database = "sqlite:///sentinel.db",
+) -> None:
+    """Forget patients in hospital who were settled, or of whom nothing was heard; what was told stays.
+
+    Run it on a timer, such as once a night. A settled stay counts as closed before that too.
+    """
+    import store  # noqa: PLC0415
+
+    with store.open(db) as opened:
+        forgotten = opened.open_stays.sweep(datetime.now(UTC) - timedelta(days=silent_days))
+    finish({"stays_forgotten": forgotten})
 
 
 @app.command()

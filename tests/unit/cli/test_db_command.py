@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 
 import store
 from cli import app
+from store.open_stays import StayChange, save
 from streaming.pipeline import assess
 from streaming.service import keep
 from tests.rules_claims import diagnosis, stay, tables
@@ -109,3 +111,22 @@ def test_a_claim_that_speaks_of_withdrawals_is_a_claim() -> None:
     assert not is_withdrawal(json.dumps({"stay_id": "a", "ward": '"withdrawn_version"'}).encode())
     assert not is_withdrawal(b'[{"withdrawn_version": 1}]')
     assert not is_withdrawal(b'{"withdrawn_version": ')
+
+
+def test_a_patient_of_whom_nothing_was_heard_is_forgotten(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'a.db'}"
+    now = datetime.now(UTC)
+    common = {
+        "provider_id": "H1", "patient_id": "p_1", "physician_id": None, "department": None,
+        "phase": "open", "currency": "CNY", "running_cost_fen": 0, "costs": {}, "active_orders": 0,
+        "last_event_id": "E1", "body": b"{}",
+    }  # fmt: skip
+    rows = [
+        {**common, "stay_id": "silent", "last_event_time": now - timedelta(days=31)},
+        {**common, "stay_id": "heard", "last_event_time": now - timedelta(days=29)},
+    ]
+    with store.open(url) as opened:
+        opened.open_stays.commit(save([StayChange(row, 0) for row in rows]), now)
+    assert run("sweep", "--silent-days", 30, "--db", url) == {"stays_forgotten": 1}
+    with store.open(url) as opened:
+        assert [s["stay_id"] for s in opened.open_stays.page()] == ["heard"]
