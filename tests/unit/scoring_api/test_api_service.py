@@ -19,6 +19,7 @@ import store
 from domain.errors import SentinelError
 from domain.service import Assessment
 from scoring_api import logs
+from store.engine import head
 from tests import service_samples as samples
 
 SECRET = "330102198001010001"
@@ -28,7 +29,7 @@ def test_healthy_and_ready(client: TestClient) -> None:
     assert client.get("/healthz").json() == {"status": "ok", "version": "1.2.3"}
     ready = client.get("/readyz")
     assert ready.status_code == 200
-    assert ready.json()["parts"]["store"] == {"ok": True, "detail": "revision 0002"}
+    assert ready.json()["parts"]["store"] == {"ok": True, "detail": f"revision {head()}"}
     assert ready.json()["parts"]["model"] == {"ok": True, "detail": "absent"}
     assert ready.json()["parts"]["rules"] == {"ok": True, "detail": "7 loaded"}
 
@@ -187,7 +188,8 @@ def test_the_description_documents_every_route_and_problem(client: TestClient) -
     document = client.get("/openapi.json").json()
     assert sorted(document["paths"]) == [
         "/healthz", "/metrics", "/readyz", "/v1/alerts", "/v1/alerts/{alert_id}",
-        "/v1/claims:assess", "/v1/drg:group", "/v1/drg:what-if", "/v1/findings", "/v1/rules", "/v1/rules/{rule_id}",
+        "/v1/claims:assess", "/v1/drg:group", "/v1/drg:what-if", "/v1/findings",
+        "/v1/findings/{finding_id}", "/v1/rules", "/v1/rules/{rule_id}",
     ]  # fmt: skip
     assert "HTTPValidationError" not in document["components"]["schemas"]
     assert "cure" in document["components"]["schemas"]["Problem"]["required"]
