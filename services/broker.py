@@ -58,8 +58,7 @@ class Kafka(Server):
                 "kafka.tools.StorageTool",
                 "format",
                 "--ignore-formatted",
-                "-t",
-                cluster,
+                f"--cluster-id={cluster}",  # one word: an id may begin with a dash
                 "-c",
                 str(self.settings),
             ],
