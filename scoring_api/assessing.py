@@ -87,29 +87,18 @@ def route(assess: Assess, store: Store, checks: Checks, metrics: Metrics) -> API
         responses=document(400, 413, 415, 422, 500, 503),
         summary="Assess 1 to 500 claims now",
         tags=["claims"],
-        openapi_extra={
-            "requestBody": {
-                "required": True,
-                "content": {
-                    "application/json": {
-                        "schema": {
-                            "type": "object",
-                            "required": ["claims"],
-                            "additionalProperties": False,
-                            "properties": {
-                                "claims": {
-                                    "type": "array",
-                                    "minItems": 1,
-                                    "maxItems": MAX_CLAIMS,
-                                    "items": STAYS.json_schema(CHILDREN),
-                                }
-                            },
-                        },
-                        "example": EXAMPLE,
-                    }
-                },
-            }
-        },
+        openapi_extra=bodies.describe(
+            {
+                "claims": {
+                    "type": "array",
+                    "minItems": 1,
+                    "maxItems": MAX_CLAIMS,
+                    "items": STAYS.json_schema(CHILDREN),
+                }
+            },
+            required=["claims"],
+            example=EXAMPLE,
+        ),
     )
     async def assess_claims(request: Request) -> Any:
         """Judge canonical claims against every check, score them, and store the decisions.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 from fastapi import Request
@@ -68,3 +68,25 @@ def check_number(claims: list[msgspec.Raw]) -> list[bytes]:
             cure=f"Send 1 to {MAX_CLAIMS} claims in a request.",
         )
     return [bytes(claim) for claim in claims]
+
+
+def describe(
+    properties: dict[str, Any], *, required: list[str], example: dict[str, Any]
+) -> dict[str, Any]:
+    """What OpenAPI says of a body that ``read`` decodes: a JSON object with just these members."""
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {
+                    "schema": {
+                        "type": "object",
+                        "required": required,
+                        "additionalProperties": False,
+                        "properties": properties,
+                    },
+                    "example": example,
+                }
+            },
+        }
+    }

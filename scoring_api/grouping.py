@@ -48,7 +48,7 @@ def route(group: Group, what_if: WhatIf) -> APIRouter:
         response_model=Grouped,
         responses=document(400, 413, 415, 422, 500),
         summary="Group and price 1 to 500 claims",
-        openapi_extra=_body(
+        openapi_extra=bodies.describe(
             {
                 "claims": {
                     "type": "array",
@@ -95,7 +95,7 @@ def route(group: Group, what_if: WhatIf) -> APIRouter:
         response_model=Compared,
         responses=document(400, 413, 415, 422, 500),
         summary="One claim as it is, and as it would be with changes",
-        openapi_extra=_body(
+        openapi_extra=bodies.describe(
             {
                 "claim": _CLAIM,
                 "changes": {
@@ -177,24 +177,3 @@ def _question(members: dict[str, msgspec.Raw]) -> tuple[bytes, list[dict[str, An
             cure=f"Send 1 to {MAX_CHANGES} changes of one claim.",
         )
     return claim, changes
-
-
-def _body(
-    properties: dict[str, Any], *, required: list[str], example: dict[str, Any]
-) -> dict[str, Any]:
-    return {
-        "requestBody": {
-            "required": True,
-            "content": {
-                "application/json": {
-                    "schema": {
-                        "type": "object",
-                        "required": required,
-                        "additionalProperties": False,
-                        "properties": properties,
-                    },
-                    "example": example,
-                }
-            },
-        }
-    }

@@ -165,29 +165,18 @@ def route(check: CheckOrders, store: Store) -> APIRouter:
         response_model=Checked,
         responses=document(400, 413, 415, 422, 500, 503),
         summary="Judge 1 to 200 order events now",
-        openapi_extra={
-            "requestBody": {
-                "required": True,
-                "content": {
-                    "application/json": {
-                        "schema": {
-                            "type": "object",
-                            "required": ["events"],
-                            "additionalProperties": False,
-                            "properties": {
-                                "events": {
-                                    "type": "array",
-                                    "minItems": 1,
-                                    "maxItems": MAX_EVENTS,
-                                    "items": event_schema(),
-                                }
-                            },
-                        },
-                        "example": EXAMPLE,
-                    }
-                },
-            }
-        },
+        openapi_extra=bodies.describe(
+            {
+                "events": {
+                    "type": "array",
+                    "minItems": 1,
+                    "maxItems": MAX_EVENTS,
+                    "items": event_schema(),
+                }
+            },
+            required=["events"],
+            example=EXAMPLE,
+        ),
     )
     async def check_orders(request: Request) -> Any:
         """Judge events on top of the stays as the stream left them; nothing is stored.

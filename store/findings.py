@@ -10,7 +10,7 @@ from typing import Any, Final
 import pyarrow as pa
 import sqlalchemy as sa
 
-from store.inserting import in_parts, insert, upsert
+from store.inserting import in_parts, insert, locked, upsert
 from store.state_tables import FINDING_VERSIONS_SQL as VERSIONS
 from store.tables import FINDINGS_SQL as FINDINGS
 from store.tables import SEVERITY_RANK
@@ -110,7 +110,7 @@ def keep(
     it that were not found again are closed. When a finding first came in is kept.
     """
     given = {row["finding_id"]: row for row in found.to_pylist()}
-    stored = _stored(connection, table, list(given))
+    stored = locked(connection, table.c.finding_id, list(given))
     new = [row for key, row in given.items() if key not in stored]
     told = {key: row for key, row in given.items() if key in stored}
     other = [key for key, row in told.items() if _says(row) != _says(stored[key])]
@@ -134,21 +134,6 @@ def keep(
     if scope is not None:
         _close(connection, table, set(given), scope, now)
     return len(new)
-
-
-def _stored(
-    connection: sa.Connection, table: sa.Table, finding_ids: list[str]
-) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
-    for keys in in_parts(finding_ids):
-        query = (
-            sa.select(table)
-            .where(table.c.finding_id.in_(keys))
-            .order_by(table.c.finding_id)
-            .with_for_update()
-        )
-        found |= {row.finding_id: dict(row._mapping) for row in connection.execute(query)}
-    return found
 
 
 _BESIDE: Final = frozenset(

@@ -94,6 +94,16 @@ def in_parts(keys: Sequence[Any], size: int = 1_000) -> Iterator[list[Any]]:
         yield unique[start : start + size]
 
 
+def locked(connection: sa.Connection, key: sa.Column[Any], ids: Sequence[str]) -> dict[str, Any]:
+    """The rows of these keys as dicts, held until the transaction ends, taken in the order of their keys."""
+    found: dict[str, Any] = {}
+    for part in in_parts(ids):
+        query = sa.select(key.table).where(key.in_(part)).order_by(key).with_for_update()
+        rows = connection.execute(query)
+        found |= {row._mapping[key]: dict(row._mapping) for row in rows}
+    return found
+
+
 def _unnested(table: sa.Table, columns: Columns, tail: str) -> str:
     """INSERT ... SELECT from one array a column: one round trip, whatever the number of rows.
 

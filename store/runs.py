@@ -163,51 +163,27 @@ def compare(connection: sa.Connection, name: str) -> list[Row]:
     ``same_fen`` by how much that of the others moved.
     """
     found: dict[tuple[str, str], Row] = {}
-
-    def add(query: sa.Select[Any], *columns: str) -> None:
-        for row in connection.execute(query):
-            blank = dict.fromkeys(("new", "new_fen", "gone", "gone_fen", "same", "same_fen"), 0)
-            entry = found.setdefault(
-                (row[0], row[1]), {"rule_id": row[0], "currency": row[1], **blank}
-            )
-            for place, column in enumerate(columns, start=2):
-                entry[column] += int(row[place] or 0)
-
     here, there, beside = _hits(name), _live_hits(name), DECISIONS
     match = sa.and_(here.c.stay_id == there.c.stay_id, here.c.rule_id == there.c.rule_id)
-    alone = sa.select(here.c.rule_id, beside.c.currency, sa.func.count(), sa.func.sum(here.c.fen))
-    add(
-        alone.select_from(
-            here.outerjoin(there, match).join(
-                beside, sa.and_(beside.c.run == name, beside.c.stay_id == here.c.stay_id)
-            )
+    for kind, pairs, counted, fen, only in (
+        ("new", here.outerjoin(there, match), here, here.c.fen, there.c.stay_id.is_(None)),
+        ("gone", there.outerjoin(here, match), there, there.c.fen, here.c.stay_id.is_(None)),
+        ("same", here.join(there, match), here, here.c.fen - there.c.fen, sa.true()),
+    ):
+        of_run = sa.and_(beside.c.run == name, beside.c.stay_id == counted.c.stay_id)
+        query = (
+            sa.select(counted.c.rule_id, beside.c.currency, sa.func.count(), sa.func.sum(fen))
+            .select_from(pairs.join(beside, of_run))
+            .where(only)
+            .group_by(counted.c.rule_id, beside.c.currency)
         )
-        .where(there.c.stay_id.is_(None))
-        .group_by(here.c.rule_id, beside.c.currency),
-        "new", "new_fen",
-    )  # fmt: skip
-    left = sa.select(there.c.rule_id, beside.c.currency, sa.func.count(), sa.func.sum(there.c.fen))
-    add(
-        left.select_from(
-            there.outerjoin(here, match).join(
-                beside, sa.and_(beside.c.run == name, beside.c.stay_id == there.c.stay_id)
+        for rule_id, currency, number, amount in connection.execute(query):
+            blank = dict.fromkeys(("new", "new_fen", "gone", "gone_fen", "same", "same_fen"), 0)
+            entry = found.setdefault(
+                (rule_id, currency), {"rule_id": rule_id, "currency": currency, **blank}
             )
-        )
-        .where(here.c.stay_id.is_(None))
-        .group_by(there.c.rule_id, beside.c.currency),
-        "gone", "gone_fen",
-    )  # fmt: skip
-    both = sa.select(
-        here.c.rule_id, beside.c.currency, sa.func.count(), sa.func.sum(here.c.fen - there.c.fen)
-    )
-    add(
-        both.select_from(
-            here.join(there, match).join(
-                beside, sa.and_(beside.c.run == name, beside.c.stay_id == here.c.stay_id)
-            )
-        ).group_by(here.c.rule_id, beside.c.currency),
-        "same", "same_fen",
-    )  # fmt: skip
+            entry[kind] += int(number)
+            entry[f"{kind}_fen"] += int(amount or 0)
     return [found[key] for key in sorted(found)]
 
 

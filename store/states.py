@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from domain.withdrawal import Withdrawn
 from store import months
-from store.inserting import in_parts, insert, insert_new, upsert
+from store.inserting import in_parts, insert, insert_new, locked, upsert
 from store.state_tables import STAY_STATES_SQL as STATES
 from store.state_tables import STAYS_TO_JUDGE_SQL as TO_JUDGE
 from store.state_tables import WITHDRAWALS_SQL as WITHDRAWALS
@@ -57,7 +57,9 @@ def settle(
         "changed_at": [now] * len(rows),
     }
     first = insert_new(connection, STATES, fresh)
-    known = _locked(connection, [r["stay_id"] for r in rows if r["stay_id"] not in first])
+    known = locked(
+        connection, STATES.c.stay_id, [r["stay_id"] for r in rows if r["stay_id"] not in first]
+    )
     changes: list[tuple[Row | None, Row | None]] = []
     moved: list[Row] = []
     for row in rows:
@@ -119,7 +121,7 @@ def withdraw(connection: sa.Connection, given: Sequence[Withdrawn], now: datetim
         },
     )
     moved, changes, ended = [], [], []
-    for stay_id, before in _locked(connection, list(upto)).items():
+    for stay_id, before in locked(connection, STATES.c.stay_id, list(upto)).items():
         if before["withdrawn_version"] >= upto[stay_id]:
             continue
         counts = before["claim_version"] > upto[stay_id]
@@ -153,20 +155,6 @@ def to_judge(connection: sa.Connection, limit: int) -> list[Row]:
     """Stays whose look-back changed since they were judged, longest waiting first."""
     query = sa.select(TO_JUDGE).order_by(TO_JUDGE.c.since, TO_JUDGE.c.stay_id).limit(limit)
     return [dict(row._mapping) for row in connection.execute(query)]
-
-
-def _locked(connection: sa.Connection, stay_ids: Sequence[str]) -> dict[str, Row]:
-    """The states, held until the transaction ends, taken in the order of their ids."""
-    found: dict[str, Row] = {}
-    for keys in in_parts(stay_ids):
-        query = (
-            sa.select(STATES)
-            .where(STATES.c.stay_id.in_(keys))
-            .order_by(STATES.c.stay_id)
-            .with_for_update()
-        )
-        found |= {row.stay_id: dict(row._mapping) for row in connection.execute(query)}
-    return found
 
 
 def _store(connection: sa.Connection, rows: Sequence[Row], now: datetime) -> None:
