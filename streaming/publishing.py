@@ -19,6 +19,13 @@ from streaming.watch import Watch
 SLICE_S: Final = 0.2
 """How long one turn of the worker waits for the broker: short, so that it keeps turning."""
 
+GRACE_S: Final = 2.0
+"""How long messages of a partition just taken over are left to the worker before, which may have
+published them and forgets them within its next turn. Only after that are they published again."""
+
+GLANCE_S: Final = 0.1
+"""Between two looks whether it has."""
+
 PAGE: Final = 1_000
 """Rows read at once when owed messages are sent again: some megabytes."""
 
@@ -102,6 +109,8 @@ class Publisher:
         self._watch = watch
         self._owed: set[Partition] = set()
         self._acknowledged: set[int] = set()
+        self._clock = clock
+        self._lenient_until = 0.0
         self.backoff = Backoff(clock)
 
     @property
@@ -114,9 +123,16 @@ class Publisher:
         """Whether something of before must go out first."""
         return bool(self._owed)
 
-    def owe(self, partitions: Iterable[Partition]) -> None:
+    @property
+    def wait_s(self) -> float:
+        """Seconds until another try to send what is owed makes sense."""
+        lenient = max(0.0, self._lenient_until - self._clock())
+        return max(self.backoff.wait_s, min(GLANCE_S, lenient))
+
+    def take_over(self, partitions: Iterable[Partition]) -> None:
         """Whatever the outbox holds of these partitions is to be sent: they were just claimed."""
         self._owed.update(partitions)
+        self._lenient_until = self._clock() + GRACE_S
 
     def release(self, partitions: Iterable[Partition]) -> None:
         """Another worker reads, and publishes, these now."""
@@ -160,6 +176,8 @@ class Publisher:
                 self._confirm(SLICE_S)
                 if self._sink.waiting:
                     return False
+            if self._clock() < self._lenient_until and self._journal.pending(self._owed, limit=1):
+                return False
             return self._send_owed()
         except SinkError as error:
             self._owed.update(held)

@@ -26,7 +26,7 @@ from domain.errors import Refusal, SentinelError
 from store import Journal, Lease, LostPartitionError, Partition, Step, StoreError, StoreRuleError
 from streaming.batching import Bounds, Buffer, Pace
 from streaming.messages import Chore, Handled, Handler, Message
-from streaming.publishing import Backoff, Clock, Publisher, Sink
+from streaming.publishing import SLICE_S, Backoff, Clock, Publisher, Sink
 from streaming.source import Source
 from streaming.telling import tell_dead
 from streaming.watch import Batch, Watch
@@ -114,6 +114,8 @@ class Worker:
     def _follow(self) -> None:
         changes = self.source.changes()
         if changes:
+            if changes.lost:
+                self._hand_over()
             self._let_go(changes.lost)
             self._unclaimed |= changes.gained
             self._unclaimed &= self.source.assignment()
@@ -131,7 +133,7 @@ class Worker:
         self._database_answers()
         self._unclaimed -= wanted
         # What the worker before us committed and did not publish any more is ours to publish.
-        self._publisher.owe(wanted)
+        self._publisher.take_over(wanted)
         for lease in leases:
             place = (lease.topic, lease.partition)
             self._leases[place] = lease
@@ -139,6 +141,19 @@ class Worker:
             self.source.start(place, lease.next_offset)
             if self._held:
                 self.source.hold([place])
+
+    def _hand_over(self) -> None:
+        """Forget what the broker has, so that whoever reads on does not publish it once more."""
+        self._publisher.finish(SLICE_S)
+        acknowledged = self._publisher.acknowledged
+        if not acknowledged or self._database.wait_s > 0:
+            return
+        try:
+            self.journal.acknowledge(acknowledged)
+        except StoreError as error:
+            self._database_failed(error)
+        else:
+            self._publisher.forget(acknowledged)
 
     def _let_go(self, partitions: Iterable[Partition]) -> None:
         gone = set(partitions)
@@ -157,7 +172,7 @@ class Worker:
         if self._database.attempt:
             waits.append(self._database.wait_s)
         elif self._publisher.behind:
-            waits.append(self._publisher.backoff.wait_s)
+            waits.append(self._publisher.wait_s)
         elif len(self._buffer):
             if self._buffer.due(self._pace.target, self.clock()):
                 return 0.0

@@ -11,6 +11,7 @@ import pytest
 import store
 from store import Journal
 from streaming.batching import Bounds
+from streaming.publishing import GRACE_S
 from streaming.watch import Watch
 from streaming.worker import MOST_UNHANDLED, Worker, WorkerError
 from tests.stream_fakes import Echo, Sink, Source, Topic
@@ -234,6 +235,39 @@ def test_what_was_committed_and_not_published_is_published_by_the_next_worker(be
     bench.topic.send(numbers(3, start=4))
     bench.turn(second)
     assert second.sink.values == numbers(7), "in the order of the partition"
+
+
+def test_what_the_worker_before_has_published_is_not_published_again(bench: Bench) -> None:
+    """The next worker may claim before the one before has forgotten what the broker has."""
+    bench.topic.send(numbers(4))
+    old, new = bench.worker("old"), bench.worker("new")
+    old.source.give(0)
+    bench.turn(old, 1)
+    assert old.sink.values == numbers(4)
+    assert bench.opened.journal("g").depth()[0] == 4, "published, not yet forgotten"
+    new.source.give(0)
+    new.turn()  # claims
+    bench.topic.send(numbers(3, start=4))
+    old.source.take(0)
+    old.turn()
+    bench.turn(new)
+    assert new.sink.values == numbers(3, start=4)
+    assert bench.opened.journal("g").depth()[0] == 0
+
+
+def test_what_nobody_forgets_is_published_by_the_next_worker_after_a_while(bench: Bench) -> None:
+    bench.topic.send(numbers(4))
+    old, new = bench.worker("old"), bench.worker("new")
+    old.source.give(0)
+    bench.turn(old, 1)  # killed after it published, before it forgot
+    new.source.give(0)
+    new.turn()
+    bench.clock.now += GRACE_S - 0.1
+    new.turn()
+    assert new.sink.values == []
+    bench.clock.now += 0.2
+    new.turn()
+    assert new.sink.values == numbers(4), "at least once"
 
 
 def test_nothing_new_is_decided_while_the_broker_takes_nothing(bench: Bench) -> None:
