@@ -20,6 +20,7 @@ from rules.facts.likeness import code_vectors
 from rules.facts.source import STAY
 from rules.facts.table import HAS_ROW, SERVICE_DATE, SUBJECT
 from rules.ruleset import RuleSet
+from rules.spread import over_threads
 
 HIT_COLUMNS: Final = tuple(c.name for c in HITS.columns if c.name != "decision_id")
 """The columns of ``Judged.hits``."""
@@ -70,26 +71,26 @@ def judge(
     }
     facts = build(Source(tables, history, settled, ruleset.reference, known or {}), wanted)
     stays = pl.DataFrame({"stay_id": pl.from_arrow(tables.stays["stay_id"])})
-    verdicts = [stays]
-    hits: list[pl.DataFrame] = []
-    for name, table in facts.items():
-        checks = by_table[name]
+
+    def judge_table(name: str) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
+        checks, table = by_table[name], facts[name]
         judged = verdict_columns(checks, table)
         # Most checks find nothing: one look at all of them spares a frame for each.
         found = judged.select((pl.all() == int(Verdict.HIT)).any()).row(0)
-        hits.extend(
+        hits = [
             _hits(check, table, judged[check.rule.id])
             for check, any_hit in zip(checks, found, strict=True)
             if any_hit
-        )
-        if name == "stay":
-            verdicts.append(judged)
-        else:
-            reduced = _reduce(table, judged, len(tables), empty_is_pass=name in EMPTY_IS_PASS)
-            verdicts.append(reduced)
+        ]
+        if name != "stay":
+            judged = _reduce(table, judged, len(tables), empty_is_pass=name in EMPTY_IS_PASS)
+        return judged, hits
+
+    judged = over_threads(judge_table, facts, len(tables))
+    hits = [found for _, of_table in judged for found in of_table]
     return _split(
         ruleset,
-        pl.concat(verdicts, how="horizontal"),
+        pl.concat([stays, *(verdicts for verdicts, _ in judged)], how="horizontal"),
         pl.concat([_no_hits(), *hits]).sort("stay_id", "rule_id", "subject_id"),
     )
 

@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from domain.claim import CHARGES
 from rules.facts import charge_day, charge_line
@@ -128,12 +129,20 @@ def _at_once(source: Source) -> pl.DataFrame:
     minute = rows["posted_time"].to_physical().to_numpy() // MINUTE
     minute -= minute.min(initial=0)
     span = int(minute.max(initial=0)) + 1
-    keys, lines_at = np.unique(rows[STAY].to_numpy() * np.int64(span) + minute, return_counts=True)
+    # Lines are in the order of their stays, which a stable sort makes use of.
+    keys = np.sort(rows[STAY].to_numpy() * np.int64(span) + minute, kind="stable")
+    keys, lines_at = _runs(keys)
     return (
         pl.DataFrame({STAY: (keys // span).astype(np.uint32), "lines": lines_at})
         .group_by(STAY, maintain_order=True)
         .agg(pl.col("lines").max().alias("lines_posted_at_once"))
     )
+
+
+def _runs(keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The distinct keys of a sorted array, and how often each stands there."""
+    first = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1]))) if len(keys) else keys
+    return keys[first], np.diff(np.append(first, len(keys)))
 
 
 def beds(source: Source) -> pl.DataFrame:

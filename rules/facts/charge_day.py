@@ -60,7 +60,7 @@ def _days(source: Source) -> pl.DataFrame:
     rows = charge_line.lines(source)
     since = charge_line.days(rows["charge_date"])
     span = int(since.max(initial=0)) + 1
-    day = charge_line.numbered(pl.Series(rows[STAY].to_numpy().astype(np.int64) * span + since))
+    day = charge_line.numbered(rows[STAY].to_numpy().astype(np.int64) * span + since)
     size = int(day.max(initial=-1)) + 1
     first = np.zeros(size, dtype=np.int64)
     first[day[::-1]] = np.arange(rows.height)[::-1]

@@ -23,6 +23,9 @@ ITEM: Final = ":item"
 """The number of the item of a line within the batch."""
 ITEM_DAY: Final = ":item_day"
 """The row of ``tariff`` for the item and day of a line."""
+DENSE: Final = 32
+LEAST_DENSE: Final = 1_000_000
+"""Values are marked in an array while it has at most so many places a value, or so many in all: some megabytes."""
 STANDS: Final = ":stands"
 """Whether a line neither takes another back nor is taken back in full."""
 
@@ -48,8 +51,16 @@ def lined(source: Source) -> pl.DataFrame:
 
 def repeated(rows: pl.DataFrame) -> pl.Series:
     """Whether another of the lines has the same stay, item and day."""
-    wide = int(rows[ITEM_DAY].max() or 0) + 1  # type: ignore[arg-type]
-    return (rows[STAY].cast(pl.Int64) * wide + rows[ITEM_DAY]).is_duplicated()
+    item_day = rows[ITEM_DAY].to_numpy()
+    keys = rows[STAY].to_numpy() * np.int64(int(item_day.max(initial=0)) + 1) + item_day
+    # Lines are in the order of their stays, which a stable sort makes use of.
+    order = np.argsort(keys, kind="stable")
+    keys = keys[order]
+    equal = keys[1:] == keys[:-1]
+    found = np.zeros(len(keys), dtype=np.bool_)
+    found[order[1:][equal]] = True
+    found[order[:-1][equal]] = True
+    return pl.Series(found)
 
 
 def told(rows: pl.DataFrame, source: Source, *names: str) -> pl.DataFrame:
@@ -77,12 +88,16 @@ def tariff(source: Source) -> pl.DataFrame:
     return source.once("tariff of lines", _tariff)
 
 
-def numbered(values: pl.Series) -> NDArray[np.int64]:
-    """A number for each value, the same for equal ones, from 0 on without gaps."""
-    if values.is_sorted():
-        return values.rle_id().to_numpy().astype(np.int64)
-    inverse: NDArray[np.int64] = np.unique(values.to_numpy(), return_inverse=True)[1]
-    return inverse
+def numbered(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """A number for each value (0 or more), from 0 on without gaps, in the order of the values."""
+    size = int(values.max(initial=-1)) + 1
+    if size > max(LEAST_DENSE, DENSE * len(values)):
+        inverse: NDArray[np.int64] = np.unique(values, return_inverse=True)[1]
+        return inverse
+    # Values are mostly dense: marking those that occur is many times as fast as sorting all.
+    occurs = np.zeros(size, dtype=np.bool_)
+    occurs[values] = True
+    return (np.cumsum(occurs) - 1)[values]
 
 
 def days(dates: pl.Series) -> NDArray[np.int64]:
@@ -97,7 +112,7 @@ def _lines(source: Source) -> pl.DataFrame:
     item = rows["item_code"].cast(local).to_physical().alias(ITEM)
     since = days(rows["charge_date"])
     span = int(since.max(initial=0)) + 1
-    item_day = numbered(pl.Series(item.to_numpy().astype(np.int64) * span + since))
+    item_day = numbered(item.to_numpy().astype(np.int64) * span + since)
     return rows.with_columns(
         pl.col("category").cast(pl.UInt8).alias(CATEGORY),
         item,

@@ -10,13 +10,14 @@ from __future__ import annotations
 from functools import cache
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from rules.codebooks import Place
 from rules.facts import charge_line, codebook, reference
 from rules.facts.billed import codes_charged
 from rules.facts.charge_day import ACTIVE
-from rules.facts.charge_line import CATEGORY
+from rules.facts.charge_line import CATEGORY, ITEM, ITEM_DAY
 from rules.facts.diagnosis import normal
 from rules.facts.source import STAY, Source
 
@@ -52,20 +53,26 @@ def items_known(source: Source) -> pl.DataFrame:
     return source.once("evidence.items_known", _items_known)
 
 
-def shown_items(source: Source, codes: pl.Series) -> pl.DataFrame:
+def shown_items(source: Source, codes: pl.Series, stays: pl.Series | None = None) -> pl.DataFrame:
     """On how many days (``days``) an item stands on a claim, what was taken back left out.
 
-    One row a stay (``:stay``, ``stay_id``) and item (``value``).
+    One row a stay (``:stay``, ``stay_id``) and item (``value``); of these ``stays`` only, if given.
     """
     asked = sorted(codes_charged(source).intersection(codes.to_list()))
     if not asked:
         return pl.DataFrame(schema=_SHOWN)
-    lines = source.keyed("charges").select(STAY, "stay_id", "item_code", "charge_date", "quantity")
+    lines = charge_line.lines(source).select(
+        STAY, "stay_id", ITEM, ITEM_DAY, "item_code", "charge_date", "quantity"
+    )
+    if stays is not None:
+        among = np.zeros(len(source.batch), dtype=np.bool_)
+        among[stays.to_numpy()] = True
+        lines = lines.filter(pl.Series(among[lines[STAY].to_numpy()]))
     return (
-        lines.filter(lines["item_code"].is_in(asked))
-        .group_by(STAY, pl.col("item_code").alias("value"), "charge_date")
-        .agg(pl.col("quantity").sum(), pl.col("stay_id").first())
-        .group_by(STAY, "value")
+        charge_line.of_items(lines, source, pl.Series(asked))
+        .group_by(STAY, ITEM, ITEM_DAY)
+        .agg(pl.col("quantity").sum(), pl.col("stay_id", "item_code").first())
+        .group_by(STAY, ITEM)
         .agg(_DAYS)
         # A reversal on a later day than its line leaves nothing, whatever the days say.
         .filter(pl.col("net") > 0)
@@ -78,6 +85,7 @@ _SHOWN: Final = {
 }  # fmt: skip
 _DAYS: Final = [
     pl.col("stay_id").first(),
+    pl.col("item_code").first().alias("value"),
     (pl.col("quantity") > 0).sum().cast(pl.Int64).alias("days"),
     pl.col("quantity").sum().alias("net"),
 ]
@@ -200,7 +208,7 @@ def _shown(source: Source, wanted: pl.DataFrame) -> pl.DataFrame:
         return values["value"].filter(values["kind"] == kind)
 
     columns = (STAY, pl.lit("item").alias("kind"), "value", "days")
-    found = [shown_items(source, of("item")).select(columns)]
+    found = [shown_items(source, of("item"), wanted[STAY].unique()).select(columns)]
     categories, prefixes = of("category"), of("procedure")
     if len(categories):
         lines = source.keyed("charges").select(STAY, "category", "charge_date", "quantity")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from threading import RLock
 from typing import Final
 
 import numpy as np
@@ -49,11 +50,12 @@ class Source:
 
     def table(self, name: str) -> pl.DataFrame:
         """A table of the batch; rows of stays stand together, in the order of the stays."""
-        if name not in self._frames:
-            rows = frame(getattr(self.batch, name))
-            if name != "stays" and "stay_id" in rows.columns:
-                rows, self._places[name] = self._in_order(rows)
-            self._frames[name] = rows
+        with self._working_on(f"table {name}"):
+            if name not in self._frames:
+                rows = frame(getattr(self.batch, name))
+                if name != "stays" and "stay_id" in rows.columns:
+                    rows, self._places[name] = self._in_order(rows)
+                self._frames[name] = rows
         return self._frames[name]
 
     def keyed(self, name: str) -> pl.DataFrame:
@@ -102,7 +104,9 @@ class Source:
     def once(self, name: str, make: Callable[[Source], pl.DataFrame]) -> pl.DataFrame:
         """What ``make`` gives for this source, computed at the first call of that name."""
         if name not in self._made:
-            self._made[name] = self.known[name] if name in self.known else make(self)
+            with self._working_on(name):
+                if name not in self._made:
+                    self._made[name] = self.known[name] if name in self.known else make(self)
         return self._made[name]
 
     def under(self, edition: Place) -> Source:
@@ -116,7 +120,24 @@ class Source:
         """A plan carried out; for few stays as it stands, since planning would cost more."""
         if isinstance(found, pl.DataFrame):
             return found
-        return found.collect(optimizations=_AS_IT_STANDS if len(self.batch) <= _FEW else _PLANNED)
+        optimizations = _AS_IT_STANDS if len(self.batch) <= _FEW else _PLANNED
+        return found.collect(engine="in-memory", optimizations=optimizations)
+
+    def _working_on(self, name: str) -> RLock:
+        """Held by the thread that computes a frame; others that need it wait.
+
+        Frames are made from frames and none from itself, so that no two threads wait for each other.
+        """
+        with self._lock:
+            return self._locks.setdefault(name, RLock())
+
+    @cached_property
+    def _lock(self) -> RLock:
+        return RLock()
+
+    @cached_property
+    def _locks(self) -> dict[str, RLock]:
+        return {}
 
     @cached_property
     def _made(self) -> dict[str, pl.DataFrame]:

@@ -45,6 +45,7 @@ from rules.facts import (
 from rules.facts.fact import AGGREGATE_UNITS, Fact, Kind, facts_of
 from rules.facts.place import known_at, placed
 from rules.facts.source import ROW, STAY, Source
+from rules.spread import over_threads
 
 SUBJECT: Final = ":subject_id"
 SERVICE_DATE: Final = ":service_date"
@@ -198,18 +199,36 @@ def build(source: Source, wanted: Mapping[str, Collection[str]]) -> dict[str, pl
     of_stays = {name: facts for name, facts in wanted.items() if name not in tables}
     if not of_stays:
         return tables
+    _prepare(source, [(units[name], facts) for name, facts in of_stays.items()])
     stays = _stays(source, needed)
-    for name, facts in of_stays.items():
+
+    def table_of(name: str) -> pl.DataFrame:
+        facts = of_stays[name]
         mine = sorted(set(facts) & needed)
         head = stays.select("stay_id", STAY, SERVICE_DATE, REGION, CURRENCY, *mine)
         if name == "stay":
-            tables[name] = head.with_columns(
+            return head.with_columns(
                 pl.col("stay_id").alias(SUBJECT), pl.lit(value=True).alias(HAS_ROW)
             )
-            continue
         make = _lines if name == units[name] else _told_lines
-        tables[name] = _with_heads(make(source, units[name], set(facts) - needed), head)
-    return tables
+        return _with_heads(make(source, units[name], set(facts) - needed), head)
+
+    made = over_threads(table_of, of_stays, len(source.batch))
+    return tables | dict(zip(of_stays, made, strict=True))
+
+
+def _prepare(source: Source, wanted: list[tuple[str, Collection[str]]]) -> None:
+    """Run the builders that are asked for; what they give waits in ``source``."""
+    due = [
+        builder
+        for builder in BUILDERS
+        if any(
+            builder.unit in ("stay", unit) and any(f.name in names for f in builder.facts)
+            for unit, names in wanted
+        )
+        and not source.table(builder.needs or LINES.get(builder.unit, "stays")).is_empty()
+    ]
+    over_threads(lambda builder: _found(source, builder), due, len(source.batch))
 
 
 def told_flags(unit: str) -> frozenset[str]:
