@@ -15,13 +15,17 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+def worth_it(stays: int) -> bool:
+    """Whether a batch of so many stays is spread."""
+    return stays >= MANY and pl.thread_pool_size() > 1
+
+
 def over_threads(work: Callable[[Item], Result], items: Iterable[Item], stays: int) -> list[Result]:
     """What ``work`` gives for each item, in their order; on as many threads as Polars has.
 
     ``stays`` is the size of the batch. An item's error is raised here.
     """
-    threads = pl.thread_pool_size()
-    if threads < 2 or stays < MANY:
+    if not worth_it(stays):
         return [work(item) for item in items]
-    with ThreadPoolExecutor(threads, thread_name_prefix="facts") as pool:
+    with ThreadPoolExecutor(pl.thread_pool_size(), thread_name_prefix="facts") as pool:
         return list(pool.map(work, items))

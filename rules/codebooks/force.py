@@ -42,6 +42,7 @@ class Loaded:
     faults: tuple[Fault, ...]
 
 
+@cache
 def rows_in_force(name: str, place: Place) -> pl.DataFrame:
     """The rows of a table with typed columns; ReferenceTableError names file and line.
 

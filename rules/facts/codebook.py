@@ -10,12 +10,18 @@ import polars as pl
 from rules import codebooks
 from rules.codebooks import SHIPPED, Place, ReferenceTableError
 
-__all__ = ["ReferenceTableError", "every", "longest", "plain", "read", "starting"]
+__all__ = ["ReferenceTableError", "every", "longest", "named", "plain", "read", "starting"]
 
 
 def read(name: str, folder: Place = SHIPPED) -> pl.DataFrame:
     """A reference table with typed columns; ReferenceTableError names file and line."""
     return codebooks.rows_in_force(name, folder)
+
+
+@cache
+def named(name: str, column: str, folder: Place = SHIPPED) -> pl.Series:
+    """The values of a column of a reference table as one list, to look others up in."""
+    return read(name, folder)[column].unique().sort().implode()
 
 
 def plain(code: str) -> str:

@@ -99,8 +99,7 @@ def listed(source: Source) -> pl.DataFrame:
 
 def _listed(source: Source) -> pl.DataFrame:
     orders = standing(source)
-    drugs = codebook.read("drugs", source.reference).rename({"dose_unit": "limit_unit"})
-    found = of_items(orders, drugs)
+    found = of_items(orders, "drugs", source).rename({"dose_unit_right": "limit_unit"})
     if found.is_empty():
         return local_dates(
             found.with_columns(pl.col("start_time").alias("reach")), "start_time", "reach"

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from domain.claim import ORDERS
-from rules.facts import reference
+from rules.facts import codebook, reference
 from rules.facts.fact import Fact, Kind, declare, from_fields
 from rules.facts.source import ROW, STAY, Source
 
@@ -103,9 +103,10 @@ _HOLDS: Final = [
 _LIVE_DRUG: Final = (pl.col("order_type") == "drug") & pl.col("order_is_live")
 
 
-def of_items(orders: pl.DataFrame, table: pl.DataFrame) -> pl.DataFrame:
-    """The orders whose item a table names, beside its rows; most orders name none."""
-    known = orders["item_code"].is_in(table["item_code"].unique().implode())
+def of_items(orders: pl.DataFrame, name: str, source: Source) -> pl.DataFrame:
+    """The orders whose item a reference table names, beside its rows; most orders name none."""
+    table = codebook.read(name, source.reference)
+    known = orders["item_code"].is_in(codebook.named(name, "item_code", source.reference))
     return orders.filter(known).join(table, on="item_code", how="inner")
 
 

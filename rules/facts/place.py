@@ -14,7 +14,9 @@ def placed(found: pl.DataFrame, at: pl.Series, height: int) -> pl.DataFrame:
     A row without a place is left out.
     """
     if not found.height:
-        return found.clear(height)
+        return pl.DataFrame(
+            [pl.Series(s.name, [None] * height, s.dtype) for s in found.get_columns()]
+        )
     place = (at.fill_null(height) if at.null_count() else at).to_numpy()
     if found.height == height and bool((place == np.arange(height)).all()):
         return found

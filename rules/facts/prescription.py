@@ -104,9 +104,10 @@ _INDICATED: Final = [
 def indications(source: Source) -> pl.DataFrame:
     """The facts ``INDICATIONS``, one row an order."""
     rows = standing(source).select(ROW)
-    table = codebook.read("drug_indications", source.reference)
     found = of_items(
-        standing(source).select(STAY, ROW, "item_code", "time_zone", "start_time"), table
+        standing(source).select(STAY, ROW, "item_code", "time_zone", "start_time"),
+        "drug_indications",
+        source,
     )
     if found.height:
         found = local_dates(found, "start_time").filter(in_force("local_start"))
@@ -145,9 +146,8 @@ _UNLISTED: Final = [
 
 def evidence(source: Source) -> pl.DataFrame:
     """The facts ``EVIDENCE``, one row an order that lacks something."""
-    table = codebook.read("order_requirements", source.reference)
     orders = standing(source).select(STAY, ROW, "item_code", "start_time", "order_stands")
-    asked = of_items(orders, table)
+    asked = of_items(orders, "order_requirements", source)
     if asked.is_empty():
         return nothing(EVIDENCE)
     proofs = orders.filter(
@@ -179,7 +179,7 @@ _above: Final = (pl.col("before") < pl.col("start_time")) | (
 def imaging(source: Source) -> pl.DataFrame:
     """The facts ``IMAGING``, one row an order."""
     rows = standing(source).select(ROW, STAY, "order_id", "item_code", "start_time", "order_stands")
-    studies = of_items(rows, codebook.read("imaging", source.reference))
+    studies = of_items(rows, "imaging", source)
     if studies.is_empty():
         return rows.select(
             ROW,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from domain.claim import PROCEDURES
@@ -14,9 +15,11 @@ from rules.facts.fact import Fact, Kind, declare, from_fields
 from rules.facts.source import STAY, Source
 
 # fmt: off
-OF_STAY: Final = declare("stay", "procedures, stays, charges", (
+COUNT: Final = declare("stay", "procedures", (
     ("procedure_count", Kind.INTEGER, "手术操作条数", "number of procedures",
      "Procedures on the list; 0 if it has none.", None),
+))
+VENTILATED: Final = declare("stay", "stays, charges", (
     ("ventilation_minutes_shown", Kind.INTEGER, "可证实的呼吸机时长", "minutes of ventilation shown",
      "Time on a ventilator as stated, else the hours of invasive ventilation charged.",
      "neither is on the claim"),
@@ -39,21 +42,21 @@ LINES: Final[tuple[Fact, ...]] = (
 # fmt: on
 
 
-def of_stay(source: Source) -> pl.DataFrame:
-    """The facts ``OF_STAY``."""
-    counts = (
-        source.keyed("procedures")
-        .group_by(STAY)
-        .agg(pl.len().cast(pl.Int64).alias("procedure_count"))
-    )
+def count(source: Source) -> pl.DataFrame:
+    """The facts ``COUNT``."""
+    at = source.keyed("procedures")[STAY].to_numpy()
+    counts = np.bincount(at, minlength=len(source.batch))
+    return pl.DataFrame([source.keyed("stays")[STAY], pl.Series("procedure_count", counts)])
+
+
+def ventilated(source: Source) -> pl.DataFrame:
+    """The facts ``VENTILATED``."""
     return (
         source.keyed("stays")
         .select(STAY, "ventilation_minutes")
-        .join(counts, on=STAY, how="left")
         .join(ventilation_minutes(source), on=STAY, how="left")
         .select(
             STAY,
-            pl.col("procedure_count").fill_null(0),
             pl.coalesce("ventilation_minutes", "ventilation_minutes_charged").alias(
                 "ventilation_minutes_shown"
             ),

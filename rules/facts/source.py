@@ -68,7 +68,7 @@ class Source:
     def _keyed(self, name: str) -> pl.DataFrame:
         rows = self.table(name)
         at = self._places.get(name, self._every_place)
-        return rows.with_columns(at, pl.int_range(pl.len(), dtype=pl.UInt32).alias(ROW))
+        return rows.hstack([at, pl.Series(ROW, np.arange(rows.height, dtype=np.uint32))])
 
     def places(self, ids: pl.Series) -> pl.Series:
         """The place in the batch of each stay named (``:stay``), null for one that it lacks."""
@@ -77,6 +77,8 @@ class Source:
             return self._every_place.clear()
         if len(ids) == len(mine) and ids.equals(mine, null_equal=False):
             return self._every_place
+        if len(mine) == 1 and (ids == mine[0]).all():
+            return pl.Series(STAY, np.zeros(len(ids), dtype=np.uint32))
         # A stay's rows mostly stand together: one look-up a run of equal names.
         run = ids.rle_id().alias("run")
         first = pl.DataFrame([ids.alias("stay_id"), run]).filter(
@@ -120,8 +122,7 @@ class Source:
         """A plan carried out; for few stays as it stands, since planning would cost more."""
         if isinstance(found, pl.DataFrame):
             return found
-        optimizations = _AS_IT_STANDS if len(self.batch) <= _FEW else _PLANNED
-        return found.collect(engine="in-memory", optimizations=optimizations)
+        return found.collect(optimizations=_AS_IT_STANDS if len(self.batch) <= _FEW else _PLANNED)
 
     def _working_on(self, name: str) -> RLock:
         """Held by the thread that computes a frame; others that need it wait.

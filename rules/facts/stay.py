@@ -40,6 +40,11 @@ DERIVED: Final = declare("stay", "stays", (
      "The way of discharge is a transfer (2, 3); false where it is not stated.", None),
     ("stated_death_in_stay", FLAG, "标明住院期间死亡", "stated to have died in the stay",
      "The way of discharge is death, or the death date lies in the stay; false where nothing says so.", None),
+), measures={
+    "stay_days": "day", "stay_minutes": "minute", "age_at_admission_years": "year",
+    "days_from_admission_to_filing": "day", "minutes_from_death_to_discharge": "minute",
+})
+REQUIRED: Final = declare("stay", "stays, diagnoses, reference/required_fields.csv", (
     ("empty_required_fields", INTEGER, "缺失必填项数", "empty required fields",
      "Number of fields of reference/required_fields.csv for the claim type that are empty or blank; while the patient is "
      "in hospital (no discharge is stated at all), those of the discharge and the total are not asked for.", None),
@@ -47,10 +52,7 @@ DERIVED: Final = declare("stay", "stays", (
      "Their names, joined by a comma; empty text if none.", None),
     ("empty_required_field_labels", TEXT, "缺失必填项名称", "Chinese names of the empty required fields",
      "Their Chinese names, joined by 、; empty text if none.", None),
-), measures={
-    "stay_days": "day", "stay_minutes": "minute", "age_at_admission_years": "year",
-    "days_from_admission_to_filing": "day", "minutes_from_death_to_discharge": "minute",
-})
+))
 HEAD: Final[tuple[Fact, ...]] = (*from_fields(STAYS, "stay", DIRECT), *DERIVED)
 
 # fmt: on
@@ -58,27 +60,28 @@ HEAD: Final[tuple[Fact, ...]] = (*from_fields(STAYS, "stay", DIRECT), *DERIVED)
 
 def head(source: Source) -> pl.DataFrame:
     """The facts ``HEAD``."""
+    return source.keyed("stays").with_columns(_DERIVED)
+
+
+def required(source: Source) -> pl.DataFrame:
+    """The facts ``REQUIRED``."""
     first = source.keyed("diagnoses").select(STAY, "ordinal", "code")
     first = first.filter(first["ordinal"] == 1).unique(STAY, keep="first", maintain_order=True)
-    stays = (
-        source.keyed("stays")
-        .join(
-            first.select(STAY, pl.col("code").alias("principal_diagnosis_code")),
-            on=STAY,
-            how="left",
-            maintain_order="left",
-        )
-        .with_columns(_DERIVED)
+    stays = source.keyed("stays").join(
+        first.select(STAY, pl.col("code").alias("principal_diagnosis_code")),
+        on=STAY,
+        how="left",
+        maintain_order="left",
     )
-    required = _missing(source.reference)
-    missing = stays.select(required)
-    if not required or not missing.select(pl.any_horizontal(pl.all()).any()).item():
-        return stays.with_columns(_NONE_MISSING)
+    fields = _missing(source.reference)
+    missing = stays.select(fields)
+    if not fields or not missing.select(pl.any_horizontal(pl.all()).any()).item():
+        return stays.select(STAY, *_NONE_MISSING)
     names = {
         "empty_required_field_names": ([(n, n) for n in missing.columns], ","),
         "empty_required_field_labels": ([(n, _LABELS[n]) for n in missing.columns], "、"),
     }
-    return stays.hstack(
+    return stays.select(STAY).hstack(
         missing.select(
             pl.sum_horizontal(pl.all().cast(pl.Int64)).alias("empty_required_fields"),
             *(

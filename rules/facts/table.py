@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
@@ -45,7 +45,7 @@ from rules.facts import (
 from rules.facts.fact import AGGREGATE_UNITS, Fact, Kind, facts_of
 from rules.facts.place import known_at, placed
 from rules.facts.source import ROW, STAY, Source
-from rules.spread import over_threads
+from rules.spread import over_threads, worth_it
 
 SUBJECT: Final = ":subject_id"
 SERVICE_DATE: Final = ":service_date"
@@ -86,6 +86,7 @@ class Builder:
 
 BUILDERS: Final = (
     Builder("stay", stay.HEAD, stay.head),
+    Builder("stay", stay.REQUIRED, stay.required),
     Builder("stay", day_surgery.OF_STAY, day_surgery.of_stay),
     Builder("stay", group.PAYMENT, group.payment),
     Builder("stay", group.ALTERNATIVES, group.alternatives),
@@ -108,7 +109,8 @@ BUILDERS: Final = (
     Builder("stay", settlement_list.TIMES, settlement_list.times),
     Builder("stay", settlement_list.PROCEDURES, settlement_list.procedures),
     Builder("stay", settlement_list.CARE, settlement_list.care, needs="charges"),
-    Builder("stay", procedure.OF_STAY, procedure.of_stay),
+    Builder("stay", procedure.COUNT, procedure.count),
+    Builder("stay", procedure.VENTILATED, procedure.ventilated),
     Builder("stay", charge.OF_STAY, charge.of_stay, needs="charges"),
     Builder("stay", charge.BEDS, charge.beds, needs="charges"),
     Builder("stay", charge.NURSING, charge.nursing, needs="charges"),
@@ -219,14 +221,15 @@ def build(source: Source, wanted: Mapping[str, Collection[str]]) -> dict[str, pl
 
 def _prepare(source: Source, wanted: list[tuple[str, Collection[str]]]) -> None:
     """Run the builders that are asked for; what they give waits in ``source``."""
+    if not worth_it(len(source.batch)):
+        return  # each runs when it is asked
+    asked = {
+        id(b): b for unit, names in wanted for u in ("stay", unit) for b, _ in _asked(u, names)
+    }
     due = [
         builder
-        for builder in BUILDERS
-        if any(
-            builder.unit in ("stay", unit) and any(f.name in names for f in builder.facts)
-            for unit, names in wanted
-        )
-        and not source.table(builder.needs or LINES.get(builder.unit, "stays")).is_empty()
+        for builder in asked.values()
+        if not source.table(builder.needs or LINES.get(builder.unit, "stays")).is_empty()
     ]
     over_threads(lambda builder: _found(source, builder), due, len(source.batch))
 
@@ -383,12 +386,16 @@ def _stay_of(found: pl.DataFrame, source: Source) -> pl.Series:
     return found[STAY] if STAY in found.columns else source.places(found["stay_id"])
 
 
-def _asked(unit: str, names: Collection[str]) -> Iterator[tuple[Builder, list[Fact]]]:
+def _asked(unit: str, names: Collection[str]) -> list[tuple[Builder, list[Fact]]]:
     """The builders of a unit that compute some of the facts, and those facts."""
-    for builder in BUILDERS:
-        mine = [f for f in builder.facts if builder.unit == unit and f.name in names]
-        if mine:
-            yield builder, mine
+    return _builders_of(unit, frozenset(names))
+
+
+@cache
+def _builders_of(unit: str, names: frozenset[str]) -> list[tuple[Builder, list[Fact]]]:
+    of_unit = [b for b in BUILDERS if b.unit == unit]
+    found = [(b, [f for f in b.facts if f.name in names]) for b in of_unit]
+    return [(builder, mine) for builder, mine in found if mine]
 
 
 def _found(source: Source, builder: Builder) -> pl.DataFrame:
