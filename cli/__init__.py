@@ -19,6 +19,7 @@ from cli import (
     models,
     project,
     reference,
+    reviews,
     rules,
     samples,
     scheme,
@@ -46,6 +47,7 @@ app.command()(serve.serve)
 app.command()(demo.demo)
 app.command()(fields.fields)
 app.add_typer(rules.app, name="rules")
+app.add_typer(reviews.app, name="reviews")
 app.add_typer(reference.app, name="reference")
 app.add_typer(samples.app, name="samples")
 app.add_typer(scheme.app, name="scheme")

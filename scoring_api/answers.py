@@ -360,6 +360,35 @@ class AlertDetail(Alert):
     """The withdrawal by which this version of the claim no longer stands."""
 
 
+class ReviewTold(Answer):
+    """What a person concluded about what one check found."""
+
+    review_id: str
+    rule_id: str
+    outcome: Literal["confirmed", "partly", "not_confirmed", "needs_information"]
+    outcome_name: Bilingual
+    reason: str
+    reason_name: Bilingual
+    recovered_fen: int | None
+    """Money recovered, in the hundredth of `currency`."""
+    currency: str | None
+    note: str | None
+    reviewer: str
+    reviewed_at: datetime
+    decision_id: str | None
+    stay_id: str | None
+    finding_id: str | None
+    """Of a finding on a month or day."""
+    counts: bool
+    """Whether it is the last of its check here."""
+
+
+class ReviewList(Answer):
+    """The reviews of one alert or finding, oldest first."""
+
+    reviews: list[ReviewTold]
+
+
 class RuleList(Answer):
     """The checks in use."""
 

@@ -20,10 +20,12 @@ from scoring_api import (
     periods,
     problems,
     reading,
+    reviewing,
 )
 from scoring_api.evidence import Checks
 from scoring_api.health import Ready
 from scoring_api.metrics import Metrics
+from scoring_api.record import Record
 from scoring_api.watch import Watch
 from store import Store
 
@@ -72,11 +74,13 @@ def build(
     app.include_router(grouping.route(group, what_if))
     if check_orders is not None:
         app.include_router(inhospital.route(check_orders, store))
-    app.include_router(reading.route(store, checks))
+    record = Record(store)
+    app.include_router(reading.route(store, checks, record))
     app.include_router(findings.route(store))
+    app.include_router(reviewing.route(store, record))
     app.include_router(health.route(store, checks, metrics, ready, version))
     app.include_router(periods.route(store, checks))
-    app.include_router(catalogue.route(store, checks))
+    app.include_router(catalogue.route(checks, record))
     app.include_router(console.route(store, checks))
     app.add_middleware(Watch, metrics=metrics)
     _describe_problems(app)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, Final, TypeVar
+from urllib.parse import parse_qsl
 
 import msgspec
 from fastapi import Request
@@ -11,6 +12,9 @@ from scoring_api.problems import ProblemError
 
 MAX_BODY_BYTES: Final = 16 * 2**20
 """500 claims of 100 charge lines are about 12 MiB."""
+
+MAX_FORM_BYTES: Final = 32 * 2**10
+"""The longest note in percent-encoded Chinese (9 bytes a character), and the fields beside it."""
 
 MAX_CLAIMS: Final = 500
 """What one request may ask for; larger files go through the command line."""
@@ -56,6 +60,21 @@ async def read(request: Request, decoder: msgspec.json.Decoder[T], shape: str) -
             "The body is not valid JSON in UTF-8.",
             cure="Check that the body is complete and encoded in UTF-8.",
         ) from error
+
+
+async def read_form(request: Request) -> dict[str, str]:
+    """The fields of a form, of each name the last; a problem if it is too large."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_FORM_BYTES:
+            raise ProblemError(
+                413,
+                "body-too-large",
+                f"The form is larger than {MAX_FORM_BYTES // 2**10} KiB.",
+                cure="Shorten the note; a longer text is a document of its own.",
+            )
+    return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
 
 
 def check_number(claims: list[msgspec.Raw]) -> list[bytes]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Mapping
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
@@ -13,40 +11,12 @@ from starlette.responses import Response
 from scoring_api import pages
 from scoring_api.evidence import Checks
 from scoring_api.problems import ProblemError
-from store import Store, Tally
-
-FRESH_SECONDS: Final = 60.0
-"""The record of the checks is read from all decisions: once a minute is often enough."""
+from scoring_api.record import Record
 
 
-class Record:
-    """How the checks did, read anew when what was read is older than ``FRESH_SECONDS``."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._lock = threading.Lock()
-        self._read: tuple[float, Mapping[str, Tally], Mapping[str, Tally]] | None = None
-
-    def tallies(self) -> Mapping[str, Tally]:
-        """Tallies by check id of the checks that decide."""
-        return self._fresh()[0]
-
-    def shadow(self) -> Mapping[str, Tally]:
-        """Tallies by check id of what checks said on trial."""
-        return self._fresh()[1]
-
-    def _fresh(self) -> tuple[Mapping[str, Tally], Mapping[str, Tally]]:
-        with self._lock:
-            now = time.monotonic()
-            if self._read is None or now - self._read[0] > FRESH_SECONDS:
-                self._read = (now, self._store.tallies(), self._store.shadow_tallies())
-            return self._read[1:]
-
-
-def route(store: Store, checks: Checks) -> APIRouter:
+def route(checks: Checks, record: Record) -> APIRouter:
     """The pages, with what they read."""
     router = APIRouter(include_in_schema=False)
-    record = Record(store)
 
     @router.get("/rules")
     def list_page(request: Request) -> Response:
@@ -61,6 +31,7 @@ def route(store: Store, checks: Checks) -> APIRouter:
             "rules": shown,
             "tallies": record.tallies(),
             "shadow": record.shadow(),
+            "reviewed": record.reviewed(),
             "family": family,
             "text": text[:64],
             "known": list(dict.fromkeys(rule["family"] for rule in checks.listed)),
@@ -84,6 +55,7 @@ def route(store: Store, checks: Checks) -> APIRouter:
                 "rule": rule,
                 "tally": record.tallies().get(rule_id),
                 "shadow": record.shadow().get(rule_id),
+                "reviewed": record.reviewed().get(rule_id),
             },
         )
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from starlette.responses import FileResponse, Response
 
 from domain.results import Severity
-from scoring_api import cursors, evidence, pages, reading
+from scoring_api import cursors, evidence, pages, reading, reviewing
 from scoring_api.evidence import Checks
 from scoring_api.listing import AlertQuery
 from scoring_api.pages import formats
@@ -78,6 +78,7 @@ def route(store: Store, checks: Checks) -> APIRouter:
         context = {
             "a": told,
             "findings": _by_check(told["hits"], checks),
+            "reviews": reviewing.tell(store.reviews(decision_id=told["decision_id"]))["reviews"],
             "bars": bars,
             "families_judged": _by_family(told["checks"]),
             "tally": Counter(check["verdict"] for check in told["checks"]),

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from pydantic import ValidationError
 from starlette.responses import Response
 
-from scoring_api import findings, pages
+from scoring_api import findings, pages, reviewing
 from scoring_api.evidence import Checks
 from scoring_api.findings import FindingId, FindingQuery, Unit
 from scoring_api.pages.texts import TEXTS
@@ -66,6 +66,7 @@ def route(store: Store, checks: Checks) -> APIRouter:
             {
                 "f": told,
                 "rule": rule,
+                "reviews": reviewing.tell(store.reviews(finding_id=finding_id))["reviews"],
                 "changed": bool(rule) and rule.get("sha256") != told["rule_sha256"],
             },
         )

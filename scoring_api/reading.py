@@ -12,12 +12,13 @@ from scoring_api.answers import AlertDetail, AlertPage, RuleList
 from scoring_api.evidence import Checks
 from scoring_api.listing import AlertQuery
 from scoring_api.problems import ProblemError, document
+from scoring_api.record import Record
 from store import AlertRecord, Store
 
 Id = Annotated[str, Path(max_length=64, pattern=r"^[A-Za-z0-9-]+$")]
 
 
-def route(store: Store, checks: Checks) -> APIRouter:
+def route(store: Store, checks: Checks, record: Record) -> APIRouter:
     """The routes, with what they read."""
     router = APIRouter()
 
@@ -65,9 +66,14 @@ def route(store: Store, checks: Checks) -> APIRouter:
         family: Annotated[str | None, Query(max_length=8, description="Such as ADM.")] = None,
         severity: Annotated[str | None, Query(max_length=8, description="Such as high.")] = None,
     ) -> Any:
-        """The checks in use, in the order of the rule set, with text, thresholds and basis."""
+        """The checks in use, in the order of the rule set: text, SQL, thresholds, basis and record.
+
+        `record.verdicts` counts the claims that count now by verdict, with the share that could not be
+        judged; `record.shadow` the same of a check on trial; `record.reviewed` the reviews of what it
+        found by outcome, with its precision. The record is up to a minute old.
+        """
         rules = [
-            rule
+            {**rule, "record": record.tell(rule["id"])}
             for rule in checks.listed
             if family in (None, rule.get("family")) and severity in (None, rule.get("severity"))
         ]
@@ -81,7 +87,7 @@ def route(store: Store, checks: Checks) -> APIRouter:
         tags=["rules"],
     )
     def read_rule(rule_id: Id) -> Any:
-        """One check: text, predicate, thresholds, basis, known false positives."""
+        """One check: text, predicate, thresholds, basis, known false positives, and its record."""
         rule = checks.get(rule_id)
         if rule is None:
             raise ProblemError(
@@ -90,7 +96,7 @@ def route(store: Store, checks: Checks) -> APIRouter:
                 f"No check has the id {rule_id}.",
                 cure="Take an id from GET /v1/rules.",
             )
-        return rule
+        return {**rule, "record": record.tell(rule_id)}
 
     return router
 

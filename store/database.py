@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from types import TracebackType
 from typing import Any
@@ -12,10 +12,11 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from domain.results import Results
+from domain.review import Review, Reviewed
 from domain.tables import Tables
 from domain.withdrawal import Withdrawn
 from store import alerts as alert_queries
-from store import dead_letters, engine, history, months, states, tallies, writing
+from store import dead_letters, engine, history, months, reviews, states, tallies, writing
 from store import findings as finding_queries
 from store.alerts import After, AlertFilter, AlertRecord, AlertSort, Page
 from store.dead_letters import DeadLetter
@@ -309,6 +310,38 @@ class Store:
         """The same of what checks said on trial, beside the decisions."""
         with translate(self._where), self.engine.connect() as connection:
             return tallies.read_shadow(connection)
+
+    def keep_reviews(self, given: Sequence[Review]) -> int:
+        """Store what people concluded, in one transaction; how many reviews were not there yet.
+
+        StoreRuleError if a decision, finding or value is not one that the store knows.
+        """
+        with translate(self._where), self._writer.begin() as connection:
+            return reviews.keep(connection, given)
+
+    def reviews(
+        self, *, decision_id: str | None = None, finding_id: str | None = None
+    ) -> list[Review]:
+        """The reviews of a decision or of a finding on a month or day, oldest first."""
+        with translate(self._where), self.engine.connect() as connection:
+            if decision_id is not None:
+                return reviews.of_decision(connection, decision_id)
+            return reviews.of_finding(connection, finding_id or "")
+
+    def all_reviews(self) -> Iterator[Review]:
+        """Every review, oldest first, a thousand in memory at a time."""
+        with translate(self._where), self.engine.connect() as connection:
+            yield from reviews.all_of_them(connection)
+
+    def decision_with_hit(self, stay_id: str, rule_id: str) -> str | None:
+        """The decision on a stay that counts, if the check hit there; else None."""
+        with translate(self._where), self.engine.connect() as connection:
+            return reviews.decision_with_hit(connection, stay_id, rule_id)
+
+    def reviewed(self) -> dict[str, Reviewed]:
+        """How the reviews of each check came out: what its precision is counted from."""
+        with translate(self._where), self.engine.connect() as connection:
+            return reviews.precision(connection)
 
     def rule_ids(self, rules_sha256: str) -> tuple[str, ...] | None:
         """The ids of a stored rule set in the order of verdict letters; None if not stored."""

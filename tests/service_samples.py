@@ -54,9 +54,14 @@ def _rule(  # noqa: PLR0917
             "zh": f"{zh}会使基金重复或多付。",
             "en": f"{en}: the fund would pay twice or too much.",
         },
-        "basis": [{"document": "医疗保障基金使用监督管理条例", "clause": "第十五条"}],
+        "basis": [
+            {"document": "医疗保障基金使用监督管理条例", "clause": "第十五条", "unverified": True}
+        ],
         "false_positives": ["Planned chemotherapy, dialysis and staged surgery."],
-        "params": {"window_days": {"unit": "day", "default": {"2021-01-01": 15}}},
+        "params": {"window_days": {"unit": "day", "values": {"default": {"2021-01-01": 15}}}},
+        "until": None,
+        "exposure": "fund_payment_fen",
+        "finding": {"zh": zh, "en": en},
         "when": {"2021-01-01": "days_since_prior_stay <= :window_days"},
         "action": {
             "zh": "医师：补充再次入院的临床理由；编码员：核对两次住院是否应合并结算。",
@@ -336,6 +341,19 @@ def _scores() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
                 }
             )
     return scores, reasons
+
+
+def finding(**changes: object) -> dict[str, object]:
+    """A row of findings on a hospital's month."""
+    return {
+        "finding_id": "f" * 32, "unit": "provider_month", "subject_id": "S", "provider_id": "H1",
+        "physician_id": None, "period_start": date(2025, 1, 1), "period_end": date(2025, 1, 31),
+        "upto": date(2025, 6, 1), "region_code": "330100", "currency": "CNY", "stay_count": 20,
+        "rule_id": "GRP-023", "rule_sha256": "r" * 64, "rules_sha256": RULESET.sha256,
+        "severity": "high", "cause": "cause", "exposure_fen": 100,
+        "thresholds": '{"sigma":{"value":4,"unit":"x"}}', "facts": '{"stays":20}',
+        "finding_zh": "发现", "finding_en": "found", "title_zh": "标题", "title_en": "title",
+    } | changes  # fmt: skip
 
 
 def write(store: Store, number: int, *, first: int = 0) -> Results:

@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from domain import review
 from domain.withdrawal import REASONS
 from scoring_api.pages import formats
 from scoring_api.pages.texts import FAMILIES, LANGUAGES, TEXTS, tell_absence, tell_error
@@ -34,7 +35,11 @@ _TEMPLATES.globals.update(
     shorten=formats.shorten,
     families=FAMILIES,
     absence=tell_absence,
+    precision=formats.format_precision,
     withdrawal_reasons=REASONS,
+    review_outcomes=review.OUTCOMES,
+    review_reasons=review.REASONS,
+    review_reasons_of=review.REASONS_OF,
 )
 
 

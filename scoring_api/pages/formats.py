@@ -9,6 +9,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from domain.review import Reviewed
+
 _SIGNS: Final = {"CNY": "¥", "USD": "$"}
 _LARGEST_FEN: Final = 2**53
 
@@ -39,6 +41,25 @@ def parse_amount(text: str) -> int | None:
 def format_probability(value: float | None) -> str:
     """``64.3%``; a dash if there is none."""
     return "—" if value is None else f"{value * 100:.1f}%"
+
+
+def format_precision(
+    reviewed: Reviewed | None, t: Mapping[str, str], *, brief: bool = False
+) -> str:
+    """``80 % (95 %: 49–94 %) of 10``, briefly ``80 % (10)``; a dash or words where nothing is concluded."""
+    if reviewed is None or reviewed.precision is None or reviewed.interval is None:
+        return "–" if brief else t["rule_no_reviews"]
+    share = f"{100 * reviewed.precision:.0f} %"
+    if brief:
+        return f"{share} ({reviewed.concluded})"
+    low, high = (f"{100 * bound:.0f}" for bound in reviewed.interval)
+    return t["rule_precision_of"].format(
+        share=share,
+        low=low,
+        high=high,
+        confirmed=reviewed.confirmed + reviewed.partly,
+        n=reviewed.concluded,
+    )
 
 
 def format_points(value: float) -> str:

@@ -60,7 +60,22 @@ _BOTH: Final[dict[str, tuple[str, str]]] = {
     "rule_unknown": ("无法判定", "Unknown"),
     "rule_judged": ("已判定的结算", "Claims judged"),
     "rule_precision": ("复核准确率", "Precision by review"),
-    "rule_no_reviews": ("尚无复核记录", "no reviews yet"),
+    "rule_no_reviews": ("尚无复核结论", "nothing concluded yet"),
+    "rule_precision_of": (
+        "{share}（95% 区间 {low}–{high} %）：{n} 条结论中 {confirmed} 条属实或部分属实",
+        "{share} (95 % interval {low}–{high} %): {confirmed} of {n} concluded were confirmed, wholly or partly",
+    ),
+    # reviews
+    "review_add": ("记录复核结论", "Record a conclusion"),
+    "review_conclusion": ("结论", "Conclusion"),
+    "review_choose": ("请选择", "Choose"),
+    "review_recovered": ("追回金额", "Recovered"),
+    "review_optional": ("可不填", "optional"),
+    "reviewer": ("复核人", "Reviewer"),
+    "review_note": ("说明", "Note"),
+    "review_note_hint": ("请勿填写患者姓名或证件号", "no patient's name or number, please"),
+    "review_save": ("保存结论", "Save"),
+    "review_earlier": ("（已被后来的结论替代）", "(replaced by a later one)"),
     "rule_never": ("本库中的结算尚未用此项判定。", "No claim here was judged by it yet."),
     "rule_why": ("为什么检查", "Why"),
     "rule_record": ("运行记录", "Record"),
@@ -156,6 +171,8 @@ _BOTH: Final[dict[str, tuple[str, str]]] = {
     "physician": ("主诊医师", "Attending physician"),
     "status": ("状态", "Status"),
     "status.new": ("新", "New"),
+    "status.in_review": ("复核中", "In review"),
+    "status.reviewed": ("已复核", "Reviewed"),
     "money": ("涉及金额", "Money at stake"),
     "money_note": (
         "同一原因只计一次；金额未知的命中不计入。",
@@ -327,6 +344,12 @@ _ERRORS: Final[dict[str, tuple[str, str]]] = {
     "store": ("数据库暂时无法使用。", "请稍后再试；若仍然如此，请告知系统管理员。"),
     "store-busy": ("数据库正忙。", "请几秒钟后再试。"),
     "internal": ("服务出现未预料的故障。", "请再试一次；若仍然如此，请把错误编号告知系统管理员。"),
+    "review": (
+        "复核结论不完整或不合规范。",
+        "请返回上一页，选择结论与原因并填写复核人；追回金额写成 1234.50 的形式，可不填。",
+    ),
+    "cross-site": ("表单不是从本系统的页面提交的。", "请在本系统中打开页面后再提交。"),
+    "body-too-large": ("表单内容过长。", "请缩短说明；较长的材料请另附文件。"),
     "method-not-allowed": ("该地址不支持这种请求。", "请从告警列表重新打开。"),
 }
 

@@ -46,6 +46,14 @@ from tests.unit.store.test_store_opening import (  # noqa: F401
     test_downgrade_takes_back_all_that_upgrade_made,
     test_several_processes_may_open_a_new_file_at_once,
 )
+from tests.unit.store.test_store_reviews import (  # noqa: F401
+    alert,
+    test_a_decision_is_found_by_its_stay_and_check,
+    test_a_review_is_read_as_it_was_given,
+    test_of_several_reviews_the_last_one_counts,
+    test_the_alert_says_how_far_its_review_is,
+    test_the_database_refuses_what_cannot_be,
+)
 from tests.unit.store.test_store_states import (  # noqa: F401
     counting,
     months,

@@ -14,23 +14,11 @@ from domain.results import FINDINGS
 from tests import service_samples as samples
 
 
-def _row(**changes: object) -> dict[str, object]:
-    return {
-        "finding_id": "f" * 32, "unit": "provider_month", "subject_id": "S", "provider_id": "H1",
-        "physician_id": None, "period_start": date(2025, 1, 1), "period_end": date(2025, 1, 31),
-        "upto": date(2025, 6, 1), "region_code": "330100", "currency": "CNY", "stay_count": 20,
-        "rule_id": "GRP-023", "rule_sha256": "r" * 64, "rules_sha256": samples.RULESET.sha256,
-        "severity": "high", "cause": "cause", "exposure_fen": 100,
-        "thresholds": '{"sigma":{"value":4,"unit":"x"}}', "facts": '{"stays":20}',
-        "finding_zh": "发现", "finding_en": "found", "title_zh": "标题", "title_en": "title",
-    } | changes  # fmt: skip
-
-
 @pytest.fixture
 def found(opened: store.Store, client: TestClient) -> TestClient:
     """A client whose store holds nine findings on three hospitals and a physician."""
     rows = [
-        _row(
+        samples.finding(
             finding_id=f"{number:032x}", unit=unit, subject_id=f"S{number}", provider_id=f"H{number % 3}",
             physician_id="D1" if unit == "physician_day" else None,
             period_start=date(2025, 1 + number % 3, 1), period_end=date(2025, 1 + number % 3, 28),
@@ -117,7 +105,7 @@ def test_the_page_says_when_nothing_fits(found: TestClient) -> None:
 
 def test_texts_of_a_finding_cannot_become_markup(opened: store.Store, client: TestClient) -> None:
     batch = samples.claims(1)
-    row = _row(title_en="<script>alert(1)</script>", finding_en='"><img src=x>')
+    row = samples.finding(title_en="<script>alert(1)</script>", finding_en='"><img src=x>')
     findings = pa.Table.from_pylist([row], schema=FINDINGS.arrow)
     opened.write(
         claims=batch,

@@ -188,8 +188,9 @@ def test_the_description_documents_every_route_and_problem(client: TestClient) -
     document = client.get("/openapi.json").json()
     assert sorted(document["paths"]) == [
         "/healthz", "/metrics", "/readyz", "/v1/alerts", "/v1/alerts/{alert_id}",
-        "/v1/claims:assess", "/v1/drg:group", "/v1/drg:what-if", "/v1/findings",
-        "/v1/findings/{finding_id}", "/v1/rules", "/v1/rules/{rule_id}",
+        "/v1/alerts/{alert_id}/reviews", "/v1/claims:assess", "/v1/drg:group", "/v1/drg:what-if",
+        "/v1/findings", "/v1/findings/{finding_id}", "/v1/findings/{finding_id}/reviews",
+        "/v1/rules", "/v1/rules/{rule_id}",
     ]  # fmt: skip
     assert "HTTPValidationError" not in document["components"]["schemas"]
     assert "cure" in document["components"]["schemas"]["Problem"]["required"]
@@ -206,7 +207,7 @@ def test_the_description_documents_every_route_and_problem(client: TestClient) -
 OPERATIONS = [
     ("GET", "/healthz"), ("GET", "/metrics"), ("GET", "/readyz"), ("GET", "/v1/alerts"),
     ("GET", "/v1/alerts/{alert_id}"), ("POST", "/v1/claims:assess"), ("GET", "/v1/rules"),
-    ("GET", "/v1/rules/{rule_id}"),
+    ("GET", "/v1/rules/{rule_id}"), ("GET", "/v1/alerts/{alert_id}/reviews"),
 ]  # fmt: skip
 
 

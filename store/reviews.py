@@ -1,0 +1,118 @@
+"""Reviews: what people concluded about findings, kept as evidence and counted as precision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from domain.review import Review, Reviewed
+from store import inserting
+from store.review_tables import REVIEWS_SQL as REVIEWS
+from store.state_tables import STAY_STATES_SQL as STATES
+from store.tables import ALERTS_SQL as ALERTS
+from store.tables import HITS_SQL as HITS
+from store.tables import STATUS_NEW
+
+IN_REVIEW: Final = "in_review"
+"""The status of an alert of which some check is not concluded."""
+REVIEWED: Final = "reviewed"
+"""The status of an alert whose checks all are."""
+
+_COLUMNS: Final = tuple(field.name for field in fields(Review))
+
+
+def keep(connection: sa.Connection, given: Sequence[Review]) -> int:
+    """Store the reviews and set the status of their alerts; how many were not there yet."""
+    new = inserting.insert(
+        connection, REVIEWS, {name: [getattr(one, name) for one in given] for name in _COLUMNS}
+    )
+    for decision_id in sorted({one.decision_id for one in given if one.decision_id is not None}):
+        connection.execute(
+            sa.update(ALERTS)
+            .where(ALERTS.c.decision_id == decision_id)
+            .values(status=_status(connection, decision_id))
+        )
+    return new
+
+
+def of_decision(connection: sa.Connection, decision_id: str) -> list[Review]:
+    """All reviews of a decision, oldest first."""
+    return _read(connection, REVIEWS.c.decision_id == decision_id)
+
+
+def of_finding(connection: sa.Connection, finding_id: str) -> list[Review]:
+    """All reviews of a finding on a month or day, oldest first."""
+    return _read(connection, REVIEWS.c.finding_id == finding_id)
+
+
+def all_of_them(connection: sa.Connection) -> Iterable[Review]:
+    """Every review, oldest first, as they are read from the database."""
+    query = sa.select(REVIEWS).order_by(REVIEWS.c.reviewed_at, REVIEWS.c.review_id)
+    for row in connection.execution_options(yield_per=1_000).execute(query):
+        yield _review(row)
+
+
+def decision_with_hit(connection: sa.Connection, stay_id: str, rule_id: str) -> str | None:
+    """The decision on a stay that counts, if the check hit there; else None."""
+    query = (
+        sa.select(STATES.c.decision_id)
+        .where(STATES.c.stay_id == stay_id)
+        .where(
+            sa.exists().where(HITS.c.decision_id == STATES.c.decision_id, HITS.c.rule_id == rule_id)
+        )
+    )
+    found: str | None = connection.execute(query).scalar_one_or_none()
+    return found
+
+
+def precision(connection: sa.Connection) -> dict[str, Reviewed]:
+    """How the reviews of each check came out, by check id.
+
+    Of several reviews of one check on one stay (also of several decisions on it), month or
+    day the last counts.
+    """
+    subject = sa.func.coalesce(REVIEWS.c.stay_id, REVIEWS.c.finding_id)
+    place = (
+        sa.func.row_number()
+        .over(
+            partition_by=(subject, REVIEWS.c.rule_id),
+            order_by=(REVIEWS.c.reviewed_at.desc(), REVIEWS.c.review_id.desc()),
+        )
+        .label("place")
+    )
+    last = sa.select(REVIEWS.c.rule_id, REVIEWS.c.outcome, place).subquery()
+    query = (
+        sa.select(last.c.rule_id, last.c.outcome, sa.func.count())
+        .where(last.c.place == 1)
+        .group_by(last.c.rule_id, last.c.outcome)
+    )
+    counts: dict[str, dict[str, int]] = {}
+    for rule_id, outcome, number in connection.execute(query):
+        counts.setdefault(rule_id, {})[outcome] = int(number)
+    return {rule_id: Reviewed(**found) for rule_id, found in sorted(counts.items())}
+
+
+def _status(connection: sa.Connection, decision_id: str) -> str:
+    checks = set(
+        connection.execute(
+            sa.select(HITS.c.rule_id).where(HITS.c.decision_id == decision_id).distinct()
+        ).scalars()
+    )
+    last = {one.rule_id: one.outcome for one in of_decision(connection, decision_id)}
+    if not last:
+        return STATUS_NEW
+    concluded = {rule_id for rule_id, outcome in last.items() if outcome != "needs_information"}
+    return REVIEWED if checks <= concluded else IN_REVIEW
+
+
+def _read(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> list[Review]:
+    query = sa.select(REVIEWS).where(condition)
+    rows = connection.execute(query.order_by(REVIEWS.c.reviewed_at, REVIEWS.c.review_id))
+    return [_review(row) for row in rows]
+
+
+def _review(row: Any) -> Review:
+    return Review(**{name: row._mapping[name] for name in _COLUMNS})
