@@ -24,6 +24,7 @@ from data_samples import (
     planted_orders,
     planted_people,
     planted_quantities,
+    planted_rings,
     planted_stays,
     planted_tariff,
     ward,
@@ -43,7 +44,7 @@ CLEAN_STAYS = 34
 LIMIT_BYTES = 16_000_000
 """All committed files together must be smaller."""
 
-_FOLDERS = ("patterns", "aggregates", "clean", "broken", "orders")
+_FOLDERS = ("patterns", "aggregates", "clean", "broken", "orders", "rings")
 
 
 class StaleSampleError(SentinelError):
@@ -81,6 +82,7 @@ def generate() -> Iterator[tuple[str, bytes]]:
         )
     yield "patterns/index.json", writer.spell_json(index).encode()
     yield from _aggregates()
+    yield from _rings()
     yield from _clean_month()
     yield from _broken_files()
     yield "orders/ward-small.jsonl", ward.committed()
@@ -189,6 +191,26 @@ def _aggregates() -> Iterator[tuple[str, bytes]]:
     for name, records in parties.items():
         lines = [json.dumps(record, ensure_ascii=False) for record in records]
         yield f"aggregates/{name}.jsonl", "".join(line + "\n" for line in lines).encode()
+
+
+def _rings() -> Iterator[tuple[str, bytes]]:
+    """What the entity graph must find, and the query that must find it."""
+    index = []
+    for name, planter in planted_rings.RINGS.items():
+        ring = planter(Scene(f"RNG-{name}"))
+        lines = [writer.encode(record) for record in ring.records]
+        yield f"rings/{name}.jsonl", "".join(line + "\n" for line in lines).encode()
+        index.append(
+            {
+                "ring": name,
+                "file": f"{name}.jsonl",
+                "question": ring.question,
+                "found": dict(ring.found),
+                "zh": ring.zh,
+                "en": ring.en,
+            }
+        )
+    yield "rings/index.json", writer.spell_json(index).encode()
 
 
 def _clean_month() -> Iterator[tuple[str, bytes]]:

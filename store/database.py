@@ -22,6 +22,8 @@ from store.alerts import After, AlertFilter, AlertRecord, AlertSort, Page
 from store.dead_letters import DeadLetter
 from store.errors import StoreError, translate
 from store.findings import FindingFilter, FindingPage, Scope
+from store.graph.address import Address
+from store.graph.entity_graph import EntityGraph
 from store.journal import Journal
 from store.months import Change
 from store.open_stays import OpenStays
@@ -180,6 +182,10 @@ class Store:
     def open_stays(self) -> OpenStays:
         """The patients in hospital: their stays so far, and what was told about them."""
         return OpenStays(self.engine, self._writer, self._where)
+
+    def graph(self, address: Address | None = None) -> EntityGraph:
+        """The entity graph at that address, or without one the graph kept in this database."""
+        return EntityGraph(address, self.engine, self._writer, self._where)
 
     def replays(self) -> Replays:
         """The replays of stored claims by other checks or another model."""

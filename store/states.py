@@ -3,7 +3,8 @@
 A claim's state names the version, content and decision that count. It moves on to a higher
 version, or to new content of the same version, never back; a withdrawal takes away every version
 up to its own. Each change also moves the sums of its hospital's and physician's month, marks the
-month as changed, and lists the patient's later stays, whose look-back saw something else.
+month as changed, lists the patient's later stays, whose look-back saw something else, and lists
+the stay for the graphs that follow.
 Everything happens in the transaction of the batch.
 """
 
@@ -17,6 +18,7 @@ import sqlalchemy as sa
 
 from domain.withdrawal import Withdrawn
 from store import months
+from store.graph import feed
 from store.inserting import in_parts, insert, insert_new, locked, upsert
 from store.state_tables import STAY_STATES_SQL as STATES
 from store.state_tables import STAYS_TO_JUDGE_SQL as TO_JUDGE
@@ -176,6 +178,8 @@ def _follow(
         return
     _list_later(connection, changes, reason, now)
     months.move(connection, changes, now)
+    moved = {row["stay_id"] for pair in changes for row in pair if row is not None}
+    feed.list_changed(connection, sorted(moved), now)
 
 
 def _list_later(

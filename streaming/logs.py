@@ -24,7 +24,7 @@ FIELDS: Final = frozenset(
         "messages", "octets", "claims", "decisions", "alerts", "hits", "suggestions", "dead",
         "reasons", "rows", "lag", "attempt", "wait_ms", "milliseconds", "stages_ms", "age_ms",
         "error", "detail", "frames", "part", "what", "outcome", "settings", "signal", "version",
-        "rules_sha256", "schema_version", "address", "dropped",
+        "rules_sha256", "schema_version", "address", "graph", "stays", "dropped",
     }
 )  # fmt: skip
 """What a line may hold. None of it can name a person."""
@@ -74,6 +74,11 @@ def logger() -> Any:
     return structlog.get_logger("streaming")
 
 
+def silent() -> Any:
+    """A logger that writes nothing."""
+    return structlog.wrap_logger(structlog.PrintLogger(sys.stderr), processors=[_drop])
+
+
 def keep_listed(
     _logger: Any, _method: str, event: structlog.typing.EventDict
 ) -> structlog.typing.EventDict:
@@ -103,6 +108,12 @@ def trace_id(traceparent: bytes | str | None) -> str | None:
         return None
     text = found.group(1).decode()
     return None if text == _NO_TRACE else text
+
+
+def _drop(
+    _logger: Any, _method: str, _event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    raise structlog.DropEvent
 
 
 def _without_text(

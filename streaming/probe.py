@@ -7,16 +7,32 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from socketserver import ThreadingMixIn
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from domain.errors import SentinelError
-from streaming.watch import Watch
+from streaming.readiness import Part
 
 _JSON: Final = "application/json; charset=utf-8"
 _Start = Callable[[str, list[tuple[str, str]]], Any]
+
+
+class Watched(Protocol):
+    """What the server asks: the stream worker's ``Watch``, or that of the graph's follower."""
+
+    def render(self) -> bytes:
+        """The metrics in Prometheus' text format."""
+        ...
+
+    def live(self) -> Part:
+        """Whether the loop still turns."""
+        ...
+
+    def ready(self) -> tuple[bool, dict[str, dict[str, Any]]]:
+        """Whether it can work, and each part as {ok, detail}."""
+        ...
 
 
 class ProbeError(SentinelError):
@@ -34,7 +50,7 @@ class _Quiet(WSGIRequestHandler):
 
 
 @contextmanager
-def serve(watch: Watch, *, port: int, host: str = "127.0.0.1") -> Iterator[str]:
+def serve(watch: Watched, *, port: int, host: str = "127.0.0.1") -> Iterator[str]:
     """Answer while the block runs; yields the address. Port 0 takes a free one.
 
     ProbeError if the port is taken.
@@ -57,7 +73,7 @@ def serve(watch: Watch, *, port: int, host: str = "127.0.0.1") -> Iterator[str]:
         thread.join()
 
 
-def _application(watch: Watch) -> Callable[[dict[str, Any], _Start], Iterable[bytes]]:
+def _application(watch: Watched) -> Callable[[dict[str, Any], _Start], Iterable[bytes]]:
     def answer(environ: dict[str, Any], start: _Start) -> Iterable[bytes]:
         if environ.get("REQUEST_METHOD") not in ("GET", "HEAD"):
             return _reply(start, "405 Method Not Allowed", {"status": "only GET is answered"})
@@ -66,7 +82,7 @@ def _application(watch: Watch) -> Callable[[dict[str, Any], _Start], Iterable[by
             start("200 OK", [("Content-Type", CONTENT_TYPE_PLAIN_0_0_4)])
             return [watch.render()]
         if path == "/live":
-            part = watch.readiness.live()
+            part = watch.live()
             body = {"status": "alive" if part.ok else "stuck", "detail": part.detail}
             return _reply(start, _status(part.ok), body)
         if path == "/ready":

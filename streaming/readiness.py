@@ -64,17 +64,17 @@ class Readiness:
     def broker(self, error: BaseException | None) -> None:
         """The broker answered, or failed with this error."""
         with self._lock:
-            self._broker = _part(error, "answers")
+            self._broker = part_of(error, "answers")
 
     def database(self, error: BaseException | None) -> None:
         """The database answered, or failed with this error."""
         with self._lock:
-            self._database = _part(error, "answers")
+            self._database = part_of(error, "answers")
 
     def batch(self, error: BaseException | None) -> None:
         """The last batch was committed, or failed with this error."""
         with self._lock:
-            self._batch = _part(error, "committed")
+            self._batch = part_of(error, "committed")
 
     def stop(self) -> None:
         """The worker finishes what it has and takes no more."""
@@ -125,5 +125,6 @@ def told(error: BaseException) -> str:
     return type(error).__name__
 
 
-def _part(error: BaseException | None, well: str) -> Part:
+def part_of(error: BaseException | None, well: str) -> Part:
+    """A part that is well unless there is an error."""
     return Part(True, well) if error is None else Part(False, told(error))

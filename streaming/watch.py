@@ -40,7 +40,7 @@ from domain.results import Results, Severity, Verdict
 from streaming import logs, traces
 from streaming.intake.refusals import RULES
 from streaming.meters import OTHER, RETRIES, STAGES, Meters
-from streaming.readiness import Clock, Limits, Readiness, told
+from streaming.readiness import Clock, Limits, Part, Readiness, told
 
 _VERDICTS: Final = {v.letter: v.name.lower() for v in Verdict}
 _SEVERITIES: Final = frozenset(str(s) for s in Severity)
@@ -193,6 +193,10 @@ class Watch:
         well = all(part.ok for part in parts.values())
         self.meters.ready.set(int(well))
         return well, {name: {"ok": p.ok, "detail": p.detail} for name, p in parts.items()}
+
+    def live(self) -> Part:
+        """Whether the loop still turns."""
+        return self.readiness.live()
 
     def render(self) -> bytes:
         """The metrics in Prometheus' text format."""
