@@ -15,6 +15,7 @@ from cli import (
     benchmarks,
     demo,
     fields,
+    graph,
     group,
     models,
     project,
@@ -54,6 +55,7 @@ app.add_typer(scheme.app, name="scheme")
 app.add_typer(project.app, name="project")
 app.add_typer(stream.app, name="stream")
 app.add_typer(upkeep.app, name="db")
+app.add_typer(graph.app, name="graph")
 
 
 def _version(value: bool) -> None:

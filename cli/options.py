@@ -31,3 +31,15 @@ Written = Annotated[
     typer.Option("--format", help="How the input is written; told by the endings if left out."),
 ]
 Rules = Annotated[Path | None, typer.Option(help="Folder of checks, instead of ours.")]
+MetricsPort = Annotated[
+    int | None,
+    typer.Option(
+        envvar="SENTINEL_METRICS_PORT",
+        min=0,
+        max=65535,
+        help="Port of /metrics, /live and /ready; without it there are none.",
+    ),
+]
+MetricsHost = Annotated[
+    str, typer.Option(envvar="SENTINEL_METRICS_HOST", help="Address they listen on.")
+]

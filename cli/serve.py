@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from cli import options
+from cli.graph_access import Neo4j, Site
 from cli.reading import PSEUDONYM_KEY
 from cli.wiring import wire
 
@@ -28,6 +29,11 @@ def serve(
     scheme: options.Schemes = None,
     curves: options.Curves = None,
     key: options.Key = PSEUDONYM_KEY,
+    neo4j: Neo4j = None,
+    site: Site = "main",
+    graph: Annotated[
+        bool, typer.Option(help="Answer questions to the entity graph; docs/graph.md.")
+    ] = True,
 ) -> None:
     """Serve the API and the page; print the address once it takes requests. Ctrl-C stops it."""
     import scoring_api  # noqa: PLC0415
@@ -41,6 +47,9 @@ def serve(
         scheme=scheme or (),
         curves=curves,
         key=key,
+        graph=graph,
+        neo4j=neo4j,
+        site=site,
     )
     try:
         scoring_api.run(wired.app, host, port, started=_announce)

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
-import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from importlib.metadata import version as installed_version
-from threading import Event
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli import options
+from cli.daemon import persist, stop_on_signals, without_password
 from cli.reading import PSEUDONYM_KEY
 from cli.stream_topics import Bootstrap, Prefix
 from cli.wiring import engine
@@ -42,9 +39,6 @@ Group = Annotated[
 ]
 INPUTS = ("claims", "orders")
 BOUNDS = Bounds()
-_T = TypeVar("_T")
-_MEANT_S = 2.0
-"""A signal this long after the first is a person who will not wait."""
 
 
 def run(
@@ -72,16 +66,8 @@ def run(
             envvar="SENTINEL_MAX_AGE_MS", min=0, max=60_000, help="Longest wait for a fuller batch."
         ),
     ] = int(BOUNDS.age_s * 1000),
-    metrics_port: Annotated[
-        int | None,
-        typer.Option(
-            envvar="SENTINEL_METRICS_PORT", min=0, max=65535,
-            help="Port of /metrics, /live and /ready; without it there are none.",
-        ),
-    ] = None,
-    metrics_host: Annotated[
-        str, typer.Option(envvar="SENTINEL_METRICS_HOST", help="Address they listen on.")
-    ] = "127.0.0.1",
+    metrics_port: options.MetricsPort = None,
+    metrics_host: options.MetricsHost = "127.0.0.1",
     model: options.Model = None,
     rules: options.Rules = None,
     parameters: options.Parameters = None,
@@ -105,7 +91,7 @@ def run(
     from streaming.watch import Watch  # noqa: PLC0415
     from streaming.worker import Worker  # noqa: PLC0415
 
-    stop = _stop_on_signals()
+    stop = stop_on_signals()
     logs.configure()
     version = installed_version("drg-sentinel")
     owner = instance_id or f"{socket.gethostname()}-{os.getpid()}"
@@ -133,7 +119,7 @@ def run(
         rules_sha256=judge.ruleset.sha256,
         settings={
             **connection.told(),
-            "db": _without_password(db),
+            "db": without_password(db),
             "topics": [prefix + name for name in names],
             "instance_id": instance_id,
             "max_batch": max_batch,
@@ -149,11 +135,11 @@ def run(
                 probe.serve(watch, port=metrics_port, host=metrics_host)
             )
             watch.log.info("listening", address=address)
-        opened = _persist(lambda: store.open(db), "database", watch, stop)
+        opened = persist(lambda: store.open(db), "database", watch, stop, watch.database)
         if opened is None:
             return
         closing.callback(opened.close)
-        source = _persist(
+        source = persist(
             lambda: KafkaSource(
                 connection,
                 group=group,
@@ -164,6 +150,7 @@ def run(
             "broker",
             watch,
             stop,
+            watch.broker,
         )
         if source is None:
             return
@@ -206,69 +193,3 @@ def _inputs(text: str) -> list[str]:
             cure=f"Name one or more of {', '.join(INPUTS)}; a prefix goes into --prefix.",
         )
     return names
-
-
-def _stop_on_signals() -> Event:
-    """An event that SIGTERM and SIGINT set. Told again after a while, the process ends at once.
-
-    Not at once at the second signal: ``timeout``, ``make`` and terminals send it to the
-    process and to its group, so two come together.
-    """
-    stop = Event()
-    first: list[float] = []
-
-    def told(number: int, _frame: Any) -> None:
-        stop.set()
-        first.append(time.monotonic())
-        if first[-1] - first[0] > _MEANT_S:
-            signal.signal(number, signal.SIG_DFL)
-            os.kill(os.getpid(), number)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, told)
-    return stop
-
-
-def _persist(make: Callable[[], _T], what: str, watch: Any, stop: Event) -> _T | None:
-    """What ``make`` makes, tried until it can be had; None if told to stop before.
-
-    An orchestrator starts worker, broker and database at once, in no order.
-    """
-    from store import StoreError  # noqa: PLC0415
-    from streaming.kafka.connection import BrokerError  # noqa: PLC0415
-    from streaming.publishing import Backoff  # noqa: PLC0415
-
-    backoff = Backoff(watch.clock)
-    note = watch.database if what == "database" else watch.broker
-    while not stop.is_set():
-        watch.beat()
-        try:
-            made = make()
-        except (StoreError, BrokerError) as error:
-            if not _may_pass(error):
-                raise
-            note(error)
-            wait = backoff.failed()
-            watch.retried(what, error, attempt=backoff.attempt, wait_s=wait)
-            stop.wait(wait)
-        else:
-            note(None)
-            return made
-    return None
-
-
-def _may_pass(error: SentinelError) -> bool:
-    """Whether waiting may help: a server that is away comes back, a wrong address does not."""
-    return any(
-        part in error.what.lower()
-        for part in ("no broker answers", "database answers", "could not connect", "locked")
-    )
-
-
-def _without_password(url: str) -> str:
-    """The database's address as it may be printed."""
-    head, at, tail = url.rpartition("@")
-    if not at:
-        return url
-    scheme, _, user = head.partition("://")
-    return f"{scheme}://{user.split(':', maxsplit=1)[0]}@{tail}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import drg
 import rules
+from cli.graph_access import owner
 from cli.models import EXTRA_FILE, beside, read_extra_table
 from cli.reading import PSEUDONYM_KEY
 from streaming.pipeline import Engine
@@ -17,6 +18,8 @@ from streaming.pseudonym import PseudonymKey
 
 if TYPE_CHECKING:
     from store import Store
+    from store.graph.entity_graph import EntityGraph
+    from streaming.graph_keeper import GraphKeeper
 
 
 def engine(
@@ -56,9 +59,15 @@ class Wired:
     app: Any
     store: Store
     engine: Engine
+    graph: EntityGraph | None = None
+    keeper: GraphKeeper | None = None
 
     def close(self) -> None:
-        """Close the database."""
+        """Let the graph finish its batch, and close the databases."""
+        if self.keeper is not None:
+            self.keeper.close()
+        if self.graph is not None:
+            self.graph.close()
         self.store.close()
 
 
@@ -72,11 +81,20 @@ def wire(
     scheme: Sequence[Path] = (),
     curves: Path | None = None,
     key: Path | None = None,
+    graph: bool = True,
+    neo4j: str | None = None,
+    site: str | None = None,
 ) -> Wired:
-    """Build the service on a database: everything that ``sentinel serve`` runs."""
+    """Build the service on a database: everything that ``sentinel serve`` runs.
+
+    Its graph is the one at ``neo4j`` (or where the environment says), which `sentinel graph follow`
+    feeds; without a server the database keeps it and the service feeds it.
+    """
     # Late, because FastAPI and SQLAlchemy take a second that other commands need not wait.
     import scoring_api  # noqa: PLC0415
     import store  # noqa: PLC0415
+    from store.graph.address import Address  # noqa: PLC0415
+    from streaming.graph_keeper import GraphKeeper  # noqa: PLC0415
     from streaming.grouping import GroupDesk, WhatIfDesk  # noqa: PLC0415
     from streaming.orders.handler import OrdersHandler  # noqa: PLC0415
     from streaming.service import Desk, described  # noqa: PLC0415
@@ -91,6 +109,8 @@ def wire(
     )
     opened = store.open(db)
     secret = PseudonymKey.find(key or PSEUDONYM_KEY)
+    entities = opened.graph(Address.find(neo4j, site)) if graph else None
+    keeper = GraphKeeper(entities, owner()) if entities and entities.embedded else None
 
     def ready() -> Mapping[str, Any]:
         return {
@@ -99,6 +119,7 @@ def wire(
             "schemes": ", ".join(s.manifest.code for s in judge.library.schemes),
             "curves": judge.curves.sha256 if judge.curves else "absent",
             "model": judge.artifact.sha256 if judge.artifact else "absent",
+            "graph": keeper.detail() if keeper else entities.name if entities else "absent",
         }
 
     app = scoring_api.build(
@@ -110,5 +131,6 @@ def wire(
         rules=described(judge.ruleset),
         version=installed_version("drg-sentinel"),
         ready=ready,
+        graph=entities,
     )
-    return Wired(app, opened, judge)
+    return Wired(app, opened, judge, entities, keeper)

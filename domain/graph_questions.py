@@ -64,7 +64,8 @@ class Question:
         metadata=_told("Only claims that were complete by this instant; all if left out."),
     )
     seconds: float = field(
-        default=SECONDS, metadata=_told("Longest time for the answer.", least=0, most=120)
+        default=SECONDS,
+        metadata=_told("Longest time for the answer, in seconds.", least=1, most=120),
     )
 
     def __post_init__(self) -> None:
@@ -125,11 +126,9 @@ class _Since(Question):
 
 _IDENTIFIERS = tuple(str(kind) for kind in IDENTIFIERS)
 
-THROUGH: Final = (
-    "patient", "stay", "physician", "order", "phone", "address", "bank_account",
-)  # fmt: skip
-"""Nodes that neighbourhoods and paths go through unless told otherwise. A provider, department,
-employer, code or item connects thousands who have nothing to do with each other."""
+THROUGH: Final = ("patient", "stay", "order", "phone", "address", "bank_account")
+"""Nodes that neighbourhoods and paths go through unless told otherwise. A provider, physician,
+department, employer, code or item connects hundreds who have nothing to do with each other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

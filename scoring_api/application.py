@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from domain.graph_questions import Graph
 from domain.service import Assess, CheckOrders, Group, WhatIf
 from scoring_api import (
     answers,
@@ -21,6 +22,9 @@ from scoring_api import (
     problems,
     reading,
     reviewing,
+)
+from scoring_api import (
+    graph as graph_routes,
 )
 from scoring_api.evidence import Checks
 from scoring_api.health import Ready
@@ -48,6 +52,7 @@ def build(
     version: str,
     ready: Ready,
     check_orders: CheckOrders | None = None,
+    graph: Graph | None = None,
 ) -> FastAPI:
     """The application; it serves until the store is closed, which its builder does.
 
@@ -55,7 +60,7 @@ def build(
     action in zh and en, severity, family, ...); with ``labels`` (fact or parameter name ->
     {zh, en}) the page names what was read in words. ``ready`` tells the state of further
     parts by name: text for one that is well, or ``{"ok": bool, "detail": text}``. Without
-    ``check_orders`` there are no routes of patients in hospital.
+    ``check_orders`` there are no routes of patients in hospital, without ``graph`` none of the graph.
     """
     checks, metrics = Checks(rules), Metrics(version)
     app = FastAPI(
@@ -74,6 +79,8 @@ def build(
     app.include_router(grouping.route(group, what_if))
     if check_orders is not None:
         app.include_router(inhospital.route(check_orders, store))
+    if graph is not None:
+        app.include_router(graph_routes.route(graph))
     record = Record(store)
     app.include_router(reading.route(store, checks, record))
     app.include_router(findings.route(store))

@@ -18,6 +18,7 @@ from domain.errors import SentinelError
 from domain.graph import StayGraph
 from domain.graph_questions import GraphAwayError, GraphError
 from store import StoreError
+from store.graph.entity_graph import EntityGraph
 from store.graph.feed import Change, Feed, Read, Waiting
 from store.graph.writing import Applied, GraphWriter, LostGraphError
 from streaming.graph_watch import GraphWatch
@@ -25,6 +26,13 @@ from streaming.publishing import Backoff, Clock
 
 BATCH: Final = 500
 """Stays of one transaction: some 20,000 edges, a second or less, a few MB."""
+
+EMBEDDED_BATCH: Final = 50
+"""The same where the graph is in the store's own database. SQLite lets nobody else write
+meanwhile, so it is short: some hundredths of a second."""
+
+EMBEDDED_PAUSE_S: Final = 0.01
+"""Left there between two transactions, so that a writer who waits comes in between."""
 
 IDLE_S: Final = 0.5
 """Between two looks at an empty list: how late the graph is at most when all is well."""
@@ -241,3 +249,16 @@ class Follower:
             self.feed.end_turn(self.owner)
         except StoreError as error:
             self.watch.part("database", error)  # another follower waits until we are silent
+
+
+def follower_of(graph: EntityGraph, watch: GraphWatch, *, patient: bool = True) -> Follower:
+    """The follower of a graph, with batches as its back end likes them."""
+    return Follower(
+        feed=graph.feed,
+        writer=graph.writer(),
+        watch=watch,
+        owner=watch.worker,
+        batch=EMBEDDED_BATCH if graph.embedded else BATCH,
+        pause_s=EMBEDDED_PAUSE_S if graph.embedded else 0.0,
+        patient=patient,
+    )

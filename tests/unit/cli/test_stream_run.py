@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from cli import stream_run
+from cli import daemon, stream_run
 from domain.errors import SentinelError
 
 
@@ -21,7 +21,7 @@ from domain.errors import SentinelError
     ],
 )
 def test_the_settings_printed_hold_no_password(url: str, shown: str) -> None:
-    assert stream_run._without_password(url) == shown
+    assert daemon.without_password(url) == shown
 
 
 def test_topics_are_those_that_have_a_handler() -> None:
@@ -35,7 +35,7 @@ def test_topics_are_those_that_have_a_handler() -> None:
 def test_two_signals_that_come_together_are_one() -> None:
     before = [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)]
     try:
-        stop = stream_run._stop_on_signals()
+        stop = daemon.stop_on_signals()
         assert not stop.is_set()
         os.kill(os.getpid(), signal.SIGTERM)
         os.kill(os.getpid(), signal.SIGTERM)

@@ -37,6 +37,7 @@ def build(opened: store.Store) -> Callable[..., FastAPI]:
             "rules": samples.RULES,
             "version": "1.2.3",
             "ready": lambda: {"model": "absent"},
+            "graph": opened.graph(),
         }
         return scoring_api.build(**{**pieces, **changed})
 

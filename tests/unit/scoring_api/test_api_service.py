@@ -190,6 +190,9 @@ def test_the_description_documents_every_route_and_problem(client: TestClient) -
         "/healthz", "/metrics", "/readyz", "/v1/alerts", "/v1/alerts/{alert_id}",
         "/v1/alerts/{alert_id}/reviews", "/v1/claims:assess", "/v1/drg:group", "/v1/drg:what-if",
         "/v1/findings", "/v1/findings/{finding_id}", "/v1/findings/{finding_id}/reviews",
+        "/v1/graph/circular-transfers", "/v1/graph/cloned-bills",
+        "/v1/graph/communities", "/v1/graph/companions", "/v1/graph/neighbourhood", "/v1/graph/path",
+        "/v1/graph/shared-identifiers", "/v1/graph/stats", "/v1/graph/triangles",
         "/v1/rules", "/v1/rules/{rule_id}",
     ]  # fmt: skip
     assert "HTTPValidationError" not in document["components"]["schemas"]
@@ -208,6 +211,9 @@ OPERATIONS = [
     ("GET", "/healthz"), ("GET", "/metrics"), ("GET", "/readyz"), ("GET", "/v1/alerts"),
     ("GET", "/v1/alerts/{alert_id}"), ("POST", "/v1/claims:assess"), ("GET", "/v1/rules"),
     ("GET", "/v1/rules/{rule_id}"), ("GET", "/v1/alerts/{alert_id}/reviews"),
+    ("GET", "/v1/graph/stats"),
+    ("GET", "/v1/graph/shared-identifiers"), ("GET", "/v1/graph/triangles"),
+    ("GET", "/v1/graph/communities"), ("GET", "/v1/graph/neighbourhood"), ("GET", "/v1/graph/path"),
 ]  # fmt: skip
 
 
