@@ -178,9 +178,7 @@ def questions(seen: Seen) -> dict[str, Callable[[], Question]]:
         "neighbourhood of a provider, 4 steps, wide, 2,000 nodes": lambda: AskNeighbourhood(
             of=one_of(NodeKind.PROVIDER, providers), hops=4, through=WIDE, limit=2_000, fan=500
         ),
-        "path of two patients, wide": lambda: AskPath(
-            start=patient(), end=patient(), through=WIDE
-        ),
+        "path of two patients, wide": lambda: AskPath(start=patient(), end=patient(), through=WIDE),
         "triangles of a physician": lambda: AskTriangles(physician=dice.choice(physicians)),
         "triangles of a provider": lambda: AskTriangles(provider=dice.choice(providers)),
         "triangles, all": lambda: AskTriangles(since=since()),
@@ -188,9 +186,7 @@ def questions(seen: Seen) -> dict[str, Callable[[], Question]]:
         "companions, all": lambda: AskCompanions(min_patients=2, since=since()),
         "circular transfers, all": lambda: AskCircularTransfers(since=since()),
         "cloned bills, all": lambda: AskClonedBills(since=since()),
-        "communities, all": lambda: AskCommunities(
-            min_patients=2, currency="USD", since=since()
-        ),
+        "communities, all": lambda: AskCommunities(min_patients=2, currency="USD", since=since()),
     }
 
 

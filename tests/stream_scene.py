@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -25,6 +25,7 @@ from typing import Any
 import sqlalchemy as sa
 from kafka import KafkaConsumer, TopicPartition
 
+from store.graph.address import PASSWORD, USER, Address
 from streaming.kafka.admin import Admin
 from streaming.kafka.connection import Connection
 from streaming.kafka.producing import Sender
@@ -158,16 +159,23 @@ class Scene:
 
     def start(self, name: str, *, instance: bool = True, **environ: str) -> None:
         """Start a worker; its log is ``<name>.log`` in the scene's folder."""
-        command = [sys.executable, "-m", "cli", "stream", "run"]
-        command += ["--bootstrap", self.bootstrap, "--prefix", self.prefix, "--group", self.name]
-        command += ["--db", self.db, "--topics", "claims", "--key", str(self.key_file)]
-        command += ["--rules", str(self.rules)]
+        words = ["stream", "run", "--bootstrap", self.bootstrap, "--prefix", self.prefix]
+        words += ["--group", self.name, "--topics", "claims", "--key", str(self.key_file)]
+        words += ["--rules", str(self.rules)]
         if instance:
-            command += ["--instance-id", name]
+            words += ["--instance-id", name]
+        self._launch(name, words, environ)
+
+    def follow(self, name: str, graph: Address) -> None:
+        """Start a follower of the entity graph, in the place of a worker."""
+        environ = {USER: graph.user, PASSWORD: graph.password}
+        self._launch(name, ["graph", "follow", "--neo4j", graph.url, "--site", graph.site], environ)
+
+    def _launch(self, name: str, words: Sequence[str], environ: Mapping[str, str]) -> None:
         with (self.folder / f"{name}.log").open("ab") as log:
             self.begun[name] = log.tell()
             self.workers[name] = subprocess.Popen(
-                command,
+                [sys.executable, "-m", "cli", *words, "--db", self.db],
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
