@@ -49,7 +49,7 @@ def test_it_is_a_valid_compose_file(compose: dict[str, Any]) -> None:
     # The parser knows no `<<`; YAML has resolved it by now, and x- names only serve it.
     plain = {name: part for name, part in compose.items() if not name.startswith("x-")}
     parsed = PyCompose.from_yaml(yaml.safe_dump(plain))
-    assert {"kafka", "postgres", "neo4j", "service", "worker", "prometheus"} <= set(
+    assert {"kafka", "postgres", "neo4j", "service", "worker", "graph", "prometheus"} <= set(
         parsed.service_names()
     )
 
@@ -84,7 +84,12 @@ def test_the_database_and_the_graph_have_the_same_settings(
         if name == "server.http.enabled":
             continue  # the image's health page needs it
         assert given["NEO4J_" + name.replace("_", "__").replace(".", "_")] == value
-    assert given["NEO4J_AUTH"] == f"{GRAPH_USER}/${{SENTINEL_NEO4J_PASSWORD:-{GRAPH_PASSWORD}}}"
+    secret = f"${{SENTINEL_NEO4J_PASSWORD:-{GRAPH_PASSWORD}}}"
+    assert given["NEO4J_AUTH"] == f"{GRAPH_USER}/{secret}"
+    for name in ("service", "graph"):
+        reads = compose["services"][name]["environment"]
+        assert reads["SENTINEL_NEO4J"] == f"bolt://neo4j:{services.Neo4j.default_port}"
+        assert reads["SENTINEL_NEO4J_PASSWORD"] == secret
 
 
 def test_the_ports_on_this_machine_are_those_of_make_services(compose: dict[str, Any]) -> None:
@@ -120,6 +125,8 @@ def test_prometheus_scrapes_the_ports_that_are_served(compose: dict[str, Any], r
     jobs = {job["job_name"]: job for job in config["scrape_configs"]}
     worker = compose["services"]["worker"]["environment"]["SENTINEL_METRICS_PORT"]
     assert str(jobs["worker"]["dns_sd_configs"][0]["port"]) == worker
+    graph = compose["services"]["graph"]["environment"]["SENTINEL_METRICS_PORT"]
+    assert jobs["graph"]["static_configs"][0]["targets"] == [f"graph:{graph}"]
     assert jobs["service"]["static_configs"][0]["targets"] == ["service:8080"]
     assert compose["services"]["service"]["command"][:5] == ["serve", "--host", "0.0.0.0", "--port", "8080"]  # fmt: skip  # noqa: S104
 

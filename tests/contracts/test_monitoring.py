@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from scoring_api.metrics import Metrics
+from streaming.graph_watch import GraphMeters
 from streaming.meters import Meters
 
 HAN = re.compile(r"[\u4e00-\u9fff]")
@@ -20,20 +21,21 @@ HAN = re.compile(r"[\u4e00-\u9fff]")
 
 @pytest.fixture(scope="module")
 def told() -> frozenset[str]:
-    """Every name that worker and service tell, read from what they would serve."""
+    """Every name that worker, service and the graph's follower tell, read from what they would serve."""
     worker = Meters(worker="w", version="0", rules_sha256="")
-    service = Metrics("0")
+    registries = (Metrics("0").registry, GraphMeters(graph="sql", version="0").registry)
     suffixes = {
         "counter": ["_total"],
         "histogram": ["_bucket", "_sum", "_count"],
         "info": ["_info"],
     }
-    of_service = {
+    of_others = {
         family.name + suffix
-        for family in service.registry.collect()
+        for registry in registries
+        for family in registry.collect()
         for suffix in suffixes.get(family.type, [""])
     }
-    return worker.names() | of_service
+    return worker.names() | of_others
 
 
 @pytest.fixture(scope="module")
@@ -90,13 +92,17 @@ def test_every_metric_of_an_alert_exists(
         assert metrics_of(rule["expr"]) <= told, rule["alert"]
 
 
-def test_the_dashboard_shows_every_metric_of_the_worker(
+def test_the_dashboard_shows_every_metric_of_worker_and_follower(
     dashboard: dict[str, Any], told: frozenset[str]
 ) -> None:
     shown = {n for _, expression in expressions(dashboard) for n in metrics_of(expression)}
     families = {re.sub(r"_(bucket|sum|count)$", "", n) for n in shown}
-    ours = {re.sub(r"_(bucket|sum|count)$", "", n) for n in told if n.startswith("sentinel_worker")}
-    assert ours - families == set()
+    ours = {
+        re.sub(r"_(bucket|sum|count)$", "", n)
+        for n in told
+        if n.startswith(("sentinel_worker", "sentinel_graph"))
+    }
+    assert ours - families == {"sentinel_graph_build_info"}
 
 
 def test_every_panel_has_a_unit_and_says_what_it_shows_in_both_languages(
@@ -151,7 +157,7 @@ def test_the_manual_explains_every_metric(told: frozenset[str], root: Path) -> N
     for name in told:
         if name.startswith("sentinel_"):
             plain = re.sub(r"_(bucket|sum|count)$", "", name)
-            short = plain.removeprefix("sentinel_worker_")
+            short = re.sub("^sentinel_(worker|graph)_", "", plain)
             assert f"`{short}`" in manual or f"`{plain}`" in manual, name
 
 
