@@ -25,8 +25,8 @@ app = typer.Typer(
     help="Ask the entity graph; docs/graph.md says what each question finds.", no_args_is_help=True
 )
 
-_SHOWN: Final = 4
-"""Members that a cell of a table names; the JSON has all that the answer lists."""
+_SHOWN: Final = 5
+"""Members of a list that are named; the JSON has all that the answer lists."""
 
 _HELP: Final = {
     "upto": "Only claims complete by then: 2025-03-10 (its beginning in China) or an instant with its "
@@ -134,11 +134,11 @@ def _spell(value: Any) -> str:
 
 def _show(answer: Any, state: GraphState) -> None:
     if isinstance(answer, Found):
-        _print_rows(answer.items, "nothing was found")
+        _print_items(answer.items)
     elif isinstance(answer, Neighbourhood | Path):
         rows = [
             {
-                "distance": node.distance, "kind": NAMES[node.kind][0], "node": node.key,
+                "distance": str(node.distance), "kind": NAMES[node.kind][0], "node": node.key,
                 "days": "" if node.stay is None else _days(node.stay.admission_date, node.stay.ended_on),
                 "total": "" if node.stay is None else _amount(node.stay.currency, node.stay.total_fen),
                 "expanded": node.expanded,
@@ -163,37 +163,44 @@ def _show(answer: Any, state: GraphState) -> None:
         tell(f"The graph {state.name} does not follow this store; `sentinel graph load` lets it.")
 
 
-def _print_rows(rows: Sequence[Any], nothing: str) -> None:
+def _print_items(items: Sequence[Any]) -> None:
+    """One block an entry: entries are too wide for columns."""
+    if not items:
+        tell("nothing was found")
+    for place, item in enumerate(items, start=1):
+        table = Table(box=None, show_header=False, title=f"{place}.", title_justify="left")
+        table.add_column(style="bold")
+        table.add_column(overflow="fold")
+        for one in fields(item):
+            if getattr(item, one.name) != ():
+                table.add_row(one.name.replace("_", " "), _cell(getattr(item, one.name)))
+        Console(highlight=False).print(table)
+
+
+def _print_rows(rows: Sequence[Mapping[str, str]], nothing: str) -> None:
     if not rows:
         if nothing:
             tell(nothing)
         return
     table = Table(box=None)
-    cells = [_row(row) for row in rows]
-    for name in cells[0]:
-        table.add_column(name.replace("_", " "), overflow="fold")
-    for row in cells:
-        table.add_row(*row.values())
+    for name in rows[0]:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*map(str, row.values()))
     Console(highlight=False).print(table)
 
 
-def _row(row: Any) -> dict[str, str]:
-    values: Mapping[str, Any] = row
-    if is_dataclass(row):
-        values = {one.name: getattr(row, one.name) for one in fields(row)}
-    return {name: _cell(value) for name, value in values.items()}
-
-
-def _cell(value: Any) -> str:
+def _cell(value: Any, between: str = "\n") -> str:
+    """A value for people; the members of a list below each other, those of a list in it in a row."""
     if isinstance(value, Enum):
         return NAMES[str(value)][0]
     if isinstance(value, Money):
         return f"{_amount(value.currency, value.total_fen)} (fund {_amount(value.currency, value.fund_fen)})"
     if isinstance(value, tuple):
-        shown = [_cell(one) for one in value[:_SHOWN]]
-        return "\n".join([*shown, *(["…"] if len(value) > _SHOWN else [])])
+        shown = [_cell(one, ", ") for one in value[:_SHOWN]]
+        return between.join([*shown, *(["…"] if len(value) > _SHOWN else [])])
     if is_dataclass(value):
-        return " ".join(_row(value).values())
+        return "; ".join(_cell(getattr(value, one.name), ", ") for one in fields(value))
     return "" if value is None else str(value)
 
 
