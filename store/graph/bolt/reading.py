@@ -214,10 +214,18 @@ class BoltReads:
             AND ($provider IS NULL OR s.provider_id = $provider)
             AND ($physician IS NULL OR d.id = $physician)
             WITH DISTINCT d, s
-            WITH s.provider_id AS provider, d.id AS physician, s.patient_id AS patient, {_SUMS}
-            WHERE stays >= $least
-            RETURN provider, physician, patient, {_NAMES}
-            ORDER BY stays DESC, provider, physician, patient LIMIT $limit
+            WITH d, s.provider_id AS provider, s.patient_id AS patient, count(*) AS times
+            WHERE times >= $least
+            WITH d, provider, patient, times
+            ORDER BY times DESC, provider, d.id, patient LIMIT $limit
+            CALL (d, provider, patient) {{
+              MATCH (d)-[:TREATED]->(s:Stay)
+              WHERE s.provider_id = provider AND s.patient_id = patient AND {_SEEN.format("s")}
+              WITH DISTINCT s
+              RETURN {_SUMS}
+            }}
+            RETURN provider, d.id AS physician, patient, {_NAMES}
+            ORDER BY stays DESC, provider, physician, patient
             """,
             least=least,
             limit=limit + 1,
