@@ -7,14 +7,13 @@ in the later one only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
 import neo4j
-from neo4j.time import Date, DateTime
 
 from domain.codes import CURRENCY
 from domain.graph import (
@@ -37,7 +36,19 @@ _KINDS: Final = {type_: kind for kind, type_ in TYPES.items()}
 _SEEN: Final = (
     "($upto IS NULL OR {0}.known_at <= $upto) AND ($since IS NULL OR {0}.admission_date >= $since)"
 )
-_STAY: Final = "s {" + ", ".join(f".{one.name}" for one in fields(StayFacts)) + "} AS stay"
+_DATES: Final = ("admission_date", "ended_on", "known_at", "first_day", "last_day")
+"""Read as text: the driver takes longer to make its dates than the server to find them."""
+
+
+def _read(of: str, names: Iterable[str]) -> str:
+    """These properties of a node or an edge as one list."""
+    listed = (f"toString({of}.{one})" if one in _DATES else f"{of}.{one}" for one in names)
+    return f"[{', '.join(listed)}]"
+
+
+_EDGE: Final = [one.name for one in fields(Edge)][3:]
+"""The properties of an edge: what it has beside type and ends."""
+_STAY: Final = f"{_read('s', (one.name for one in fields(StayFacts)))} AS stay"
 _ENDED: Final = f"s.claim_type = 'inpatient' AND s.ended_on IS NOT NULL AND {_SEEN.format('s')}"
 _JOURNEY: Final = (
     f"RETURN {_STAY} ORDER BY s.patient_id, s.admission_date, s.ended_on, s.stay_id LIMIT $limit"
@@ -130,7 +141,7 @@ class BoltReads:
                   WITH r, startNode(r).node AS source, endNode(r).node AS target
                   ORDER BY r.known_at DESC, toLower(type(r)), source, target, r.stay_id, r.role
                   LIMIT $fan
-                  RETURN collect([type(r), source, target, properties(r)]) AS edges
+                  RETURN collect([type(r), source, target, {_read("r", _EDGE)}]) AS edges
                 }}
                 RETURN n.node AS node, edges
                 """,
@@ -145,7 +156,7 @@ class BoltReads:
         """These stays."""
         keys = [self._key(f"{NodeKind.STAY}:{stay_id}") for stay_id in stay_ids]
         rows = self._run(f"MATCH (s:Stay) WHERE s.key IN $keys RETURN {_STAY}", keys=keys)
-        return {row["stay"]["stay_id"]: _stay(row["stay"]) for row in rows}
+        return {stay.stay_id: stay for stay in (_stay(row["stay"]) for row in rows)}
 
     def shared(
         self, kinds: Sequence[NodeKind], least: int, within: str | None, limit: int
@@ -380,16 +391,14 @@ def _identified(kinds: Sequence[NodeKind]) -> tuple[str, str]:
     )
 
 
-def _edge(type_: str, source: str, target: str, own: Mapping[str, Any]) -> Edge:
-    return Edge(
-        _KINDS[type_], source, target, own["stay_id"], own["role"],
-        _plain(own.get("first_day")), _plain(own.get("last_day")),
-        own.get("amount_fen"), own.get("currency"), own["occurrences"],
-    )  # fmt: skip
+def _edge(type_: str, source: str, target: str, own: Sequence[Any]) -> Edge:
+    return Edge(_KINDS[type_], source, target, *map(_plain, _EDGE, own))
 
 
-def _stay(own: Mapping[str, Any]) -> StayFacts:
-    return StayFacts(*(_plain(own[one.name]) for one in fields(StayFacts)))
+def _stay(own: Sequence[Any]) -> StayFacts:
+    return StayFacts(
+        *(_plain(one.name, value) for one, value in zip(fields(StayFacts), own, strict=True))
+    )
 
 
 def _sum(row: Mapping[str, Any]) -> Sum:
@@ -400,12 +409,16 @@ def _sum(row: Mapping[str, Any]) -> Sum:
     )
     return Sum(
         row["patients"], row["stays"], row["providers"],
-        _plain(row["first_day"]), _plain(row["last_day"]), money,
+        row["first_day"].to_native(), row["last_day"].to_native(), money,
     )  # fmt: skip
 
 
-def _plain(value: Any) -> Any:
-    """Neo4j's dates and instants as Python's."""
-    if isinstance(value, DateTime):
-        return value.to_native().astimezone(UTC)
-    return value.to_native() if isinstance(value, Date) else value
+def _plain(name: str, value: Any) -> Any:
+    """A property as Python's own."""
+    if value is None or name not in _DATES:
+        return value
+    return (
+        datetime.fromisoformat(value).astimezone(UTC)
+        if name == "known_at"
+        else date.fromisoformat(value)
+    )
