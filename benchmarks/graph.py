@@ -192,7 +192,8 @@ def questions(seen: Seen) -> dict[str, Callable[[], Question]]:
 
 def ask(graph: EntityGraph, name: str, make: Callable[[], Question], most: int) -> dict[str, Any]:
     """Ask so many of a kind, for at most two minutes; milliseconds."""
-    took, found, late = [], 0, 0
+    took: list[float] = []
+    found = late = 0
     ending = time.perf_counter() + 120
     while len(took) < most and time.perf_counter() < ending:
         question = make()

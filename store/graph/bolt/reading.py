@@ -7,77 +7,36 @@ in the later one only.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any, Final
 
 import neo4j
 
-from domain.codes import CURRENCY
 from domain.graph import (
     IDENTIFIERS,
     Edge,
     EdgeKind,
     GraphStats,
-    Money,
     NodeKind,
     StayFacts,
     Triangle,
     kind_of,
 )
 from store.graph.bolt.connection import Bolt
+from store.graph.bolt.rows import EDGE, KINDS, NAMES, STAY, SUMS, edge_of, read, stay_of, sum_of
 from store.graph.bolt.schema import LABELS, TYPES
 from store.graph.deadline import Deadline
 from store.graph.reading import Clones, PatientSum, Sum
 
-_KINDS: Final = {type_: kind for kind, type_ in TYPES.items()}
 _SEEN: Final = (
     "($upto IS NULL OR {0}.known_at <= $upto) AND ($since IS NULL OR {0}.admission_date >= $since)"
 )
-_DATES: Final = ("admission_date", "ended_on", "known_at", "first_day", "last_day")
-"""Read as text: the driver takes longer to make its dates than the server to find them."""
-
-
-def _read(of: str, names: Iterable[str]) -> str:
-    """These properties of a node or an edge as one list."""
-    listed = (f"toString({of}.{one})" if one in _DATES else f"{of}.{one}" for one in names)
-    return f"[{', '.join(listed)}]"
-
-
-_EDGE: Final = [one.name for one in fields(Edge)][3:]
-"""The properties of an edge: what it has beside type and ends."""
-_STAY: Final = f"{_read('s', (one.name for one in fields(StayFacts)))} AS stay"
 _ENDED: Final = f"s.claim_type = 'inpatient' AND s.ended_on IS NOT NULL AND {_SEEN.format('s')}"
 _JOURNEY: Final = (
-    f"RETURN {_STAY} ORDER BY s.patient_id, s.admission_date, s.ended_on, s.stay_id LIMIT $limit"
+    f"RETURN {STAY} ORDER BY s.patient_id, s.admission_date, s.ended_on, s.stay_id LIMIT $limit"
 )
-_PARTS: Final = ("stays", "total", "fund", "total_unknown", "fund_unknown")
-
-
-_COLUMNS: Final = {
-    "patients": "count(DISTINCT s.patient_id)",
-    "stays": "count(*)",
-    "providers": "count(DISTINCT s.provider_id)",
-    "first_day": "min(s.admission_date)",
-    "last_day": "max(coalesce(s.ended_on, s.admission_date))",
-    **{
-        f"{name}_{code}": f"sum(CASE s.currency WHEN '{code}' THEN {value} ELSE 0 END)"
-        for code in CURRENCY
-        for name, value in (
-            ("stays", "1"),
-            ("total", "coalesce(s.total_fen, 0)"),
-            ("fund", "coalesce(s.fund_fen, 0)"),
-            ("total_unknown", "CASE WHEN s.total_fen IS NULL THEN 1 ELSE 0 END"),
-            ("fund_unknown", "CASE WHEN s.fund_fen IS NULL THEN 1 ELSE 0 END"),
-        )
-    },
-}
-"""The columns of a ``Sum`` over the stays ``s`` of a group."""
-_SUMS: Final = ", ".join(f"{value} AS {name}" for name, value in _COLUMNS.items())
-_NAMES: Final = ", ".join(_COLUMNS)
-
 _WITHIN: Final = {
     NodeKind.PATIENT: "MATCH (:Patient {key: $within})-[:HAD]->(w:Stay)",
     NodeKind.PROVIDER: "MATCH (:Provider {key: $within})<-[:AT]-(w:Stay)",
@@ -141,7 +100,7 @@ class BoltReads:
                   WITH r, startNode(r).node AS source, endNode(r).node AS target
                   ORDER BY r.known_at DESC, toLower(type(r)), source, target, r.stay_id, r.role
                   LIMIT $fan
-                  RETURN collect([type(r), source, target, {_read("r", _EDGE)}]) AS edges
+                  RETURN collect([type(r), source, target, {read("r", EDGE)}]) AS edges
                 }}
                 RETURN n.node AS node, edges
                 """,
@@ -149,14 +108,14 @@ class BoltReads:
                 fan=fan + 1,
             )
             for row in rows:
-                found[row["node"]] = [_edge(*one) for one in row["edges"]]
+                found[row["node"]] = [edge_of(*one) for one in row["edges"]]
         return found
 
     def stays(self, stay_ids: Sequence[str]) -> Mapping[str, StayFacts]:
         """These stays."""
         keys = [self._key(f"{NodeKind.STAY}:{stay_id}") for stay_id in stay_ids]
-        rows = self._run(f"MATCH (s:Stay) WHERE s.key IN $keys RETURN {_STAY}", keys=keys)
-        return {stay.stay_id: stay for stay in (_stay(row["stay"]) for row in rows)}
+        rows = self._run(f"MATCH (s:Stay) WHERE s.key IN $keys RETURN {STAY}", keys=keys)
+        return {stay.stay_id: stay for stay in (stay_of(row["stay"]) for row in rows)}
 
     def shared(
         self, kinds: Sequence[NodeKind], least: int, within: str | None, limit: int
@@ -172,14 +131,14 @@ class BoltReads:
         rows = self._run(
             f"""
             {begin} MATCH (i)<-[:{types}]-(s:Stay) WHERE {_SEEN.format("s")}
-            WITH i.node AS key, {_SUMS} WHERE patients >= $least
-            RETURN key, {_NAMES} ORDER BY patients DESC, stays DESC, key LIMIT $limit
+            WITH i.node AS key, {SUMS} WHERE patients >= $least
+            RETURN key, {NAMES} ORDER BY patients DESC, stays DESC, key LIMIT $limit
             """,
             least=least,
             limit=limit + 1,
             within=None if within is None else self._key(within),
         )
-        return [(row["key"], _sum(row)) for row in rows]
+        return [(row["key"], sum_of(row)) for row in rows]
 
     def sharers(self, identifiers: Sequence[str], limit: int) -> Mapping[str, list[str]]:
         """The first patients of each identifier."""
@@ -233,9 +192,9 @@ class BoltReads:
               MATCH (d)-[:TREATED]->(s:Stay)
               WHERE s.provider_id = provider AND s.patient_id = patient AND {_SEEN.format("s")}
               WITH DISTINCT s
-              RETURN {_SUMS}
+              RETURN {SUMS}
             }}
-            RETURN provider, d.id AS physician, patient, {_NAMES}
+            RETURN provider, d.id AS physician, patient, {NAMES}
             ORDER BY stays DESC, provider, physician, patient
             """,
             least=least,
@@ -248,7 +207,7 @@ class BoltReads:
         )
         found = []
         for row in rows:
-            made = _sum(row)
+            made = sum_of(row)
             corners = (row["provider"], row["physician"], row["patient"])
             found.append(Triangle(*corners, made.stays, made.first_day, made.last_day, made.money))
         return found
@@ -280,7 +239,7 @@ class BoltReads:
             """,
             limit=limit + 1,
         )
-        return [_stay(row["stay"]) for row in rows]
+        return [stay_of(row["stay"]) for row in rows]
 
     def inpatient(self, patient_ids: Sequence[str], limit: int) -> list[StayFacts]:
         """Ended inpatient stays of these patients."""
@@ -292,7 +251,7 @@ class BoltReads:
             keys=self._patients(patient_ids),
             limit=limit + 1,
         )
-        return [_stay(row["stay"]) for row in rows]
+        return [stay_of(row["stay"]) for row in rows]
 
     def clones(self, patients: int, items: int, limit: int) -> list[Clones]:
         """Bills that several patients have."""
@@ -300,14 +259,14 @@ class BoltReads:
             f"""
             MATCH (s:Stay {{site: $site}})
             WHERE s.bill IS NOT NULL AND s.bill_items >= $items AND {_SEEN.format("s")}
-            WITH s.bill AS bill, min(s.bill_items) AS items, {_SUMS} WHERE patients >= $least
-            RETURN bill, items, {_NAMES} ORDER BY patients DESC, stays DESC, bill LIMIT $limit
+            WITH s.bill AS bill, min(s.bill_items) AS items, {SUMS} WHERE patients >= $least
+            RETURN bill, items, {NAMES} ORDER BY patients DESC, stays DESC, bill LIMIT $limit
             """,
             least=patients,
             items=items,
             limit=limit + 1,
         )
-        return [Clones(row["bill"], row["items"], _sum(row)) for row in rows]
+        return [Clones(row["bill"], row["items"], sum_of(row)) for row in rows]
 
     def billed(self, bills: Sequence[str], limit: int) -> Mapping[str, list[StayFacts]]:
         """The first stays of each bill."""
@@ -318,14 +277,14 @@ class BoltReads:
               MATCH (s:Stay {{site: $site, bill: bill}}) WHERE {_SEEN.format("s")}
               RETURN s ORDER BY s.stay_id LIMIT $limit
             }}
-            RETURN bill, {_STAY} ORDER BY bill, s.stay_id
+            RETURN bill, {STAY} ORDER BY bill, s.stay_id
             """,
             bills=list(bills),
             limit=limit,
         )
         found: dict[str, list[StayFacts]] = {bill: [] for bill in bills}
         for row in rows:
-            found[row["bill"]].append(_stay(row["stay"]))
+            found[row["bill"]].append(stay_of(row["stay"]))
         return found
 
     def links(self, kinds: Sequence[NodeKind], most: int, limit: int) -> list[tuple[str, str]]:
@@ -349,12 +308,12 @@ class BoltReads:
         rows = self._run(
             f"""
             UNWIND $keys AS key MATCH (:Patient {{key: key}})-[:HAD]->(s:Stay) WHERE {_SEEN.format("s")}
-            WITH s.patient_id AS patient, s.provider_id AS provider, {_SUMS}
-            RETURN patient, provider, {_NAMES} ORDER BY patient, provider
+            WITH s.patient_id AS patient, s.provider_id AS provider, {SUMS}
+            RETURN patient, provider, {NAMES} ORDER BY patient, provider
             """,
             keys=self._patients(patient_ids),
         )
-        return [PatientSum(row["patient"], row["provider"], _sum(row)) for row in rows]
+        return [PatientSum(row["patient"], row["provider"], sum_of(row)) for row in rows]
 
     def stats(self) -> GraphStats:
         """Nodes and edges by kind."""
@@ -368,7 +327,7 @@ class BoltReads:
             "MATCH (:Order {site: $site})-[r:ASKS_FOR|PRESCRIBED]-() "
             "RETURN type(r) AS kind, count(*) AS n",
         ):
-            edges |= {str(_KINDS[row["kind"]]): row["n"] for row in self._run(text)}
+            edges |= {str(KINDS[row["kind"]]): row["n"] for row in self._run(text)}
         return GraphStats(nodes, edges)
 
     def _run(self, text: str, **values: Any) -> list[neo4j.Record]:
@@ -388,37 +347,4 @@ def _identified(kinds: Sequence[NodeKind]) -> tuple[str, str]:
     return (
         "|".join(LABELS[kind] for kind in chosen),
         "|".join(TYPES[IDENTIFIERS[kind]] for kind in chosen),
-    )
-
-
-def _edge(type_: str, source: str, target: str, own: Sequence[Any]) -> Edge:
-    return Edge(_KINDS[type_], source, target, *map(_plain, _EDGE, own))
-
-
-def _stay(own: Sequence[Any]) -> StayFacts:
-    return StayFacts(
-        *(_plain(one.name, value) for one, value in zip(fields(StayFacts), own, strict=True))
-    )
-
-
-def _sum(row: Mapping[str, Any]) -> Sum:
-    money = tuple(
-        Money(code, *(row[f"{name}_{code}"] for name in _PARTS))
-        for code in sorted(CURRENCY)
-        if row[f"stays_{code}"]
-    )
-    return Sum(
-        row["patients"], row["stays"], row["providers"],
-        row["first_day"].to_native(), row["last_day"].to_native(), money,
-    )  # fmt: skip
-
-
-def _plain(name: str, value: Any) -> Any:
-    """A property as Python's own."""
-    if value is None or name not in _DATES:
-        return value
-    return (
-        datetime.fromisoformat(value).astimezone(UTC)
-        if name == "known_at"
-        else date.fromisoformat(value)
     )
