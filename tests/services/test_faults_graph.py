@@ -19,7 +19,7 @@ from tests.servers import Starter
 from tests.services.conftest import SceneMaker
 from tests.stream_scene import FULL, record
 
-pytestmark = pytest.mark.timeout(3600 if FULL else 600)
+pytestmark = pytest.mark.timeout(3600 if FULL else 900)
 
 TURNS = 10 if FULL else 2
 RATE = 50.0 if FULL else 25.0
