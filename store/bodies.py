@@ -45,7 +45,12 @@ def encode(tables: Tables) -> Iterator[tuple[Row, bytes]]:
         for row in _rows(table, child):
             by_stay[row.pop("stay_id")].setdefault(child.name, []).append(row)
     for row in stays:
-        yield row, zlib.compress(_ENCODER.encode(row), _LEVEL)
+        yield row, pack(_ENCODER.encode(row))
+
+
+def pack(document: bytes) -> bytes:
+    """The body of a claim's canonical text."""
+    return zlib.compress(document, _LEVEL)
 
 
 def read(body: bytes) -> Row:

@@ -84,12 +84,14 @@ class Store:
         ruleset: Ruleset | None,
         model: Model | None = None,
         taken: Sequence[tuple[str, datetime]] = (),
+        documents: Sequence[bytes] | None = None,
     ) -> Written:
         """Store one batch in one transaction: all of it or, on StoreError, nothing.
 
         ``fingerprints`` maps stay_id to the digest of its codes, where it has one.
-        ``taken`` are the entries of ``to_judge`` that the batch settles. Writing the same
-        batch again stores nothing and changes nothing.
+        ``taken`` are the entries of ``to_judge`` that the batch settles. ``documents`` are the
+        claims' canonical texts in the order of ``claims.stays``, which are made here if they are
+        not given. Writing the same batch again stores nothing and changes nothing.
         """
         with translate(self._where), self._writer.begin() as connection:
             return writing.write(
@@ -101,6 +103,7 @@ class Store:
                 model=model,
                 now=datetime.now(UTC),
                 taken=taken,
+                documents=documents,
             )
 
     def withdraw(self, given: Sequence[Withdrawn]) -> list[str]:

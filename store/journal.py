@@ -23,7 +23,8 @@ from store.writing import Model, Ruleset, Written
 class Judged:
     """Claims with their results and what judged them: the arguments of ``Store.write``.
 
-    ``taken`` are the entries of the list of stays to judge again that this settles.
+    ``taken`` are the entries of the list of stays to judge again that this settles, ``documents``
+    the claims' canonical texts in the order of ``claims.stays``.
     """
 
     claims: Tables
@@ -32,6 +33,7 @@ class Judged:
     ruleset: Ruleset | None
     model: Model | None = None
     taken: Sequence[tuple[str, datetime]] = ()
+    documents: Sequence[bytes] | None = None
 
 
 Write = Callable[[sa.Connection, datetime], None]
@@ -86,7 +88,8 @@ class Journal:
             # First, so that a worker that lost a partition waits for nobody and writes nothing.
             stream.advance(connection, step.advances, now)
             counts: Counter[str] = Counter()
-            new: set[str] = set()
+            known: set[str] = set()
+            made: set[str] = set()
             for judged in step.judged:
                 written = writing.write(
                     connection,
@@ -97,15 +100,18 @@ class Journal:
                     model=judged.model,
                     now=now,
                     taken=judged.taken,
+                    documents=judged.documents,
                 )
                 counts.update(written.counts)
-                new |= written.decisions
+                # What an earlier round of this step has made is new, though a later one finds it.
+                known |= written.known - made
+                made |= set(judged.results.decisions["decision_id"].to_pylist()) - written.known
             for write in step.writes:
                 write(connection, now)
             letters.set_aside(connection, step.dead_letters, now)
             stream.acknowledge(connection, step.acknowledged)
-            rows = stream.put(connection, self.group, step.outgoing, frozenset(new), now)
-        return Committed(Written(dict(counts), frozenset(new)), rows)
+            rows = stream.put(connection, self.group, step.outgoing, frozenset(known), now)
+        return Committed(Written(dict(counts), frozenset(known)), rows)
 
     def pending(
         self, partitions: Iterable[Partition], *, after: int = 0, limit: int = 1_000

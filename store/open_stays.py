@@ -265,8 +265,7 @@ def _write_stays(connection: sa.Connection, changes: Sequence[StayChange], now: 
     other = [s for s, version in wanted.items() if version and known.get(s) != version]
     if new:
         columns = _columns(new) | {"created_at": [now] * len(new), "changed_at": [now] * len(new)}
-        added = inserting.insert_new(connection, STAYS, columns)
-        other += [c.row["stay_id"] for c in new if c.row["stay_id"] not in added]
+        other += sorted(inserting.insert_missing(connection, STAYS, columns))
     if other:
         raise StoreError(
             f"another writer changed {len(other)} open stays since they were read",

@@ -190,14 +190,14 @@ def put(
     connection: sa.Connection,
     group: str,
     outgoing: Sequence[Outgoing],
-    new_decisions: frozenset[str],
+    known: frozenset[str],
     now: datetime,
 ) -> tuple[OutboxRow, ...]:
     """Keep the messages until they are published; rows in the order given.
 
-    Messages of decisions that were stored before are left out.
+    Messages of decisions that were stored before (``known``) are left out.
     """
-    kept = [o for o in outgoing if o.decision_id is None or o.decision_id in new_decisions]
+    kept = [o for o in outgoing if o.decision_id is None or o.decision_id not in known]
     if not kept:
         return ()
     ids = _new_ids(connection, len(kept))
