@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -22,12 +22,14 @@ import sqlalchemy as sa
 from psycopg.abc import Buffer
 from psycopg.adapt import Dumper
 from psycopg.pq import Format
+from sqlalchemy.dialects import postgresql
 
 from store.tables import Instant
 
 Column: TypeAlias = "Sequence[Any] | pa.Array | pa.ChunkedArray"
 """The values of one column: plain Python values, or Arrow's."""
 
+POSTGRESQL: Final = postgresql.dialect()  # type: ignore[no-untyped-call]
 _DAYS: Final = 10_957
 """Days from Unix' epoch to PostgreSQL's, which is 2000-01-01."""
 _MICROSECONDS: Final = _DAYS * 86_400_000_000
@@ -48,6 +50,23 @@ class _BinaryArrayDumper(Dumper):
 
 
 psycopg.adapters.register_dumper(BinaryArray, _BinaryArrayDumper)
+
+
+class Array(sa.types.UserDefinedType[Column]):
+    """The type of a bound parameter that holds the values of a column as one array."""
+
+    cache_ok = True
+
+    def __init__(self, kind: sa.types.TypeEngine[Any]) -> None:
+        self.kind = kind
+
+    def get_col_spec(self, **_: Any) -> str:
+        """As PostgreSQL writes it."""
+        return f"{self.kind.compile(dialect=POSTGRESQL)}[]"
+
+    def bind_processor(self, dialect: sa.Dialect) -> Callable[[Column], BinaryArray]:
+        """The values in binary."""
+        return lambda values: binary(values, self.kind)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,18 +11,16 @@ from typing import Any, Final
 
 import pyarrow as pa
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 
 from store import arrays
-from store.arrays import BinaryArray, Column
+from store.arrays import POSTGRESQL, BinaryArray, Column
 
 CHUNK_ROWS: Final = 5_000
 """Rows of one statement: bounds memory, and beyond some thousands nothing gets faster."""
 
 Columns = Mapping[str, Column]
 """Column name -> values; all of one length."""
-
-_POSTGRESQL: Final = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 
 def columns_of(table: pa.Table, **more: Any) -> dict[str, Column]:
@@ -102,11 +100,27 @@ def in_parts(keys: Sequence[Any], size: int = 1_000) -> Iterator[list[Any]]:
         yield unique[start : start + size]
 
 
+def among(
+    connection: sa.Connection, column: sa.Column[Any], keys: Sequence[Any]
+) -> Iterator[sa.ColumnElement[bool]]:
+    """Conditions that each hold for a part of the keys, and together for all of them.
+
+    On PostgreSQL the keys of one are one array: with a parameter a key, building and reading the
+    statement costs more than looking the rows up.
+    """
+    if connection.dialect.name == "postgresql":
+        for part in in_parts(keys, CHUNK_ROWS):
+            yield column == sa.func.any(sa.bindparam(None, part, arrays.Array(column.type)))
+        return
+    for part in in_parts(keys):
+        yield column.in_(part)
+
+
 def locked(connection: sa.Connection, key: sa.Column[Any], ids: Sequence[str]) -> dict[str, Any]:
     """The rows of these keys as dicts, held until the transaction ends, taken in the order of their keys."""
     found: dict[str, Any] = {}
-    for part in in_parts(ids):
-        query = sa.select(key.table).where(key.in_(part)).order_by(key).with_for_update()
+    for here in among(connection, key, ids):
+        query = sa.select(key.table).where(here).order_by(key).with_for_update()
         rows = connection.execute(query)
         found |= {row._mapping[key]: dict(row._mapping) for row in rows}
     return found
@@ -134,9 +148,7 @@ def _unnested(table: sa.Table, columns: Columns) -> str:
 
     Arrays travel in binary (``%b``): as text each element would go through regular expressions.
     """
-    taken = ", ".join(
-        f"%b::{table.c[name].type.compile(dialect=_POSTGRESQL)}[]" for name in columns
-    )
+    taken = ", ".join(f"%b::{table.c[name].type.compile(dialect=POSTGRESQL)}[]" for name in columns)
     return f"unnest({taken}) AS g({', '.join(columns)})"
 
 

@@ -30,9 +30,6 @@ Partition = tuple[str, int]
 NOTHING_STORED: Final = -1
 """``next_offset`` of a partition that was claimed and never moved on."""
 
-CHUNK_KEYS: Final = 1_000
-"""Keys of one IN list: well under SQLite's 32,766 and PostgreSQL's 65,535 bound values."""
-
 
 class LostPartitionError(StoreError):
     """Another worker has claimed one of the partitions; nothing of the step was stored."""
@@ -274,10 +271,8 @@ def pending(
 
 def acknowledge(connection: sa.Connection, outbox_ids: Sequence[int]) -> None:
     """Forget rows that the broker has."""
-    ids = sorted(outbox_ids)
-    for start in range(0, len(ids), CHUNK_KEYS):
-        chunk = ids[start : start + CHUNK_KEYS]
-        connection.execute(sa.delete(OUTBOX).where(OUTBOX.c.outbox_id.in_(chunk)))
+    for here in inserting.among(connection, OUTBOX.c.outbox_id, outbox_ids):
+        connection.execute(sa.delete(OUTBOX).where(here))
 
 
 def depth(connection: sa.Connection, group: str) -> tuple[int, datetime | None]:

@@ -91,6 +91,7 @@ def assess(
     stage: Stage = lambda _: nullcontext(),
     settled: drg.Settled | None = None,
     known: Mapping[str, pl.DataFrame] | None = None,
+    digested: pl.DataFrame | None = None,
 ) -> Results:
     """Judge every stay of the batch.
 
@@ -100,8 +101,8 @@ def assess(
     With ``upto`` the batch is taken as all claims of its hospitals that ended before that
     day, and their complete months and days are judged too (``findings``). ``stage`` may
     time the stages, such as ``streaming.watch.Batch.stage``. ``settled`` is what the batch
-    was grouped to, if the caller has it; ``known`` are facts that look beyond batch and
-    history (``rules.partly``).
+    was grouped to, if the caller has it, and ``digested`` its ``digests``; ``known`` are facts
+    that look beyond batch and history (``rules.partly``).
     """
     with stage("settle"):
         if settled is None:
@@ -117,7 +118,11 @@ def assess(
     with stage("score"):
         scores, reasons, high_payments = _score(batch, engine, judged.verdicts, refresh=refresh)
     with stage("decide"):
-        decisions = _decide(batch, engine, judged.verdicts, judged.hits, scores)
+        if digested is None:
+            digested = digests(batch)
+        decisions = _decide(
+            batch, engine, judged.verdicts, judged.hits, scores=scores, digested=digested
+        )
         hits = judged.hits.join(
             decisions.select("stay_id", "decision_id"),
             on="stay_id",
@@ -202,7 +207,9 @@ def _decide(
     engine: Engine,
     verdicts: pl.DataFrame,
     hits: pl.DataFrame,
+    *,
     scores: pa.Table,
+    digested: pl.DataFrame,
 ) -> pl.DataFrame:
     summary = summarise(verdicts, engine.ruleset.ids)
     model = engine.artifact.sha256 if engine.artifact else None
@@ -211,7 +218,12 @@ def _decide(
         stays.join(summary, on="stay_id", how="left", maintain_order="left")
         .join(at_stake(hits, stays), on="stay_id", how="left", maintain_order="left")
         .join(digest_hits(hits), on="stay_id", how="left", maintain_order="left")
-        .join(digests(batch), on="stay_id", how="left", maintain_order="left")
+        .join(
+            digested.select("stay_id", "input_sha256"),
+            on="stay_id",
+            how="left",
+            maintain_order="left",
+        )
         .join(
             pl.DataFrame(scores).select(
                 pl.col("subject_id").alias("provider_id"), "score_id", "score"
