@@ -45,6 +45,7 @@ from tests.unit.store.test_store_history import (  # noqa: F401
 from tests.unit.store.test_store_opening import (  # noqa: F401
     test_downgrade_takes_back_all_that_upgrade_made,
     test_several_processes_may_open_a_new_file_at_once,
+    test_what_waits_to_be_published_survives_both_ways,
 )
 from tests.unit.store.test_store_reviews import (  # noqa: F401
     alert,
