@@ -35,7 +35,7 @@ from domain.schema import Table
 from domain.tables import Tables, conform
 from streaming.alerts import raise_alerts
 from streaming.digest import digests
-from streaming.summary import at_stake, digest_hits, judge_shadow, summarise
+from streaming.summary import at_stake, digest_hits, identify, judge_shadow, summarise
 
 if TYPE_CHECKING:
     from graph_models import Artifact
@@ -234,19 +234,10 @@ def _decide(
         )
     )
     absent = pl.lit(NO_MODEL) if model is None else pl.lit(UNKNOWN_PROVIDER)
+    decided_by = (engine.ruleset.sha256, engine.pack_sha256, model or "")
+    identity = ("stay_id", "claim_version", "input_sha256", "verdicts", "findings", "score_id")
     return joined.with_columns(
-        pl.struct("stay_id", "claim_version", "input_sha256", "verdicts", "findings", "score_id")
-        .map_elements(
-            lambda row: identifier(
-                "decision",
-                *(str(part) for part in row.values()),
-                engine.ruleset.sha256,
-                engine.pack_sha256,
-                model or "",
-            ),
-            return_dtype=pl.String,
-        )
-        .alias("decision_id"),
+        identify(joined, "decision", identity, *decided_by).alias("decision_id"),
         pl.coalesce("discharge_department", "admission_department").alias("department"),
         pl.col("exposure_fen").fill_null(0),
         pl.when(pl.col("score").is_null()).then(absent).alias("score_absent"),
