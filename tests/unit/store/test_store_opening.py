@@ -69,7 +69,7 @@ def test_downgrade_takes_back_all_that_upgrade_made(opened: store.Store) -> None
 
 
 def test_what_waits_to_be_published_survives_both_ways(opened: store.Store, address: str) -> None:
-    """Revision 0006 packs the rows of the outbox, and its downgrade unpacks them."""
+    """Revision 0007 packs the rows of the outbox, and its downgrade unpacks them."""
     from alembic import command
 
     from store.engine import configuration, writer
@@ -85,7 +85,7 @@ def test_what_waits_to_be_published_survives_both_ways(opened: store.Store, addr
     config = configuration()
     with writer(opened.engine).begin() as connection:
         config.attributes["connection"] = connection
-        command.downgrade(config, "0005")
+        command.downgrade(config, "0006")
         rows = connection.execute(sa.text("SELECT message_id FROM outbox ORDER BY outbox_id"))
         assert rows.scalars().all() == ["m0", "m1", "m2", "m3", "m4"]
     with store.open(address) as again:
