@@ -183,7 +183,7 @@ def train_model(
     known = cut(tables, until)
     made = train(
         known,
-        _verdicts(ruleset, known),
+        verdicts_of(ruleset, known),
         named,
         upto=until,
         extra=table,
@@ -210,10 +210,11 @@ def score_providers(
     table = read_extra_table(extra)
     until = _until(tables, upto, table)
     known = cut(tables, until)
-    return loaded.score(known, _verdicts(ruleset, known), upto=until, extra=table, device=device)
+    return loaded.score(known, verdicts_of(ruleset, known), upto=until, extra=table, device=device)
 
 
-def _verdicts(ruleset: rules.RuleSet, known: Tables) -> pl.DataFrame:
+def verdicts_of(ruleset: rules.RuleSet, known: Tables) -> pl.DataFrame:
+    """What the checks say of these claims, as training and scoring read it."""
     import drg  # noqa: PLC0415
     import rules  # noqa: PLC0415
 

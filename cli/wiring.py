@@ -12,6 +12,7 @@ import drg
 import rules
 from cli.models import EXTRA_FILE, beside, read_extra_table
 from cli.reading import PSEUDONYM_KEY
+from cli.registry import models_to_use
 from streaming.pipeline import Engine
 from streaming.pseudonym import PseudonymKey
 
@@ -27,24 +28,24 @@ def engine(
     scheme: Sequence[Path] = (),
     curves: Path | None = None,
     model: Path | None = None,
+    db: str | None = None,
     inputs: Sequence[Path] = (),
 ) -> Engine:
     """Load what judges; without ``model`` PyTorch is not even imported.
 
-    With a model, a provider table that lies in a folder of ``inputs`` counts too, as it
+    The model ``champion`` is the one that counts in the register of ``db``. With a model, a provider table that lies in a folder of ``inputs`` counts too, as it
     did in training.
     """
-    artifact = extra = None
+    artifact = challenger = extra = None
     if model is not None:
-        from graph_models import Artifact  # noqa: PLC0415 (PyTorch takes seconds)
-
-        artifact = Artifact.load(model)
+        artifact, challenger = models_to_use(model, db)
         extra = read_extra_table(beside(inputs, EXTRA_FILE))
     return Engine(
         ruleset=rules.load(rules_dir, parameters=parameters, reference=reference),
         library=drg.load(scheme),
         curves=None if curves is None else drg.Curves.load(curves),
         artifact=artifact,
+        challenger=challenger,
         extra=extra,
     )
 
@@ -88,6 +89,7 @@ def wire(
         scheme=scheme,
         curves=curves,
         model=model,
+        db=db,
     )
     opened = store.open(db)
     secret = PseudonymKey.find(key or PSEUDONYM_KEY)
@@ -99,6 +101,7 @@ def wire(
             "schemes": ", ".join(s.manifest.code for s in judge.library.schemes),
             "curves": judge.curves.sha256 if judge.curves else "absent",
             "model": judge.artifact.sha256 if judge.artifact else "absent",
+            "challenger": judge.challenger.sha256 if judge.challenger else "absent",
         }
 
     app = scoring_api.build(

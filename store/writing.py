@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from domain.results import Results
 from domain.tables import Tables
-from store import bodies, findings, state_tables, states, tables
+from store import bodies, findings, model_tables, state_tables, states, tables
 from store.errors import StoreError
 from store.inserting import Columns, columns_of, insert, insert_missing, upsert
 
@@ -113,6 +113,7 @@ def write(
     )
     counts["shadow_decisions"] = results.shadow_decisions.num_rows - len(shadow)
     put(state_tables.SHADOW_HITS_SQL, columns_of(_but(results.shadow_hits, "shadow_id", shadow)))
+    put(model_tables.SHADOW_SCORES_SQL, columns_of(results.shadow_scores))
     counts["findings"] = findings.keep(connection, tables.FINDINGS_SQL, results.findings, now)
     counts["shadow_findings"] = findings.keep(
         connection, state_tables.SHADOW_FINDINGS_SQL, results.shadow_findings, now

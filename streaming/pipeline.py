@@ -28,6 +28,7 @@ from domain.results import (
     SHADOW_DECISIONS,
     SHADOW_FINDINGS,
     SHADOW_HITS,
+    SHADOW_SCORES,
     Results,
     identifier,
 )
@@ -38,7 +39,7 @@ from streaming.digest import digests
 from streaming.summary import at_stake, digest_hits, identify, judge_shadow, summarise
 
 if TYPE_CHECKING:
-    from graph_models import Artifact
+    from graph_models import Artifact, Scored
 
 Stage = Callable[[str], AbstractContextManager[None]]
 """What times or traces a stage of the pipeline by its name: settle, judge, score, decide."""
@@ -63,7 +64,8 @@ def day_after_last(batch: Tables) -> date | None:
 class Engine:
     """What judges: a set of checks, the schemes and, if there are, cost curves and a model.
 
-    ``extra`` is a provider-level table beside the claims (see ``graph_models``); it
+    ``challenger`` is a model on trial: it scores the same providers beside ``artifact``, and its
+    scores are kept apart. ``extra`` is a provider-level table beside the claims (see ``graph_models``); it
     counts only when scores are refreshed from the batch itself.
     """
 
@@ -71,6 +73,7 @@ class Engine:
     library: drg.Library = field(default_factory=drg.load)
     curves: drg.Curves | None = None
     artifact: Artifact | None = None
+    challenger: Artifact | None = None
     extra: pl.DataFrame | None = None
 
     @property
@@ -117,6 +120,7 @@ def assess(
         )
     with stage("score"):
         scores, reasons, high_payments = _score(batch, engine, judged.verdicts, refresh=refresh)
+        shadow_scores = _score_in_shadow(batch, engine, judged.verdicts, refresh=refresh)
     with stage("decide"):
         if digested is None:
             digested = digests(batch)
@@ -146,6 +150,7 @@ def assess(
         shadow_decisions=_table(shadow.decisions, SHADOW_DECISIONS),
         shadow_hits=_table(shadow.hits, SHADOW_HITS),
         shadow_findings=shadow_findings,
+        shadow_scores=shadow_scores,
     )
 
 
@@ -184,15 +189,8 @@ def _score(
         return SCORES.arrow.empty_table(), REASONS.arrow.empty_table(), none
     # Late, because shap and PyTorch take seconds and a run of checks alone needs neither.
     import explain  # noqa: PLC0415
-    from graph_models import day_after_last  # noqa: PLC0415
 
-    seen = batch.stays["provider_id"].unique().to_pylist()
-    if refresh:
-        scored = engine.artifact.score(
-            batch, verdicts, upto=day_after_last(batch), extra=engine.extra
-        ).select(seen)
-    else:
-        scored = engine.artifact.lookup(seen)
+    scored = _scored(batch, engine.artifact, engine.extra, verdicts, refresh=refresh)
     usual = scored.features.select(
         "provider_id",
         pl.col(HIGH_PAYMENT).fill_nan(None).alias("high_payment")
@@ -200,6 +198,35 @@ def _score(
         else pl.lit(None, pl.Float64).alias("high_payment"),
     )
     return *explain.explain(engine.artifact, scored), usual
+
+
+def _score_in_shadow(
+    batch: Tables, engine: Engine, verdicts: pl.DataFrame, *, refresh: bool
+) -> pa.Table:
+    if engine.challenger is None or not len(batch):
+        return SHADOW_SCORES.arrow.empty_table()
+    import explain  # noqa: PLC0415
+
+    scored = _scored(batch, engine.challenger, engine.extra, verdicts, refresh=refresh)
+    return explain.explain(engine.challenger, scored)[0]
+
+
+def _scored(
+    batch: Tables,
+    artifact: Artifact,
+    extra: pl.DataFrame | None,
+    verdicts: pl.DataFrame,
+    *,
+    refresh: bool,
+) -> Scored:
+    """The providers of the batch: anew from its claims, or as they are stored with the model."""
+    from graph_models import day_after_last  # noqa: PLC0415
+
+    seen = batch.stays["provider_id"].unique().to_pylist()
+    if not refresh:
+        return artifact.lookup(seen)
+    found = artifact.score(batch, verdicts, upto=day_after_last(batch), extra=extra)
+    return found.select(seen)
 
 
 def _decide(
