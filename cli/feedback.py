@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from datetime import tzinfo
+from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
@@ -12,6 +13,9 @@ from rich.table import Table
 from cli.output import finish
 from cli.stream_run import Database
 from domain.errors import SentinelError
+
+if TYPE_CHECKING:
+    from store import Store
 
 
 def feedback(
@@ -27,7 +31,6 @@ def feedback(
     of its checks was confirmed. Only what was reviewed is counted, which people choose.
     """
     import store  # noqa: PLC0415
-    from domain.feedback import by_band, by_check, told  # noqa: PLC0415
 
     try:
         where = ZoneInfo(zone)
@@ -36,13 +39,7 @@ def feedback(
             f"there is no time zone {zone}", where="--zone", cure="Write one such as Asia/Shanghai."
         ) from error
     with store.open(db) as opened:
-        conclusions = opened.conclusions()
-    checks = [
-        {"rule_id": rule, "quarter": quarter, **told(found)}
-        for rule, quarters in by_check(conclusions, where).items()
-        for quarter, found in quarters.items()
-    ]
-    bands = [band.record() for band in by_band(conclusions, where)]
+        checks, bands = read(opened, where)
     if as_json:
         finish({"checks": checks, "score_bands": bands})
         return
@@ -62,6 +59,19 @@ def feedback(
         )
         console.print()
         console.print(_table(heads, rows))
+
+
+def read(opened: Store, zone: tzinfo) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The record of each check and quarter, and of each model, quarter and score band."""
+    from domain.feedback import by_band, by_check, told  # noqa: PLC0415
+
+    conclusions = opened.conclusions()
+    checks = [
+        {"rule_id": rule, "quarter": quarter, **told(found)}
+        for rule, quarters in by_check(conclusions, zone).items()
+        for quarter, found in quarters.items()
+    ]
+    return checks, [band.record() for band in by_band(conclusions, zone)]
 
 
 def _table(heads: tuple[str, ...], rows: Any) -> Table:

@@ -7,12 +7,14 @@ import sys
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from cli import options
+from cli.champion import in_role, load, nobody
 from cli.models import Device, Upto, verdicts_of
 from cli.output import finish, say, tell, writable
 from cli.stream_run import Database
@@ -44,7 +46,8 @@ DespiteDrift = Annotated[
 ]
 _SHORTEST: Final = 8
 """Characters of a digest that name a model."""
-_KEPT_AS: Final = Path("champion")
+_ZONE: Final = "Asia/Shanghai"
+"""Where the quarters of a report begin."""
 
 
 class DriftError(SentinelError):
@@ -119,7 +122,7 @@ def export(
 
     writable(out)
     with store.open(db) as opened:
-        artifact = _load(opened, _find(opened, model))
+        artifact = load(opened, _find(opened, model))
     artifact.save(out)
     finish({"model_sha256": artifact.sha256, "out": str(out)})
 
@@ -133,7 +136,7 @@ def compare(db: Database = "sqlite:///sentinel.db") -> None:
     import store  # noqa: PLC0415
 
     with store.open(db) as opened:
-        champion, challenger = (_in_role(opened, role) for role in (CHAMPION, CHALLENGER))
+        champion, challenger = (in_role(opened, role) for role in (CHAMPION, CHALLENGER))
         ours, theirs = (opened.scores_of(one.sha256) for one in (champion, challenger))
     both = sorted(ours.keys() & theirs.keys())
     a, b = (np.array([scores[p] for p in both]) for scores in (ours, theirs))
@@ -167,9 +170,45 @@ def drift(
     import store  # noqa: PLC0415
 
     with store.open(db) as opened:
-        artifact = _load(opened, _find(opened, model))
+        artifact = load(opened, _find(opened, model))
         _, found = _refreshed(opened, artifact, _rules(rules), _day(upto))
     finish({"model_sha256": artifact.sha256, **found.record()})
+
+
+@app.command()
+def report(
+    out: Annotated[Path, typer.Option(help="HTML file to write; it needs no network.")],
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="Digest, or champion or challenger.")
+    ] = CHAMPION,
+    rules: options.Rules = None,
+    db: Database = "sqlite:///sentinel.db",
+) -> None:
+    """Write the report on a model: quality, scores, features, drift, and what reviews say."""
+    import store  # noqa: PLC0415
+
+    with store.open(db) as opened:
+        artifact = load(opened, _find(opened, model))
+        write_report(out, artifact, opened, _rules(rules))
+    finish({"model_sha256": artifact.sha256, "report": str(out)})
+
+
+def write_report(
+    out: Path, artifact: Artifact, opened: Store | None, ruleset: RuleSet | None = None
+) -> None:
+    """Write the report on a model; with a database also its drift and what reviews say."""
+    from cli import feedback  # noqa: PLC0415
+    from cli import report as page  # noqa: PLC0415
+
+    writable(out.parent)
+    if opened is None:
+        page.write(out, artifact)
+        return
+    checks, bands = feedback.read(opened, ZoneInfo(_ZONE))
+    found = None
+    if ruleset is not None and opened.last_end() is not None:
+        _, found = _refreshed(opened, artifact, ruleset, None)
+    page.write(out, artifact, drift=found, checks=checks, bands=bands)
 
 
 def promote(
@@ -195,7 +234,7 @@ def promote(
     with store.open(db) as opened:
         sha256 = _find(opened, model)
         if to in (CHAMPION, CHALLENGER):
-            artifact = _load(opened, sha256)
+            artifact = load(opened, sha256)
             if opened.last_end() is not None:
                 _, found = _refreshed(opened, artifact, _rules(rules), None)
                 _refuse_drift(found, artifact, despite_drift=despite_drift)
@@ -226,7 +265,7 @@ def refresh(
             if sha256 is None:
                 continue
             say(f"Refreshing the {role} {sha256[:12]}")
-            artifact = _load(opened, sha256)
+            artifact = load(opened, sha256)
             made, found = _refreshed(opened, artifact, ruleset, _day(upto), device.value)
             _refuse_drift(found, artifact, despite_drift=despite_drift)
             _keep(opened, made)
@@ -244,27 +283,8 @@ def refresh(
                 }
             )
     if not done:
-        raise _nobody(CHAMPION)
+        raise nobody(CHAMPION)
     finish({"refreshed": done})
-
-
-def models_to_use(model: Path, db: str | None) -> tuple[Artifact, Artifact | None]:
-    """The model in a folder; or for ``champion`` that of the register of ``db``, and its challenger."""
-    from graph_models import Artifact  # noqa: PLC0415 (PyTorch takes seconds)
-
-    if model != _KEPT_AS or model.is_dir():
-        return Artifact.load(model), None
-    if db is None:
-        raise SentinelError(
-            "there is no database whose register could name the champion",
-            where="--model champion",
-            cure="Give the database with --db, or the folder of a model.",
-        )
-    import store  # noqa: PLC0415
-
-    with store.open(db) as opened:
-        rival = opened.model_in_role(CHALLENGER)
-        return _in_role(opened, CHAMPION), None if rival is None else _load(opened, rival)
 
 
 def _refreshed(
@@ -320,7 +340,7 @@ def _refuse_drift(found: Drift, artifact: Artifact, *, despite_drift: bool) -> N
 def _find(opened: Store, wanted: str) -> str:
     """The registered model that a role or the beginning of a digest names."""
     if wanted in (CHAMPION, CHALLENGER):
-        return _in_role(opened, wanted).sha256
+        return in_role(opened, wanted).sha256
     found = [one.sha256 for one in opened.models() if one.sha256.startswith(wanted)]
     if len(found) == 1 and len(wanted) >= _SHORTEST:
         return found[0]
@@ -331,27 +351,6 @@ def _find(opened: Store, wanted: str) -> str:
         where="MODEL",
         cure=f"Give {_SHORTEST} or more characters of a digest that `sentinel models list` shows.",
     )
-
-
-def _in_role(opened: Store, role: str) -> Artifact:
-    sha256 = opened.model_in_role(role)
-    if sha256 is None:
-        raise _nobody(role)
-    return _load(opened, sha256)
-
-
-def _nobody(role: str) -> SentinelError:
-    return SentinelError(
-        f"no registered model is {role}",
-        where="the register of the database",
-        cure=f"Register one (sentinel models register FOLDER), then: sentinel promote MODEL --to {role}.",
-    )
-
-
-def _load(opened: Store, sha256: str) -> Artifact:
-    from graph_models import Artifact  # noqa: PLC0415
-
-    return Artifact.of(opened.model_files(sha256), Path(f"register/{sha256[:12]}"))
 
 
 def _keep(opened: Store, artifact: Artifact) -> bool:

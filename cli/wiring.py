@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import drg
 import rules
+from cli.champion import models_to_use
 from cli.models import EXTRA_FILE, beside, read_extra_table
 from cli.reading import PSEUDONYM_KEY
-from cli.registry import models_to_use
 from streaming.pipeline import Engine
 from streaming.pseudonym import PseudonymKey
 

@@ -155,7 +155,9 @@ def test_scores_that_moved_are_refused_unless_somebody_says_so(
         pl.col("fund_payment_fen") * 100,
         pl.col("admission_date") - pl.duration(days=40),
     )
-    moved = Tables.of({**dict(tables.items()), "stays": changed.to_arrow().cast(tables.stays.schema)})
+    moved = Tables.of(
+        {**dict(tables.items()), "stays": changed.to_arrow().cast(tables.stays.schema)}
+    )
     with store.open(db) as opened:
         judge = Engine(rules.load(checks))
         keep(opened, moved, assess(moved, judge), judge)
@@ -211,12 +213,28 @@ def test_feedback_tells_precision_by_check_and_by_score_band(tmp_path: Path) -> 
     bands = told["score_bands"]
     assert sum(row["confirmed"] + row["not_confirmed"] for row in bands) == 2
     assert all(row["from"] <= row["mean_score"] <= row["to"] for row in bands)
-    assert {r["quarter"] for r in run("feedback", "--json", "--zone", "UTC", "--db", url)["checks"]} == {
-        "2025-Q1"
-    }
+    assert {
+        r["quarter"] for r in run("feedback", "--json", "--zone", "UTC", "--db", url)["checks"]
+    } == {"2025-Q1"}
     assert "2025-Q2" in run("feedback", "--db", url).stdout
     assert "no time zone Mars" in refusal("feedback", "--zone", "Mars", "--db", url)
 
 
 def test_feedback_without_reviews_says_how_they_come(db: str) -> None:
     assert "reviews import" in run("feedback", "--db", db).stdout
+
+
+def test_the_report_needs_no_network_and_tells_what_it_was_given(
+    db: str, folder: Path, checks: Path, tmp_path: Path
+) -> None:
+    sha256 = register(folder, db)
+    out = tmp_path / "made" / "report.html"
+    run("models", "report", sha256[:8], "--out", out, "--rules", checks, "--db", db)
+    page = out.read_text(encoding="utf-8")
+    head = page[: page.index("<script")] + page[page.rindex("</script>") :]
+    assert sha256[:12] in head
+    assert "population stability" in page.lower()
+    assert "No review is in the database" in page
+    assert page.count("plotly-graph-div") == 3
+    assert 'src="http' not in page
+    assert "<link" not in head

@@ -75,7 +75,9 @@ values = st.lists(
 @given(values, values, st.randoms())
 def test_an_index_is_a_finite_number_and_no_matter_of_order(then, now, random):
     def frame(rows):
-        return pl.DataFrame({"a": rows, "score": [0.5] * len(rows)}, schema_overrides={"a": pl.Float64})
+        return pl.DataFrame(
+            {"a": rows, "score": [0.5] * len(rows)}, schema_overrides={"a": pl.Float64}
+        )
 
     first = column(compare(frame(then), frame(now), ["a"]), "a")
     random.shuffle(now)
