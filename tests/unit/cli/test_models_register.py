@@ -165,7 +165,9 @@ def test_scores_that_moved_are_refused_unless_somebody_says_so(
     assert "moved" in refusal("promote", *said)
     told = run("models", "drift", sha256[:10], "--rules", checks, "--db", db)
     assert told["score"]["state"] == "moved"
-    assert {"payment_mean", "stay_days_mean"} <= {f["name"] for f in told["features"]}
+    indexes = [f["psi"] for f in told["features"]]
+    assert indexes == sorted(indexes, reverse=True)
+    assert "stay_days_mean" in {f["name"] for f in told["features"]}
     with store.open(db) as opened:
         assert opened.model_in_role("champion") is None
     assert run("promote", *said, "--despite-drift")["appointed"] == [[sha256, "champion"]]
