@@ -13,6 +13,7 @@ Claims are outpatient visits of the sample month, about 2 KB each, under new nam
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import platform
@@ -21,6 +22,7 @@ import sys
 import tempfile
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 import uuid
 from collections.abc import Iterator
@@ -29,6 +31,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 from kafka import KafkaConsumer, TopicPartition
 
 from data_samples import month, writer
@@ -44,6 +47,7 @@ NAMES = ("contact_name", "address", "employer", "bank_account", "medical_record_
 LARGEST = 3_200
 """Bytes of the largest visit taken: with three or four charge lines, about 2 KB on average."""
 PARTITIONS = 4
+COMMITTED = "sentinel_worker_last_commit_timestamp_seconds"
 TOPICS = ("claims", "decisions", "alerts", "dead-letters")
 
 
@@ -91,6 +95,7 @@ class Bench:
         self.connection = Connection(given.bootstrap)
         self.key_file = folder / "key"
         self.key = PseudonymKey.load_or_create(self.key_file)
+        self.servers = Servers(given.bootstrap, db)
         self.templates = sorted(templates(), key=lambda visit: str(visit["admission_date"]))
         with Admin(self.connection) as admin:
             admin.create(TOPICS, prefix=self.prefix, partitions=PARTITIONS)
@@ -106,18 +111,20 @@ class Bench:
         octets = self.send(count)
         with self.worker() as metrics:
             wait(metrics, "sentinel_worker_messages_total", 1)
-            first, began = read(metrics), time.monotonic()
+            first, before = read(metrics), self.servers.cpu()
             wait(metrics, "sentinel_worker_messages_total", count)
-            last, seconds = read(metrics), time.monotonic() - began
+            last, after = read(metrics), self.servers.cpu()
         done = total(last, "sentinel_worker_messages_total") - total(
             first, "sentinel_worker_messages_total"
         )
+        seconds = last[COMMITTED] - first[COMMITTED]
         return {
             "records": count,
             "bytes_a_claim": round(octets / count),
             "claims_per_second": round(done / seconds, 1),
             "seconds": round(seconds, 2),
             **costs(first, last, done),
+            "server_cpu_ms_a_claim": a_claim(before, after, done),
         }
 
     def pace(self) -> dict[str, Any]:
@@ -129,14 +136,14 @@ class Bench:
             # The first batches load code and build expressions; they are no part of a steady state.
             self.send(200)
             wait(metrics, "sentinel_worker_messages_total", 200)
-            first = read(metrics)
+            first, before = read(metrics), self.servers.cpu()
             lags: list[float] = []
             process = self.sending(count, rate)
             while process.poll() is None:
                 time.sleep(1.0)
                 lags.append(total(read(metrics), "sentinel_worker_lag_messages"))
             wait(metrics, "sentinel_worker_messages_total", 200 + count)
-            last = read(metrics)
+            last, after = read(metrics), self.servers.cpu()
         latency = self.latencies()[200:]
         tenth = max(1, len(lags) // 10)
         return {
@@ -152,6 +159,7 @@ class Bench:
                 "largest": max(lags, default=0.0),
             },
             **costs(first, last, count),
+            "server_cpu_ms_a_claim": a_claim(before, after, count),
         }
 
     def send(self, count: int, per_second: float | None = None, start: int = 0) -> int:
@@ -279,7 +287,48 @@ def wait(address: str, name: str, least: float, seconds: float = 3_600) -> None:
     while total(read(address), name) < least:
         if time.monotonic() > until:
             raise SystemExit(f"{name} did not reach {least} within {seconds} s")
-        time.sleep(0.1)
+        # A reading costs the worker some milliseconds; the clock is that of its last commit.
+        time.sleep(0.5)
+
+
+class Servers:
+    """Processor time of the broker and the database, where they run on this machine.
+
+    All that they did meanwhile counts, also for other clients: measure on servers of your own.
+    """
+
+    def __init__(self, bootstrap: str, db: str) -> None:
+        broker = urllib.parse.urlsplit(f"kafka://{bootstrap.split(',', maxsplit=1)[0]}")
+        ports = {"broker": broker.port}
+        if not db.startswith("sqlite"):
+            ports["database"] = urllib.parse.urlsplit(db).port or 5432
+        listening = {
+            one.laddr.port: one.pid
+            for one in psutil.net_connections("tcp")
+            if one.status == psutil.CONN_LISTEN and one.pid is not None
+        }
+        self.processes = {
+            name: psutil.Process(listening[port])
+            for name, port in ports.items()
+            if port in listening
+        }
+
+    def cpu(self) -> dict[str, float]:
+        """Seconds so far by server, its children and those that ended included."""
+        found = {}
+        for name, process in self.processes.items():
+            own = process.cpu_times()
+            found[name] = own.user + own.system + own.children_user + own.children_system
+            for child in process.children():
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    times = child.cpu_times()
+                    found[name] += times.user + times.system
+        return found
+
+
+def a_claim(before: dict[str, float], after: dict[str, float], claims: float) -> dict[str, float]:
+    """Milliseconds of processor time a claim between two readings."""
+    return {name: round(1000 * (after[name] - before[name]) / claims, 3) for name in before}
 
 
 def costs(first: dict[str, float], last: dict[str, float], claims: float) -> dict[str, Any]:

@@ -14,12 +14,14 @@ from cli import (
     backfill,
     benchmarks,
     demo,
+    feedback,
     fields,
     graph,
     group,
     models,
     project,
     reference,
+    registry,
     reviews,
     rules,
     samples,
@@ -44,10 +46,14 @@ app.command()(group.group)
 app.command()(benchmarks.benchmarks)
 app.command()(models.train)
 app.command()(models.score)
+app.command()(feedback.feedback)
+app.command()(registry.promote)
+app.command()(registry.refresh)
 app.command()(serve.serve)
 app.command()(demo.demo)
 app.command()(fields.fields)
 app.add_typer(rules.app, name="rules")
+app.add_typer(registry.app, name="models")
 app.add_typer(reviews.app, name="reviews")
 app.add_typer(reference.app, name="reference")
 app.add_typer(samples.app, name="samples")

@@ -72,6 +72,7 @@ def assess(
         scheme=scheme or (),
         curves=curves,
         model=model,
+        db=db,
         inputs=inputs if refresh else (),
     )
     read = read_claims(inputs, written, key=key, encoding=encoding)

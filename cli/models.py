@@ -68,6 +68,13 @@ def train(
     upto: Upto = None,
     seed: Annotated[int, typer.Option(help="Seed; equal seeds give equal models.")] = 20240501,
     device: Annotated[Device, typer.Option(help="Where the graph network runs.")] = Device.AUTO,
+    report: Annotated[
+        Path | None, typer.Option(help="Write a report too: one HTML file that needs no network.")
+    ] = None,
+    db: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Database whose reviews the report tells of."),
+    ] = None,
     key: options.Key = PSEUDONYM_KEY,
 ) -> None:
     """Train a fraud model; the last line printed is JSON with its out-of-fold quality."""
@@ -87,6 +94,8 @@ def train(
         device=device.value,
     )
     _tell(made.headline)
+    if report is not None:
+        _report(report, made, db)
     metrics = {
         population: {
             name: found["variants"]["both"][name]["value"] for name in ("roc_auc", "pr_auc", "f1")
@@ -162,6 +171,18 @@ def score(
     )
 
 
+def _report(out: Path, made: Artifact, db: str | None) -> None:
+    from cli.registry import write_report  # noqa: PLC0415 (which reads with this module)
+
+    if db is None:
+        write_report(out, made, None)
+        return
+    import store  # noqa: PLC0415
+
+    with store.open(db) as opened:
+        write_report(out, made, opened)
+
+
 def train_model(
     tables: Tables,
     ruleset: rules.RuleSet,
@@ -183,7 +204,7 @@ def train_model(
     known = cut(tables, until)
     made = train(
         known,
-        _verdicts(ruleset, known),
+        verdicts_of(ruleset, known),
         named,
         upto=until,
         extra=table,
@@ -210,10 +231,11 @@ def score_providers(
     table = read_extra_table(extra)
     until = _until(tables, upto, table)
     known = cut(tables, until)
-    return loaded.score(known, _verdicts(ruleset, known), upto=until, extra=table, device=device)
+    return loaded.score(known, verdicts_of(ruleset, known), upto=until, extra=table, device=device)
 
 
-def _verdicts(ruleset: rules.RuleSet, known: Tables) -> pl.DataFrame:
+def verdicts_of(ruleset: rules.RuleSet, known: Tables) -> pl.DataFrame:
+    """What the checks say of these claims, as training and scoring read it."""
     import drg  # noqa: PLC0415
     import rules  # noqa: PLC0415
 

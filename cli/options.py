@@ -13,7 +13,13 @@ Inputs = Annotated[
     list[Path], typer.Argument(metavar="INPUT...", help="Files of claims, or folders of them.")
 ]
 Key = Annotated[Path, typer.Option(help="Key file of the pseudonyms.")]
-Model = Annotated[Path | None, typer.Option(help="Folder of a trained model.")]
+Model = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder of a trained model; or the word champion: the model that counts in the database's "
+        "register, with its challenger in shadow."
+    ),
+]
 Schemes = Annotated[
     list[Path] | None,
     typer.Option("--scheme", help="Folder of a scheme pack to add; may be given several times."),

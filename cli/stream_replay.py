@@ -70,6 +70,7 @@ def replay(
         scheme=scheme or (),
         curves=curves,
         model=model,
+        db=db,
     )
     called = name or f"{first.date()}-{last.date()}-{judge.ruleset.sha256[:8]}"
     with store.open(db) as opened, bar(f"Replaying {called}") as meter:

@@ -100,7 +100,7 @@ def run(
     secret = PseudonymKey.find(key)
     judge = engine(
         rules_dir=rules, parameters=parameters, reference=reference, scheme=scheme or (),
-        curves=curves, model=model,
+        curves=curves, model=model, db=db,
     )  # fmt: skip
     watch = Watch(
         worker=owner, version=version, checks=judge.ruleset.ids, rules_sha256=judge.ruleset.sha256
@@ -126,6 +126,7 @@ def run(
             "max_age_ms": max_age_ms,
             "checks": len(judge.ruleset.ids),
             "model": judge.artifact.sha256 if judge.artifact else None,
+            "challenger": judge.challenger.sha256 if judge.challenger else None,
             "key": secret.fingerprint,
         },
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import drg
 import rules
+from cli.champion import models_to_use
 from cli.graph_access import owner
 from cli.models import EXTRA_FILE, beside, read_extra_table
 from cli.reading import PSEUDONYM_KEY
@@ -30,24 +31,24 @@ def engine(
     scheme: Sequence[Path] = (),
     curves: Path | None = None,
     model: Path | None = None,
+    db: str | None = None,
     inputs: Sequence[Path] = (),
 ) -> Engine:
     """Load what judges; without ``model`` PyTorch is not even imported.
 
-    With a model, a provider table that lies in a folder of ``inputs`` counts too, as it
+    The model ``champion`` is the one that counts in the register of ``db``. With a model, a provider table that lies in a folder of ``inputs`` counts too, as it
     did in training.
     """
-    artifact = extra = None
+    artifact = challenger = extra = None
     if model is not None:
-        from graph_models import Artifact  # noqa: PLC0415 (PyTorch takes seconds)
-
-        artifact = Artifact.load(model)
+        artifact, challenger = models_to_use(model, db)
         extra = read_extra_table(beside(inputs, EXTRA_FILE))
     return Engine(
         ruleset=rules.load(rules_dir, parameters=parameters, reference=reference),
         library=drg.load(scheme),
         curves=None if curves is None else drg.Curves.load(curves),
         artifact=artifact,
+        challenger=challenger,
         extra=extra,
     )
 
@@ -106,6 +107,7 @@ def wire(
         scheme=scheme,
         curves=curves,
         model=model,
+        db=db,
     )
     opened = store.open(db)
     secret = PseudonymKey.find(key or PSEUDONYM_KEY)
@@ -119,6 +121,7 @@ def wire(
             "schemes": ", ".join(s.manifest.code for s in judge.library.schemes),
             "curves": judge.curves.sha256 if judge.curves else "absent",
             "model": judge.artifact.sha256 if judge.artifact else "absent",
+            "challenger": judge.challenger.sha256 if judge.challenger else "absent",
             "graph": keeper.detail() if keeper else entities.name if entities else "absent",
         }
 

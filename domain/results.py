@@ -216,10 +216,16 @@ SHADOW_FINDINGS = Table(
     key=FINDINGS.key,
     fields=FINDINGS.fields,
 )
+SHADOW_SCORES = Table(
+    "shadow_scores", "影子评分", "What a model on trial (the challenger) scored, beside the champion's scores; it decides nothing.",
+    key=SCORES.key,
+    fields=SCORES.fields,
+)
 # fmt: on
 
 RESULT_TABLES = (
     DECISIONS, HITS, SCORES, REASONS, ALERTS, FINDINGS, SHADOW_DECISIONS, SHADOW_HITS, SHADOW_FINDINGS,
+    SHADOW_SCORES,
 )  # fmt: skip
 """All tables of a result."""
 
@@ -239,6 +245,8 @@ class Results:
     """What checks on trial said; empty where none is."""
     shadow_hits: pa.Table = field(default_factory=SHADOW_HITS.arrow.empty_table)
     shadow_findings: pa.Table = field(default_factory=SHADOW_FINDINGS.arrow.empty_table)
+    shadow_scores: pa.Table = field(default_factory=SHADOW_SCORES.arrow.empty_table)
+    """What a challenger scored; empty where none is."""
 
     def items(self) -> Iterator[tuple[str, pa.Table]]:
         """Name and table, in an order in which they can be inserted."""

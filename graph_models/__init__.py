@@ -14,6 +14,7 @@ with warnings.catch_warnings():
 from graph_models.artifact import Artifact, ArtifactError, Scored
 from graph_models.labels import LabelError, read_extra, read_labels, read_providers
 from graph_models.learning import train
+from graph_models.refreshing import origin, refresh
 from graph_models.window import cut, day_after_last
 
 __all__ = [
@@ -23,8 +24,10 @@ __all__ = [
     "Scored",
     "cut",
     "day_after_last",
+    "origin",
     "read_extra",
     "read_labels",
     "read_providers",
+    "refresh",
     "train",
 ]

@@ -215,8 +215,20 @@ class Artifact:
                 where=str(error.filename or folder),
                 cure="Name a folder that `sentinel train --model` wrote, or train again.",
             ) from error
-        made = cls(files)
-        made._verify(folder)
+        return cls.of(files, folder)
+
+    @classmethod
+    def of(cls, files: Mapping[str, bytes], where: Path) -> Artifact:
+        """The model in these files, refused as by ``load``; errors name them as lying in ``where``."""
+        missing = [name for name in (MANIFEST, *FILES) if name not in files]
+        if missing:
+            raise ArtifactError(
+                f"files of the model are missing: {', '.join(missing)}",
+                where=str(where),
+                cure="Register the model again from the folder where it was trained.",
+            )
+        made = cls({name: files[name] for name in (MANIFEST, *FILES)})
+        made._verify(where)
         return made
 
     def _verify(self, folder: Path) -> None:

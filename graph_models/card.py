@@ -20,6 +20,7 @@ def write_card(manifest: dict[str, Any]) -> str:
     """The card in Markdown, from the manifest alone."""
     labels, window, threshold = manifest["labels"], manifest["window"], manifest["threshold"]
     used = sum(f["used"] for f in manifest["features"])
+    trained_upto = manifest.get("refreshed", {}).get("trained_upto", manifest["upto"])
     lines = [
         "# 模型卡 Model card: provider fraud",
         "",
@@ -28,7 +29,8 @@ def write_card(manifest: dict[str, Any]) -> str:
         "payment or punish on it alone.",
         "",
         f"**数据 Data.** {window['claims']:,} 份结算单 claims, {window['first']} – {window['last']}; "
-        f"截至 only what was complete before {manifest['upto']}.",
+        f"截至 only what was complete before {trained_upto}.",
+        *_refreshed(manifest),
         f"**标签 Labels.** {labels['used']:,} 家机构 providers, {labels['positive']:,} 阳性 fraudulent; "
         f"{labels['without_data']:,} 家因无数据未用 left out for lack of data; "
         f"{labels['with_claims']:,} 家有结算单 have claims.",
@@ -57,6 +59,18 @@ def write_card(manifest: dict[str, Any]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _refreshed(manifest: dict[str, Any]) -> list[str]:
+    found = manifest.get("refreshed")
+    if found is None:
+        return []
+    window = found["window"]
+    return [
+        f"**更新 Refreshed.** 未重新训练，机构评分更新至 not trained again, providers scored anew up to {manifest['upto']} "
+        f"({window['claims']:,} claims, {window['first']} – {window['last']}); "
+        f"训练所得模型 the model that was trained: {found['origin'][:12]}.",
+    ]
 
 
 def metrics_table(metrics: dict[str, Any]) -> list[str]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
-import json
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -16,17 +14,8 @@ import torch
 from domain import SCHEMA_VERSION
 from domain.errors import SentinelError
 from domain.tables import Tables
-from graph_models import peers
-from graph_models.artifact import (
-    FILES,
-    FORMAT,
-    MANIFEST,
-    Artifact,
-    Scored,
-    installed,
-    schema_digests,
-)
-from graph_models.card import write_card
+from graph_models import packing
+from graph_models.artifact import FORMAT, MANIFEST, Artifact, installed, schema_digests
 from graph_models.catalog import GNN, describe
 from graph_models.evaluation import OutOfFold, best_threshold, cross_validate, report
 from graph_models.features import tabulate
@@ -42,7 +31,6 @@ from graph_models.head import (
     used_columns,
 )
 from graph_models.training import choose_device
-from graph_models.window import cut, frame, known_on
 
 FOLDS: Final = 5
 SEED: Final = 20240501
@@ -129,20 +117,13 @@ class _Pack:
         files: dict[str, bytes] = {
             "model.txt": fold_in(self.fitted.booster, self.line).model_to_string().encode(),
             "gnn.pt": self._weights(),
-            "background.parquet": _parquet(self._background(full, names, fill)),
+            "background.parquet": packing.parquet(self._background(full, names, fill)),
         }
         manifest = self._manifest(tables, labels, names, fill)
         # The new model scores all providers itself, exactly as it will later.
-        draft = Artifact({**files, MANIFEST: _json(manifest)})
+        draft = Artifact({**files, MANIFEST: packing.to_json(manifest)})
         scored = draft.score(tables, verdicts, upto=self.upto, extra=extra, device=device)
-        manifest["peers"] = peers.choose_groups(scored.features)
-        entities = _entities(scored, manifest["peers"])
-        files["entities.parquet"] = _parquet(entities)
-        files["peers.parquet"] = _parquet(peers.summarise(entities, manifest["peers"], list(names)))
-        manifest["providers_scored"] = len(scored)
-        files["card.md"] = write_card(manifest).encode()
-        manifest["files"] = {n: hashlib.sha256(files[n]).hexdigest() for n in FILES}
-        return Artifact({**files, MANIFEST: _json(manifest)})
+        return packing.finish(files, manifest, scored)
 
     def _fill(self, full: Matrix, names: tuple[str, ...]) -> dict[str, float]:
         """Training medians for the columns in which the booster cannot read a gap."""
@@ -180,9 +161,6 @@ class _Pack:
     def _manifest(
         self, tables: Tables, labels: pl.DataFrame, names: tuple[str, ...], fill: dict[str, float]
     ) -> dict[str, Any]:
-        days = frame(cut(tables, self.upto), "stays").select(
-            claims=pl.len(), first=pl.col("admission_date").min(), last=known_on().max()
-        )
         y, margin = self.ground.y, self.scores.margin
         used = used_columns(self.fitted.booster)
         return {
@@ -190,7 +168,7 @@ class _Pack:
             "kind": "provider fraud: GraphSAGE, LightGBM, Platt calibration",
             "schema": {"version": SCHEMA_VERSION, **schema_digests(names)},
             "upto": self.upto.isoformat(),
-            "window": {k: _text(v) for k, v in days.row(0, named=True).items()},
+            "window": packing.window(tables, self.upto),
             "labels": {
                 "given": labels.height,
                 "used": len(y),
@@ -219,25 +197,3 @@ class _Pack:
             "peers": {"bands": {}, "groups": []},
             "packages": installed(),
         }
-
-
-def _entities(scored: Scored, chosen: dict[str, Any]) -> pl.DataFrame:
-    return scored.features.with_columns(
-        pl.Series("margin", scored.margins),
-        pl.Series("score", scored.scores),
-        pl.Series("peer_group", peers.assign(scored.features, chosen), dtype=pl.String),
-    )
-
-
-def _parquet(table: pl.DataFrame) -> bytes:
-    buffer = io.BytesIO()
-    table.write_parquet(buffer, compression="zstd")
-    return buffer.getvalue()
-
-
-def _json(value: Any) -> bytes:
-    return (json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode()
-
-
-def _text(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, date) else value

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Final, NamedTuple
 
+from domain.feedback import told
 from domain.review import Reviewed
 from store import Store, Tally
 
@@ -75,5 +76,4 @@ def tell_tally(tally: Tally | None) -> dict[str, Any] | None:
 
 def tell_reviewed(found: Reviewed | None) -> dict[str, Any]:
     """Reviews by outcome, the precision, and its 95 % interval (null while nothing is concluded)."""
-    found = found or Reviewed()
-    return {**asdict(found), "precision": found.precision, "precision_interval": found.interval}
+    return told(found or Reviewed())

@@ -8,9 +8,10 @@ from store.errors import StoreBusyError, StoreError, StoreRuleError
 from store.findings import FindingFilter, FindingPage, Scope
 from store.journal import Committed, Journal, Judged, Step
 from store.months import Change
+from store.outbox import Outgoing, Parcel
 from store.replays import Replays
 from store.runs import Run
-from store.stream import Lease, LostPartitionError, OutboxRow, Outgoing, Partition, StoredOffset
+from store.stream import Lease, LostPartitionError, Partition, StoredOffset
 from store.tallies import Tally
 from store.writing import Model, Ruleset, Written
 
@@ -29,9 +30,9 @@ __all__ = [
     "Lease",
     "LostPartitionError",
     "Model",
-    "OutboxRow",
     "Outgoing",
     "Page",
+    "Parcel",
     "Partition",
     "Replays",
     "Ruleset",

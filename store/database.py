@@ -11,12 +11,24 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy as sa
 
+from domain.feedback import Conclusion
+from domain.registry import Appointment, Registered
 from domain.results import Results
 from domain.review import Review, Reviewed
 from domain.tables import Tables
 from domain.withdrawal import Withdrawn
 from store import alerts as alert_queries
-from store import dead_letters, engine, history, months, reviews, states, tallies, writing
+from store import (
+    dead_letters,
+    engine,
+    history,
+    months,
+    registry,
+    reviews,
+    states,
+    tallies,
+    writing,
+)
 from store import findings as finding_queries
 from store.alerts import After, AlertFilter, AlertRecord, AlertSort, Page
 from store.dead_letters import DeadLetter
@@ -86,12 +98,14 @@ class Store:
         ruleset: Ruleset | None,
         model: Model | None = None,
         taken: Sequence[tuple[str, datetime]] = (),
+        documents: Sequence[bytes] | None = None,
     ) -> Written:
         """Store one batch in one transaction: all of it or, on StoreError, nothing.
 
         ``fingerprints`` maps stay_id to the digest of its codes, where it has one.
-        ``taken`` are the entries of ``to_judge`` that the batch settles. Writing the same
-        batch again stores nothing and changes nothing.
+        ``taken`` are the entries of ``to_judge`` that the batch settles. ``documents`` are the
+        claims' canonical texts in the order of ``claims.stays``, which are made here if they are
+        not given. Writing the same batch again stores nothing and changes nothing.
         """
         with translate(self._where), self._writer.begin() as connection:
             return writing.write(
@@ -103,6 +117,7 @@ class Store:
                 model=model,
                 now=datetime.now(UTC),
                 taken=taken,
+                documents=documents,
             )
 
     def withdraw(self, given: Sequence[Withdrawn]) -> list[str]:
@@ -348,6 +363,51 @@ class Store:
         """How the reviews of each check came out: what its precision is counted from."""
         with translate(self._where), self.engine.connect() as connection:
             return reviews.precision(connection)
+
+    def conclusions(self) -> list[Conclusion]:
+        """The review that counts of each check on each stay, month or day, with the score decided then."""
+        with translate(self._where), self.engine.connect() as connection:
+            return reviews.conclusions(connection)
+
+    def keep_model(
+        self, sha256: str, manifest: Mapping[str, Any], files: Mapping[str, bytes]
+    ) -> bool:
+        """Keep a model with all its files; False if it was kept before."""
+        with translate(self._where), self._writer.begin() as connection:
+            return registry.keep(connection, sha256, manifest, files, datetime.now(UTC))
+
+    def appoint(self, given: Appointment) -> list[Appointment]:
+        """Give a registered model a role, and retire who had it; what that changed.
+
+        StoreRuleError if the model is not registered.
+        """
+        with translate(self._where), self._writer.begin() as connection:
+            return registry.appoint(connection, given)
+
+    def models(self) -> list[Registered]:
+        """Every registered model with its role, the last appointed first."""
+        with translate(self._where), self.engine.connect() as connection:
+            return registry.listing(connection)
+
+    def model_in_role(self, role: str) -> str | None:
+        """The digest of the model that has a role now, such as ``champion``; None if none has."""
+        with translate(self._where), self.engine.connect() as connection:
+            return registry.in_role(connection, role)
+
+    def model_files(self, sha256: str) -> dict[str, bytes]:
+        """The files of a registered model by name; none if it is not registered."""
+        with translate(self._where), self.engine.connect() as connection:
+            return registry.files(connection, sha256)
+
+    def scores_of(self, sha256: str) -> dict[str, float]:
+        """The last score that a model gave each provider, as champion or as challenger."""
+        with translate(self._where), self.engine.connect() as connection:
+            return registry.scores(connection, sha256)
+
+    def appointments(self, sha256: str) -> list[Appointment]:
+        """What a model was appointed to, oldest first."""
+        with translate(self._where), self.engine.connect() as connection:
+            return registry.appointments(connection, sha256)
 
     def rule_ids(self, rules_sha256: str) -> tuple[str, ...] | None:
         """The ids of a stored rule set in the order of verdict letters; None if not stored."""

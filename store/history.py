@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from domain.tables import Tables
 from store import bodies
-from store.inserting import in_parts
+from store.inserting import among
 from store.state_tables import PHYSICIANS_SQL, PROVIDERS_SQL
 from store.state_tables import STAY_STATES_SQL as STATES
 from store.tables import CLAIMS_SQL as CLAIMS
@@ -47,8 +47,8 @@ def read(
     left_out = set(excluding)
     seen = COUNTS if admitted_to is None else COUNTS & (STATES.c.admission_date <= admitted_to)
     found: dict[str, bytes] = {}
-    for keys in in_parts(patient_ids):
-        for row in connection.execute(_bodies().where(STATES.c.patient_id.in_(keys), seen)):
+    for here in among(connection, STATES.c.patient_id, patient_ids):
+        for row in connection.execute(_bodies().where(here, seen)):
             found[row.stay_id] = row.body
     place = (
         sa.func.row_number()
@@ -58,12 +58,8 @@ def read(
         )
         .label("place")
     )
-    for keys in in_parts(fingerprints):
-        ranked = (
-            sa.select(STATES.c.stay_id, place)
-            .where(STATES.c.code_fingerprint.in_(keys), seen)
-            .subquery()
-        )
+    for here in among(connection, STATES.c.code_fingerprint, fingerprints):
+        ranked = sa.select(STATES.c.stay_id, place).where(here, seen).subquery()
         chosen = sa.select(ranked.c.stay_id).where(ranked.c.place <= newest_per_fingerprint)
         for row in connection.execute(_bodies().where(STATES.c.stay_id.in_(chosen))):
             found[row.stay_id] = row.body
@@ -73,8 +69,8 @@ def read(
 def read_stays(connection: sa.Connection, stay_ids: Sequence[str]) -> Tables:
     """These stays as they count now; one that is withdrawn or unknown is left out."""
     found: dict[str, bytes] = {}
-    for keys in in_parts(stay_ids):
-        for row in connection.execute(_bodies().where(STATES.c.stay_id.in_(keys), COUNTS)):
+    for here in among(connection, STATES.c.stay_id, stay_ids):
+        for row in connection.execute(_bodies().where(here, COUNTS)):
             found[row.stay_id] = row.body
     return bodies.decode(found[stay_id] for stay_id in sorted(found))
 
@@ -124,11 +120,11 @@ def last_end(connection: sa.Connection) -> date | None:
 def read_hits(connection: sa.Connection, stay_ids: Sequence[str]) -> list[tuple[str, str]]:
     """(stay_id, rule_id) of the hits of the decision that counts of each stay."""
     found: set[tuple[str, str]] = set()
-    for keys in in_parts(stay_ids):
+    for here in among(connection, STATES.c.stay_id, stay_ids):
         query = (
             sa.select(HITS.c.stay_id, HITS.c.rule_id)
             .join(STATES, STATES.c.decision_id == HITS.c.decision_id)
-            .where(STATES.c.stay_id.in_(keys))
+            .where(here)
         )
         found |= {(row.stay_id, row.rule_id) for row in connection.execute(query)}
     return sorted(found)

@@ -12,10 +12,11 @@ import sqlalchemy as sa
 from domain.results import Results
 from domain.tables import Tables
 from store import dead_letters as letters
-from store import stream, writing
+from store import outbox, stream, writing
 from store.dead_letters import DeadLetter
 from store.errors import translate
-from store.stream import Lease, OutboxRow, Outgoing, Partition, StoredOffset
+from store.outbox import Outgoing, Parcel
+from store.stream import Lease, Partition, StoredOffset
 from store.writing import Model, Ruleset, Written
 
 
@@ -23,7 +24,8 @@ from store.writing import Model, Ruleset, Written
 class Judged:
     """Claims with their results and what judged them: the arguments of ``Store.write``.
 
-    ``taken`` are the entries of the list of stays to judge again that this settles.
+    ``taken`` are the entries of the list of stays to judge again that this settles, ``documents``
+    the claims' canonical texts in the order of ``claims.stays``.
     """
 
     claims: Tables
@@ -32,6 +34,7 @@ class Judged:
     ruleset: Ruleset | None
     model: Model | None = None
     taken: Sequence[tuple[str, datetime]] = ()
+    documents: Sequence[bytes] | None = None
 
 
 Write = Callable[[sa.Connection, datetime], None]
@@ -43,7 +46,7 @@ class Step:
     """All that one batch changes; it is committed as a whole or not at all.
 
     ``advances`` are the partitions read, with the offset after the last message of each.
-    ``acknowledged`` are rows of the outbox that the broker has, from earlier steps.
+    ``acknowledged`` are parcels of the outbox that the broker has, from earlier steps.
     """
 
     advances: Sequence[tuple[Lease, int]] = ()
@@ -59,7 +62,12 @@ class Committed:
     """What a step left: new rows by table, and its messages to publish, in their order."""
 
     written: Written
-    outbox: tuple[OutboxRow, ...]
+    parcels: tuple[Parcel, ...]
+
+    @property
+    def messages(self) -> list[Outgoing]:
+        """The messages of all parcels."""
+        return [message for parcel in self.parcels for message in parcel.messages]
 
 
 class Journal:
@@ -86,7 +94,8 @@ class Journal:
             # First, so that a worker that lost a partition waits for nobody and writes nothing.
             stream.advance(connection, step.advances, now)
             counts: Counter[str] = Counter()
-            new: set[str] = set()
+            known: set[str] = set()
+            made: set[str] = set()
             for judged in step.judged:
                 written = writing.write(
                     connection,
@@ -97,32 +106,35 @@ class Journal:
                     model=judged.model,
                     now=now,
                     taken=judged.taken,
+                    documents=judged.documents,
                 )
                 counts.update(written.counts)
-                new |= written.decisions
+                # What an earlier round of this step has made is new, though a later one finds it.
+                known |= written.known - made
+                made |= set(judged.results.decisions["decision_id"].to_pylist()) - written.known
             for write in step.writes:
                 write(connection, now)
             letters.set_aside(connection, step.dead_letters, now)
-            stream.acknowledge(connection, step.acknowledged)
-            rows = stream.put(connection, self.group, step.outgoing, frozenset(new), now)
-        return Committed(Written(dict(counts), frozenset(new)), rows)
+            outbox.acknowledge(connection, step.acknowledged)
+            parcels = outbox.put(connection, self.group, step.outgoing, frozenset(known), now)
+        return Committed(Written(dict(counts), frozenset(known)), parcels)
 
     def pending(
         self, partitions: Iterable[Partition], *, after: int = 0, limit: int = 1_000
-    ) -> list[OutboxRow]:
-        """Committed messages of these partitions that the broker has not acknowledged, oldest first."""
+    ) -> list[Parcel]:
+        """Committed parcels of these partitions that the broker has not acknowledged, oldest first."""
         with translate(self._where), self._readers.connect() as connection:
-            return stream.pending(connection, self.group, partitions, after=after, limit=limit)
+            return outbox.pending(connection, self.group, partitions, after=after, limit=limit)
 
     def acknowledge(self, outbox_ids: Sequence[int]) -> None:
         """Forget messages that the broker has."""
         with translate(self._where), self._writers.begin() as connection:
-            stream.acknowledge(connection, outbox_ids)
+            outbox.acknowledge(connection, outbox_ids)
 
     def depth(self) -> tuple[int, datetime | None]:
         """How many messages of the group wait to be published, and since when the oldest."""
         with translate(self._where), self._readers.connect() as connection:
-            return stream.depth(connection, self.group)
+            return outbox.depth(connection, self.group)
 
     def offsets(self) -> list[StoredOffset]:
         """Where the group stands in each partition."""

@@ -8,30 +8,33 @@ the stored claims, see docs/decisions/0017.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+import polars as pl
+import pyarrow as pa
 import sqlalchemy as sa
 
-from store.inserting import upsert
+from store.inserting import columns_of, upsert
 from store.state_tables import PHYSICIAN_MONTHS_SQL as PHYSICIANS
 from store.state_tables import PROVIDER_MONTHS_SQL as PROVIDERS
 
 Row = Mapping[str, Any]
-Key = tuple[str, date, str]
 
+_READ = {
+    "provider_id": pl.String,
+    "physician_id": pl.String,
+    "currency": pl.String,
+    "claim_type": pl.String,
+    "admission_date": pl.Date,
+    "ended_on": pl.Date,
+    "total_amount_fen": pl.Int64,
+    "fund_payment_fen": pl.Int64,
+}
+"""What of a claim moves its months."""
 _SUMS = ("claims", "stays", "total_amount_fen", "fund_payment_fen")
-
-
-@dataclass(slots=True)
-class _Difference:
-    """How a batch moves one month."""
-
-    sums: dict[str, int]
-    changed_from: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +50,26 @@ class Change:
 
 
 def move(
-    connection: sa.Connection, changes: Sequence[tuple[Row | None, Row | None]], now: datetime
+    connection: sa.Connection,
+    came: pa.Table | None,
+    changes: Sequence[tuple[Row | None, Row | None]],
+    now: datetime,
 ) -> None:
-    """Take away what counted before and add what counts now; None stands for nothing."""
-    providers: dict[Key, _Difference] = {}
-    physicians: dict[Key, _Difference] = {}
-    for before, after in changes:
-        for sign, row in ((-1, before), (1, after)):
-            if row is None or row["ended_on"] is None:
-                continue
-            month = row["ended_on"].replace(day=1)
-            _add(providers, (row["provider_id"], month, row["currency"]), row, sign)
-            if row["physician_id"] is not None:
-                _add(physicians, (row["physician_id"], month, row["currency"]), row, sign)
-    _apply(connection, PROVIDERS, "provider_id", providers, now)
-    _apply(connection, PHYSICIANS, "physician_id", physicians, now)
+    """Add claims that came; take away what counted before and add what counts now.
+
+    None stands for nothing.
+    """
+    parts = [] if came is None else [pl.DataFrame(came).select(*_READ, sign=1)]
+    for sign, place in ((-1, 0), (1, 1)):
+        rows = [dict(row) for pair in changes if (row := pair[place]) is not None]
+        if rows:
+            parts.append(pl.DataFrame(rows, schema=_READ).with_columns(sign=sign))
+    if not parts:
+        return
+    signed = pl.concat([part.cast({"sign": pl.Int32}) for part in parts])
+    signed = signed.drop_nulls("ended_on").with_columns(month=pl.col("ended_on").dt.truncate("1mo"))
+    _apply(connection, PROVIDERS, "provider_id", signed, now)
+    _apply(connection, PHYSICIANS, "physician_id", signed.drop_nulls("physician_id"), now)
 
 
 def changed(connection: sa.Connection) -> list[Change]:
@@ -104,39 +112,27 @@ def read(connection: sa.Connection, provider_id: str | None = None) -> list[dict
     return [dict(row._mapping) for row in connection.execute(query)]
 
 
-def _add(found: dict[Key, _Difference], key: Key, row: Row, sign: int) -> None:
-    first = row["admission_date"]
-    moved = found.setdefault(key, _Difference(defaultdict(int), first))
-    moved.sums["claims"] += sign
-    moved.sums["stays"] += sign * (row["claim_type"] == "inpatient")
-    for name in ("total_amount_fen", "fund_payment_fen"):
-        moved.sums[name] += sign * (row[name] or 0)
-    moved.changed_from = min(moved.changed_from, first)
-
-
 def _apply(
-    connection: sa.Connection,
-    table: sa.Table,
-    who: str,
-    found: Mapping[Key, _Difference],
-    now: datetime,
+    connection: sa.Connection, table: sa.Table, who: str, signed: pl.DataFrame, now: datetime
 ) -> None:
-    if not found:
+    if not signed.height:
         return
-    columns: dict[str, Sequence[Any]] = {
-        who: [key[0] for key in found],
-        "month": [key[1] for key in found],
-        "currency": [key[2] for key in found],
-        **{name: [moved.sums[name] for moved in found.values()] for name in _SUMS},
-        "changed_at": [now] * len(found),
-    }
+    sign = pl.col("sign")
+    moved = signed.group_by(who, "month", "currency").agg(
+        claims=sign.sum(),
+        stays=(sign * (pl.col("claim_type") == "inpatient")).sum(),
+        total_amount_fen=(sign * pl.col("total_amount_fen").fill_null(0)).sum(),
+        fund_payment_fen=(sign * pl.col("fund_payment_fen").fill_null(0)).sum(),
+        changed_from=pl.col("admission_date").min(),
+    )
     old = table.name
     changed = {name: f"{old}.{name} + excluded.{name}" for name in _SUMS}
     changed["changed_at"] = "excluded.changed_at"
     if table is PROVIDERS:
-        columns["changed_from"] = [moved.changed_from for moved in found.values()]
         changed["changed_from"] = (
             f"CASE WHEN {old}.changed_from < excluded.changed_from "
             f"THEN {old}.changed_from ELSE excluded.changed_from END"
         )
-    upsert(connection, table, columns, changed)
+    else:
+        moved = moved.drop("changed_from")
+    upsert(connection, table, columns_of(moved.to_arrow(), changed_at=now), changed)

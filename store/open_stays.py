@@ -246,10 +246,8 @@ def close(stay_ids: Sequence[str]) -> Write:
 def _settled(connection: sa.Connection, stay_ids: Sequence[str]) -> set[str]:
     """Those of the stays whose claim with a discharge is stored."""
     found: set[str] = set()
-    for ids in inserting.in_parts(stay_ids):
-        query = sa.select(CLAIMS.c.stay_id).where(
-            CLAIMS.c.stay_id.in_(ids), CLAIMS.c.discharge_date.is_not(None)
-        )
+    for here in inserting.among(connection, CLAIMS.c.stay_id, stay_ids):
+        query = sa.select(CLAIMS.c.stay_id).where(here, CLAIMS.c.discharge_date.is_not(None))
         found |= set(connection.execute(query).scalars())
     return found
 
@@ -257,16 +255,16 @@ def _settled(connection: sa.Connection, stay_ids: Sequence[str]) -> set[str]:
 def _write_stays(connection: sa.Connection, changes: Sequence[StayChange], now: datetime) -> None:
     wanted = {change.row["stay_id"]: change.version for change in changes}
     known: dict[str, int] = {}
-    for ids in inserting.in_parts([s for s, version in wanted.items() if version]):
-        query = sa.select(STAYS.c.stay_id, STAYS.c.version).where(STAYS.c.stay_id.in_(ids))
+    read = [stay_id for stay_id, version in wanted.items() if version]
+    for here in inserting.among(connection, STAYS.c.stay_id, read):
+        query = sa.select(STAYS.c.stay_id, STAYS.c.version).where(here)
         known |= {row.stay_id: row.version for row in connection.execute(query.with_for_update())}
     new = [c for c in changes if not c.version]
     old = [c for c in changes if c.version]
     other = [s for s, version in wanted.items() if version and known.get(s) != version]
     if new:
         columns = _columns(new) | {"created_at": [now] * len(new), "changed_at": [now] * len(new)}
-        added = inserting.insert_new(connection, STAYS, columns)
-        other += [c.row["stay_id"] for c in new if c.row["stay_id"] not in added]
+        other += sorted(inserting.insert_missing(connection, STAYS, columns))
     if other:
         raise StoreError(
             f"another writer changed {len(other)} open stays since they were read",
@@ -309,6 +307,12 @@ def _write_suggestions(connection: sa.Connection, told: Sequence[Row], now: date
 
 
 def _forget(connection: sa.Connection, stay_ids: Sequence[str]) -> None:
-    for ids in inserting.in_parts(stay_ids):
-        for table in (ORDERS, LINES, STAYS):
-            connection.execute(sa.delete(table).where(table.c.stay_id.in_(ids)))
+    # Most claims are of patients who never lay here: look first, and delete what there is.
+    there = [
+        stay_id
+        for here in inserting.among(connection, STAYS.c.stay_id, stay_ids)
+        for stay_id in connection.execute(sa.select(STAYS.c.stay_id).where(here)).scalars()
+    ]
+    for table in (ORDERS, LINES, STAYS):
+        for here in inserting.among(connection, table.c.stay_id, there):
+            connection.execute(sa.delete(table).where(here))

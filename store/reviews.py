@@ -8,11 +8,13 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from domain.feedback import Conclusion
 from domain.review import Review, Reviewed
 from store import inserting
 from store.review_tables import REVIEWS_SQL as REVIEWS
 from store.state_tables import STAY_STATES_SQL as STATES
 from store.tables import ALERTS_SQL as ALERTS
+from store.tables import DECISIONS_SQL as DECISIONS
 from store.tables import HITS_SQL as HITS
 from store.tables import STATUS_NEW
 
@@ -74,16 +76,7 @@ def precision(connection: sa.Connection) -> dict[str, Reviewed]:
     Of several reviews of one check on one stay (also of several decisions on it), month or
     day the last counts.
     """
-    subject = sa.func.coalesce(REVIEWS.c.stay_id, REVIEWS.c.finding_id)
-    place = (
-        sa.func.row_number()
-        .over(
-            partition_by=(subject, REVIEWS.c.rule_id),
-            order_by=(REVIEWS.c.reviewed_at.desc(), REVIEWS.c.review_id.desc()),
-        )
-        .label("place")
-    )
-    last = sa.select(REVIEWS.c.rule_id, REVIEWS.c.outcome, place).subquery()
+    last = _counting(REVIEWS.c.rule_id, REVIEWS.c.outcome)
     query = (
         sa.select(last.c.rule_id, last.c.outcome, sa.func.count())
         .where(last.c.place == 1)
@@ -93,6 +86,34 @@ def precision(connection: sa.Connection) -> dict[str, Reviewed]:
     for rule_id, outcome, number in connection.execute(query):
         counts.setdefault(rule_id, {})[outcome] = int(number)
     return {rule_id: Reviewed(**found) for rule_id, found in sorted(counts.items())}
+
+
+def conclusions(connection: sa.Connection) -> list[Conclusion]:
+    """The review that counts of each check on each stay, month or day, with the score decided then."""
+    last = _counting(
+        *(REVIEWS.c[n] for n in ("rule_id", "outcome", "reviewed_at", "stay_id", "decision_id"))
+    )
+    query = (
+        sa.select(last, DECISIONS.c.model_sha256, DECISIONS.c.score)
+        .outerjoin(DECISIONS, DECISIONS.c.decision_id == last.c.decision_id)
+        .where(last.c.place == 1)
+        .order_by(last.c.reviewed_at, last.c.rule_id, last.c.stay_id)
+    )
+    names = [field.name for field in fields(Conclusion)]
+    return [
+        Conclusion(**{name: row._mapping[name] for name in names})
+        for row in connection.execute(query)
+    ]
+
+
+def _counting(*columns: sa.ColumnElement[Any]) -> sa.Subquery:
+    """Reviews with their ``place`` among those of one check on one stay, month or day: 1 is the last."""
+    subject = sa.func.coalesce(REVIEWS.c.stay_id, REVIEWS.c.finding_id)
+    place = sa.func.row_number().over(
+        partition_by=(subject, REVIEWS.c.rule_id),
+        order_by=(REVIEWS.c.reviewed_at.desc(), REVIEWS.c.review_id.desc()),
+    )
+    return sa.select(*columns, place.label("place")).subquery()
 
 
 def _status(connection: sa.Connection, decision_id: str) -> str:

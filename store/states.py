@@ -14,12 +14,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from domain.withdrawal import Withdrawn
-from store import months
+from store import arrays, months
 from store.graph import feed
-from store.inserting import in_parts, insert, insert_new, locked, upsert
+from store.inserting import columns_of, in_parts, insert, insert_missing, locked, upsert
 from store.state_tables import STAY_STATES_SQL as STATES
 from store.state_tables import STAYS_TO_JUDGE_SQL as TO_JUDGE
 from store.state_tables import WITHDRAWALS_SQL as WITHDRAWALS
@@ -34,60 +36,82 @@ _CONTENT: Final = (
     "code_fingerprint",
 )  # fmt: skip
 
+_CAUSE: Final = ("patient_id", "admission_date", "stay_id")
+_CAUSES: Final = pa.schema(
+    [("patient_id", pa.string()), ("admission_date", pa.date32()), ("stay_id", pa.string())]
+)
+_LATER: Final = """
+SELECT s.stay_id, g.cause FROM unnest(%b::text[], %b::date[], %b::text[]) AS g(patient, day, cause)
+JOIN stay_states s ON s.patient_id = g.patient
+WHERE s.decision_id IS NOT NULL AND greatest(s.admission_date, coalesce(s.ended_on, 'infinity')) >= g.day
+AND NOT EXISTS (SELECT 1 FROM unnest(%b::text[]) AS h(stay_id) WHERE h.stay_id = s.stay_id)
+"""
+
 Row = Mapping[str, Any]
+Change = tuple[Row | None, Row | None]
+"""A claim that counted before and the one that counts now; None stands for nothing."""
 
 
-def ended_on(claim_type: str, admission: date, discharge: date | None) -> date | None:
-    """The day on which a claim ended: the discharge, or the day of a visit; None while in hospital."""
-    return discharge if claim_type == "inpatient" else discharge or admission
+def ended_on(stays: pa.Table) -> pa.ChunkedArray:
+    """The day on which each claim ended: the discharge, or the day of a visit; null while in hospital."""
+    inpatient = pc.equal(stays["claim_type"], "inpatient")
+    visited = pc.coalesce(stays["discharge_date"], stays["admission_date"])
+    return pc.if_else(inpatient, stays["discharge_date"], visited)
 
 
 def settle(
-    connection: sa.Connection, rows: Sequence[Row], new: Collection[tuple[Any, ...]], now: datetime
+    connection: sa.Connection, rows: pa.Table, old: Collection[tuple[Any, ...]], now: datetime
 ) -> None:
     """Let the judged claims count, where they do.
 
-    Each row has the columns of ``stay_states`` but ``withdrawn_version`` and ``changed_at``.
-    ``new`` holds (stay_id, claim_version, input_sha256) of the contents that had not been stored
+    The rows have the columns of ``stay_states`` but ``withdrawn_version`` and ``changed_at``.
+    ``old`` holds (stay_id, claim_version, input_sha256) of the contents that had been stored
     before: old content that comes again does not win over what replaced it.
     """
-    if not rows:
+    if not rows.num_rows:
         return
-    fresh = {
-        **{name: [row[name] for row in rows] for name in ("stay_id", "decision_id", *_CONTENT)},
-        "withdrawn_version": [0] * len(rows),
-        "changed_at": [now] * len(rows),
-    }
-    first = insert_new(connection, STATES, fresh)
-    known = locked(
-        connection, STATES.c.stay_id, [r["stay_id"] for r in rows if r["stay_id"] not in first]
+    rows = rows.select(["stay_id", "decision_id", *_CONTENT])
+    known = insert_missing(
+        connection, STATES, columns_of(rows, withdrawn_version=0, changed_at=now)
     )
-    changes: list[tuple[Row | None, Row | None]] = []
+    if not known:
+        _follow(connection, rows, [], REASON_LATE, now)
+        return
+    again = pc.is_in(rows["stay_id"], value_set=pa.array(sorted(known)))
+    before = locked(connection, STATES.c.stay_id, sorted(known))
+    changes: list[Change] = []
     moved: list[Row] = []
-    for row in rows:
-        before = known.get(row["stay_id"])
-        if before is None:
-            changes.append((None, row))
-            continue
-        same = (row["claim_version"], row["input_sha256"]) == (
-            before["claim_version"],
-            before["input_sha256"],
-        )
-        key = (row["stay_id"], row["claim_version"], row["input_sha256"])
-        newer = row["claim_version"] > before["claim_version"] or (
-            row["claim_version"] == before["claim_version"] and key in new
-        )
-        if not same and not newer:
-            continue
-        counts = row["claim_version"] > before["withdrawn_version"]
-        after = {**row, "decision_id": row["decision_id"] if counts else None}
-        if same and after["decision_id"] == before["decision_id"]:
-            continue
-        moved.append({**after, "withdrawn_version": before["withdrawn_version"]})
-        if not same:
-            changes.append((before if before["decision_id"] else None, after if counts else None))
+    for row in rows.filter(again).to_pylist():
+        _move(row, before[row["stay_id"]], old, moved, changes)
     _store(connection, moved, now)
-    _follow(connection, changes, REASON_LATE, now)
+    _follow(connection, rows.filter(pc.invert(again)), changes, REASON_LATE, now)
+
+
+def _move(
+    row: Row,
+    before: Row,
+    old: Collection[tuple[Any, ...]],
+    moved: list[Row],
+    changes: list[Change],
+) -> None:
+    """Note what a judged claim changes of the state that its stay has already."""
+    same = (row["claim_version"], row["input_sha256"]) == (
+        before["claim_version"],
+        before["input_sha256"],
+    )
+    key = (row["stay_id"], row["claim_version"], row["input_sha256"])
+    newer = row["claim_version"] > before["claim_version"] or (
+        row["claim_version"] == before["claim_version"] and key not in old
+    )
+    if not same and not newer:
+        return
+    counts = row["claim_version"] > before["withdrawn_version"]
+    after = {**row, "decision_id": row["decision_id"] if counts else None}
+    if same and after["decision_id"] == before["decision_id"]:
+        return
+    moved.append({**after, "withdrawn_version": before["withdrawn_version"]})
+    if not same:
+        changes.append((before if before["decision_id"] else None, after if counts else None))
 
 
 def withdraw(connection: sa.Connection, given: Sequence[Withdrawn], now: datetime) -> list[str]:
@@ -122,7 +146,9 @@ def withdraw(connection: sa.Connection, given: Sequence[Withdrawn], now: datetim
             "changed_at": [now] * len(upto),
         },
     )
-    moved, changes, ended = [], [], []
+    moved: list[Row] = []
+    changes: list[Change] = []
+    ended: list[str] = []
     for stay_id, before in locked(connection, STATES.c.stay_id, list(upto)).items():
         if before["withdrawn_version"] >= upto[stay_id]:
             continue
@@ -138,7 +164,7 @@ def withdraw(connection: sa.Connection, given: Sequence[Withdrawn], now: datetim
             changes.append((before, None))
             ended.append(stay_id)
     _store(connection, moved, now)
-    _follow(connection, changes, REASON_WITHDRAWN, now)
+    _follow(connection, None, changes, REASON_WITHDRAWN, now)
     return sorted(ended)
 
 
@@ -168,23 +194,27 @@ def _store(connection: sa.Connection, rows: Sequence[Row], now: datetime) -> Non
 
 def _follow(
     connection: sa.Connection,
-    changes: Sequence[tuple[Row | None, Row | None]],
+    came: pa.Table | None,
+    changes: Sequence[Change],
     reason: str,
     now: datetime,
 ) -> None:
-    """What follows from claims that counted before, and those that count now."""
+    """What follows from claims that came, and from pairs of what counted before and what counts now."""
     changes = [pair for pair in changes if pair != (None, None)]
-    if not changes:
+    if not changes and not (came is not None and came.num_rows):
         return
-    _list_later(connection, changes, reason, now)
-    months.move(connection, changes, now)
+    _list_later(connection, came, changes, reason, now)
+    months.move(connection, came, changes, now)
     moved = {row["stay_id"] for pair in changes for row in pair if row is not None}
+    if came is not None:
+        moved.update(came["stay_id"].to_pylist())
     feed.list_changed(connection, sorted(moved), now)
 
 
 def _list_later(
     connection: sa.Connection,
-    changes: Sequence[tuple[Row | None, Row | None]],
+    came: pa.Table | None,
+    changes: Sequence[Change],
     reason: str,
     now: datetime,
 ) -> None:
@@ -192,26 +222,22 @@ def _list_later(
 
     Facts look at what came before; those that see visits during a stay look up to its end.
     """
-    here: set[str] = set()
-    since: dict[str, tuple[date, str]] = {}
-    for change in changes:
-        for row in change:
-            if row is None:
-                continue
-            here.add(row["stay_id"])
-            cause = (row["admission_date"], row["stay_id"])
-            if row["patient_id"] not in since or cause < since[row["patient_id"]]:
-                since[row["patient_id"]] = cause
-    later: dict[str, str] = {}
-    for keys in in_parts(list(since)):
-        query = sa.select(
-            STATES.c.stay_id, STATES.c.patient_id, STATES.c.admission_date, STATES.c.ended_on
-        ).where(STATES.c.patient_id.in_(keys), STATES.c.decision_id.is_not(None))
-        for found in connection.execute(query):
-            day, cause_id = since[found.patient_id]
-            last = found.ended_on or date.max
-            if found.stay_id not in here and max(found.admission_date, last) >= day:
-                later[found.stay_id] = cause_id
+    causes = [] if came is None else [came.select(list(_CAUSE))]
+    rows = [{name: row[name] for name in _CAUSE} for pair in changes for row in pair if row]
+    if rows:
+        causes.append(pa.Table.from_pylist(rows, schema=_CAUSES))
+    whole = pa.concat_tables([part.cast(_CAUSES) for part in causes])
+    # Of a patient the first changed claim is the cause of all.
+    ordered = whole.sort_by([(name, "ascending") for name in _CAUSE])
+    first = ordered.group_by("patient_id", use_threads=False).aggregate(
+        [("admission_date", "first"), ("stay_id", "first")]
+    )
+    since = {
+        "patient_id": first["patient_id"],
+        "admission_date": first["admission_date_first"],
+        "stay_id": first["stay_id_first"],
+    }
+    later = _later(connection, since, whole["stay_id"])
     if later:
         upsert(
             connection,
@@ -223,3 +249,30 @@ def _list_later(
                 "since": [now] * len(later),
             },
         )
+
+
+def _later(
+    connection: sa.Connection, since: Mapping[str, pa.ChunkedArray], here: pa.ChunkedArray
+) -> dict[str, str]:
+    """Stay and its cause: the patients' stays of then or later that count, but those at hand."""
+    if connection.dialect.name == "postgresql":
+        # The patients' stays are many and the later ones few: they are sorted out over there.
+        given = [arrays.binary(since[name], STATES.c[name].type) for name in _CAUSE]
+        own = arrays.binary(here, STATES.c.stay_id.type)
+        return {row[0]: row[1] for row in connection.exec_driver_sql(_LATER, (*given, own))}
+    found: dict[str, str] = {}
+    own_ids = set(here.to_pylist())
+    first = {
+        patient: (day, cause)
+        for patient, day, cause in zip(*(since[n].to_pylist() for n in _CAUSE), strict=True)
+    }
+    for keys in in_parts(list(first)):
+        query = sa.select(
+            STATES.c.stay_id, STATES.c.patient_id, STATES.c.admission_date, STATES.c.ended_on
+        ).where(STATES.c.patient_id.in_(keys), STATES.c.decision_id.is_not(None))
+        for row in connection.execute(query):
+            day, cause = first[row.patient_id]
+            last = row.ended_on or date.max
+            if row.stay_id not in own_ids and max(row.admission_date, last) >= day:
+                found[row.stay_id] = cause
+    return found

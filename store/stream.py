@@ -1,4 +1,4 @@
-"""Where the stream worker stands, and what it has still to publish: offsets with their owner, outbox.
+"""Where the stream worker stands: offsets with their owner.
 
 A worker *claims* a partition before it reads it: the row of ``stream_offsets`` gets its
 name and the next epoch. It moves the offset on only while the row still carries both, in
@@ -19,9 +19,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from store import inserting
 from store.errors import StoreError
-from store.tables import OUTBOX_SQL as OUTBOX
 from store.tables import STREAM_OFFSETS_SQL as OFFSETS
 
 Partition = tuple[str, int]
@@ -29,9 +27,6 @@ Partition = tuple[str, int]
 
 NOTHING_STORED: Final = -1
 """``next_offset`` of a partition that was claimed and never moved on."""
-
-CHUNK_KEYS: Final = 1_000
-"""Keys of one IN list: well under SQLite's 32,766 and PostgreSQL's 65,535 bound values."""
 
 
 class LostPartitionError(StoreError):
@@ -61,38 +56,6 @@ class Lease:
     owner: str
     epoch: int
     next_offset: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A message to publish once the step is committed.
-
-    ``message_id`` is the same whenever the same thing is published again. With
-    ``decision_id`` the message is kept only if that decision is new in this step: a
-    claim read twice is told once. ``source`` is the partition whose message caused it;
-    whoever reads that partition publishes it.
-    """
-
-    topic: str
-    message_id: str
-    key: bytes | None
-    value: bytes
-    source: Partition
-    headers: tuple[tuple[str, str], ...] = ()
-    decision_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class OutboxRow:
-    """A committed message that the broker has not acknowledged yet."""
-
-    outbox_id: int
-    topic: str
-    message_id: str
-    key: bytes | None
-    value: bytes
-    headers: tuple[tuple[str, str], ...]
-    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,110 +147,6 @@ def offsets(connection: sa.Connection, group: str | None = None) -> list[StoredO
         )
         for row in connection.execute(query)
     ]  # fmt: skip
-
-
-def put(
-    connection: sa.Connection,
-    group: str,
-    outgoing: Sequence[Outgoing],
-    new_decisions: frozenset[str],
-    now: datetime,
-) -> tuple[OutboxRow, ...]:
-    """Keep the messages until they are published; rows in the order given.
-
-    Messages of decisions that were stored before are left out.
-    """
-    kept = [o for o in outgoing if o.decision_id is None or o.decision_id in new_decisions]
-    if not kept:
-        return ()
-    ids = _new_ids(connection, len(kept))
-    inserting.insert(
-        connection,
-        OUTBOX,
-        {
-            "outbox_id": ids,
-            "group_id": [group] * len(kept),
-            "source_topic": [o.source[0] for o in kept],
-            "source_partition": [o.source[1] for o in kept],
-            "topic": [o.topic for o in kept],
-            "message_id": [o.message_id for o in kept],
-            "key": [o.key for o in kept],
-            "value": [o.value for o in kept],
-            "headers": [[list(pair) for pair in o.headers] for o in kept],
-            "created_at": [now] * len(kept),
-        },
-    )
-    return tuple(
-        OutboxRow(i, o.topic, o.message_id, o.key, o.value, o.headers, now)
-        for i, o in zip(ids, kept, strict=True)
-    )
-
-
-def _new_ids(connection: sa.Connection, count: int) -> list[int]:
-    """Ids above all that are in the table, taken before the insert: its order is then ours."""
-    if connection.dialect.name == "postgresql":
-        query = sa.text(
-            "SELECT nextval(pg_get_serial_sequence('outbox', 'outbox_id')) "
-            "FROM generate_series(1, :count)"
-        )
-        return sorted(int(i) for i in connection.execute(query, {"count": count}).scalars())
-    # SQLite has one writer at a time, which this transaction is.
-    last = connection.execute(sa.select(sa.func.max(OUTBOX.c.outbox_id))).scalar_one()
-    return list(range(int(last or 0) + 1, int(last or 0) + 1 + count))
-
-
-def pending(
-    connection: sa.Connection,
-    group: str,
-    partitions: Iterable[Partition],
-    *,
-    after: int = 0,
-    limit: int = 1_000,
-) -> list[OutboxRow]:
-    """Rows caused by these partitions that are not acknowledged yet, oldest first, from ``after`` on."""
-    sources = sorted(set(partitions))
-    if not sources:
-        return []
-    query = (
-        sa.select(OUTBOX)
-        .where(
-            OUTBOX.c.group_id == group,
-            sa.or_(
-                *(
-                    sa.and_(OUTBOX.c.source_topic == t, OUTBOX.c.source_partition == p)
-                    for t, p in sources
-                )
-            ),
-            OUTBOX.c.outbox_id > after,
-        )
-        .order_by(OUTBOX.c.outbox_id)
-        .limit(limit)
-    )
-    return [
-        OutboxRow(
-            int(row.outbox_id), row.topic, row.message_id, row.key, row.value,
-            tuple((name, value) for name, value in row.headers), row.created_at,
-        )
-        for row in connection.execute(query)
-    ]  # fmt: skip
-
-
-def acknowledge(connection: sa.Connection, outbox_ids: Sequence[int]) -> None:
-    """Forget rows that the broker has."""
-    ids = sorted(outbox_ids)
-    for start in range(0, len(ids), CHUNK_KEYS):
-        chunk = ids[start : start + CHUNK_KEYS]
-        connection.execute(sa.delete(OUTBOX).where(OUTBOX.c.outbox_id.in_(chunk)))
-
-
-def depth(connection: sa.Connection, group: str) -> tuple[int, datetime | None]:
-    """How many rows of the group's outbox wait, and since when the oldest."""
-    row = connection.execute(
-        sa.select(sa.func.count(), sa.func.min(OUTBOX.c.created_at)).where(
-            OUTBOX.c.group_id == group
-        )
-    ).one()
-    return int(row[0]), row[1]
 
 
 def _dialect(connection: sa.Connection) -> Any:

@@ -198,11 +198,9 @@ OUTBOX_SQL = sa.Table(
     sa.Column("group_id", sa.Text(), nullable=False),
     sa.Column("source_topic", sa.Text(), nullable=False),
     sa.Column("source_partition", sa.Integer(), nullable=False),
-    sa.Column("topic", sa.Text(), nullable=False),
-    sa.Column("message_id", sa.Text(), nullable=False),
-    sa.Column("key", sa.LargeBinary()),
-    sa.Column("value", sa.LargeBinary()),
-    sa.Column("headers", sa.JSON(), nullable=False),
+    sa.Column("messages", sa.Integer(), nullable=False),
+    # The messages in their order, packed together (store/outbox.py).
+    sa.Column("body", sa.LargeBinary(), nullable=False),
     created(),
     sa.Index(None, "group_id", "source_topic", "source_partition", "outbox_id"),
 )

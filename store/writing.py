@@ -13,9 +13,9 @@ import sqlalchemy as sa
 
 from domain.results import Results
 from domain.tables import Tables
-from store import bodies, findings, state_tables, states, tables
+from store import bodies, findings, model_tables, state_tables, states, tables
 from store.errors import StoreError
-from store.inserting import columns_of, insert, insert_new, upsert
+from store.inserting import Columns, columns_of, insert, insert_missing, upsert
 
 CHUNK_CLAIMS: Final = 2_000
 """Claims whose bodies are made at once: bounds memory (about 50 MB for claims of 100 lines)."""
@@ -48,8 +48,8 @@ class Written:
     """How many rows of each table were new; zeros mean that all was stored before."""
 
     counts: Mapping[str, int]
-    decisions: frozenset[str] = frozenset()
-    """Ids of the decisions that were new."""
+    known: frozenset[str] = frozenset()
+    """Ids of the decisions that were stored before."""
 
     @property
     def total(self) -> int:
@@ -67,17 +67,19 @@ def write(
     model: Model | None,
     now: datetime,
     taken: Sequence[tuple[str, datetime]] = (),
+    documents: Sequence[bytes] | None = None,
 ) -> Written:
     """Insert what is not there yet, within the caller's transaction; existing rows stay as they are.
 
     ``taken`` are the entries of the list of stays to judge again that this batch settles.
-    StoreError if a claim has no decision or the other way round: the batch would not be
+    ``documents`` are the claims' canonical texts in the order of ``claims.stays``, if the caller
+    has made them for the digests. StoreError if a claim has no decision or the other way round: the batch would not be
     complete evidence.
     """
-    digests = _digests(claims, results)
+    heads = _heads(claims, results, fingerprints or {})
     counts: dict[str, int] = {}
 
-    def put(table: sa.Table, columns: Mapping[str, Sequence[Any]]) -> None:
+    def put(table: sa.Table, columns: Columns) -> None:
         counts[table.name] = insert(connection, table, columns)
 
     # Every writer goes through the tables in this order and through rows in that of their keys:
@@ -86,40 +88,37 @@ def write(
     _keep_parties(connection, claims, now)
     counts["rulesets"] = keep_rulesets(connection, ruleset, now)
     put(tables.MODELS_SQL, _versions([] if model is None else [model], now))
-    rows = _heads(claims, results, fingerprints or {})
-    new_claims = _write_claims(connection, claims, digests, rows, now)
-    counts[tables.CLAIMS_SQL.name] = len(new_claims)
+    old_claims = _write_claims(connection, claims, heads, documents, now)
+    counts[tables.CLAIMS_SQL.name] = len(claims) - len(old_claims)
     # A score or decision that is there already stays exactly as it was: its reasons, hits and
     # alert are inserted only together with it, never added to it later.
-    scores = insert_new(connection, tables.SCORES_SQL, columns_of(results.scores))
-    decisions = insert_new(
+    scores = insert_missing(connection, tables.SCORES_SQL, columns_of(results.scores))
+    decisions = insert_missing(
         connection, tables.DECISIONS_SQL, columns_of(results.decisions, decided_at=now)
     )
-    counts |= {"scores": len(scores), "decisions": len(decisions)}
-    put(tables.REASONS_SQL, columns_of(_of(results.reasons, "score_id", scores)))
-    put(tables.HITS_SQL, columns_of(_of(results.hits, "decision_id", decisions)))
+    counts["scores"] = results.scores.num_rows - len(scores)
+    counts["decisions"] = results.decisions.num_rows - len(decisions)
+    put(tables.REASONS_SQL, columns_of(_but(results.reasons, "score_id", scores)))
+    put(tables.HITS_SQL, columns_of(_but(results.hits, "decision_id", decisions)))
+    alerts = _but(results.alerts, "decision_id", decisions)
     put(
         tables.ALERTS_SQL,
-        _ranked(
-            columns_of(
-                _of(results.alerts, "decision_id", decisions),
-                status=tables.STATUS_NEW,
-                created_at=now,
-            )
-        ),
+        columns_of(alerts, status=tables.STATUS_NEW, created_at=now)
+        | {"severity_rank": _ranks(alerts["severity"])},
     )
-    shadow = insert_new(
+    shadow = insert_missing(
         connection,
         state_tables.SHADOW_DECISIONS_SQL,
         columns_of(results.shadow_decisions, judged_at=now),
     )
-    counts["shadow_decisions"] = len(shadow)
-    put(state_tables.SHADOW_HITS_SQL, columns_of(_of(results.shadow_hits, "shadow_id", shadow)))
+    counts["shadow_decisions"] = results.shadow_decisions.num_rows - len(shadow)
+    put(state_tables.SHADOW_HITS_SQL, columns_of(_but(results.shadow_hits, "shadow_id", shadow)))
+    put(model_tables.SHADOW_SCORES_SQL, columns_of(results.shadow_scores))
     counts["findings"] = findings.keep(connection, tables.FINDINGS_SQL, results.findings, now)
     counts["shadow_findings"] = findings.keep(
         connection, state_tables.SHADOW_FINDINGS_SQL, results.shadow_findings, now
     )
-    states.settle(connection, rows, new_claims, now)
+    states.settle(connection, heads, old_claims, now)
     return Written(counts, frozenset(decisions))
 
 
@@ -127,81 +126,65 @@ def keep_rulesets(connection: sa.Connection, ruleset: Ruleset | None, now: datet
     """Store a rule set and that of its checks on trial; how many were new."""
     sets = [] if ruleset is None else [ruleset, *([ruleset.shadow] if ruleset.shadow else [])]
     ids = {"ids": [list(one.ids) for one in sets]}
-    return insert(connection, tables.RULESETS_SQL, _versions(sets, now) | ids)
+    return insert(connection, tables.RULESETS_SQL, {**_versions(sets, now), **ids})
 
 
-def _digests(claims: Tables, results: Results) -> dict[str, str]:
-    decided = dict(
-        zip(
-            results.decisions["stay_id"].to_pylist(),
-            results.decisions["input_sha256"].to_pylist(),
-            strict=True,
-        )
-    )
-    stays = claims.stays["stay_id"].to_pylist()
-    if len(set(stays)) != len(stays) or set(stays) != set(decided):
+_HEAD: Final = (
+    "stay_id", "claim_version", "patient_id", "provider_id", "claim_type", "currency",
+    "admission_date", "discharge_date", "total_amount_fen", "fund_payment_fen",
+)  # fmt: skip
+_IN_CLAIMS: Final = (
+    "stay_id", "claim_version", "input_sha256", "patient_id", "provider_id", "claim_type",
+    "admission_date", "discharge_date", "code_fingerprint",
+)  # fmt: skip
+
+
+def _heads(claims: Tables, results: Results, fingerprints: Mapping[str, str]) -> pa.Table:
+    """What of each claim makes its row and its state (``stay_states``), in the order of the batch."""
+    stays, decided = claims.stays["stay_id"].combine_chunks(), results.decisions["stay_id"]
+    places = pc.index_in(stays, value_set=decided.combine_chunks())
+    different = len(pc.unique(stays))
+    if different != len(stays) or len(decided) != len(stays) or places.null_count:
         raise StoreError(
-            f"a batch of {len(stays)} claims ({len(set(stays))} different) has decisions for "
-            f"{len(decided)}, {len(set(stays) & set(decided))} of them in common",
+            f"a batch of {len(stays)} claims ({different} different) has decisions for "
+            f"{len(decided)}, {len(stays) - places.null_count} of them in common",
             where="Store.write",
             cure="Give exactly one decision for each claim of the batch.",
         )
-    return decided
-
-
-def _heads(
-    claims: Tables, results: Results, fingerprints: Mapping[str, str]
-) -> list[dict[str, Any]]:
-    """What of each claim makes its state (``stay_states``), in the order of the batch."""
-    decided = {row["stay_id"]: row for row in results.decisions.to_pylist()}
-    heads: list[dict[str, Any]] = claims.stays.select(
-        ["stay_id", "claim_version", "patient_id", "provider_id", "claim_type", "currency",
-         "admission_date", "discharge_date", "total_amount_fen", "fund_payment_fen",
-         "attending_physician_id"]
-    ).to_pylist()  # fmt: skip
-    for row in heads:
-        decision = decided[row["stay_id"]]
-        row["input_sha256"] = decision["input_sha256"]
-        row["decision_id"] = decision["decision_id"]
-        row["physician_id"] = row.pop("attending_physician_id")
-        row["ended_on"] = states.ended_on(
-            row["claim_type"], row["admission_date"], row["discharge_date"]
-        )
-        row["code_fingerprint"] = fingerprints.get(row["stay_id"])
-    return heads
+    decisions = results.decisions.select(["input_sha256", "decision_id"]).take(places)
+    found = claims.stays.select(list(_HEAD))
+    for name, column in (
+        ("physician_id", claims.stays["attending_physician_id"]),
+        ("input_sha256", decisions["input_sha256"]),
+        ("decision_id", decisions["decision_id"]),
+        ("code_fingerprint", pa.array(map(fingerprints.get, stays.to_pylist()), pa.string())),
+        ("ended_on", states.ended_on(found)),
+    ):
+        found = found.append_column(name, column)
+    return found
 
 
 def _write_claims(
     connection: sa.Connection,
     claims: Tables,
-    digests: Mapping[str, str],
-    heads: Sequence[Mapping[str, Any]],
+    heads: pa.Table,
+    documents: Sequence[bytes] | None,
     now: datetime,
 ) -> set[tuple[Any, ...]]:
-    """Store the claims' contents; the keys of those that are new."""
-    new: set[tuple[Any, ...]] = set()
+    """Store the claims' contents; the keys of those that were there already."""
+    old: set[tuple[Any, ...]] = set()
     for start in range(0, len(claims), CHUNK_CLAIMS):
-        part = claims
-        if len(claims) > CHUNK_CLAIMS:
-            stays = claims.stays["stay_id"].slice(start, CHUNK_CLAIMS)
-            part = claims.select(stays.combine_chunks())
-        here = heads[start : start + CHUNK_CLAIMS]
-        by_stay = {row["stay_id"]: body for row, body in bodies.encode(part)}
-        names = (
-            "stay_id", "claim_version", "patient_id", "provider_id", "claim_type",
-            "admission_date", "discharge_date", "code_fingerprint",
-        )  # fmt: skip
-        new |= insert_new(
-            connection,
-            tables.CLAIMS_SQL,
-            {
-                **{name: [row[name] for row in here] for name in names},
-                "input_sha256": [digests[row["stay_id"]] for row in here],
-                "body": [by_stay[row["stay_id"]] for row in here],
-                "created_at": [now] * len(here),
-            },
-        )
-    return new
+        here = heads.slice(start, CHUNK_CLAIMS)
+        if documents is None:
+            part = claims
+            if len(claims) > CHUNK_CLAIMS:
+                part = claims.select(here["stay_id"].combine_chunks())
+            packed = [body for _, body in bodies.encode(part)]
+        else:
+            packed = [bodies.pack(text) for text in documents[start : start + CHUNK_CLAIMS]]
+        columns = columns_of(here.select(list(_IN_CLAIMS)), created_at=now)
+        old |= insert_missing(connection, tables.CLAIMS_SQL, columns | {"body": packed})
+    return old
 
 
 def _keep_parties(connection: sa.Connection, claims: Tables, now: datetime) -> None:
@@ -218,9 +201,7 @@ def _keep_parties(connection: sa.Connection, claims: Tables, now: datetime) -> N
             upsert(connection, table, {**columns, "changed_at": [now] * len(last)})
 
 
-def _versions(
-    given: Sequence[Ruleset] | Sequence[Model], now: datetime
-) -> dict[str, Sequence[Any]]:
+def _versions(given: Sequence[Ruleset] | Sequence[Model], now: datetime) -> Columns:
     return {
         "sha256": [one.sha256 for one in given],
         "manifest": [dict(one.manifest) for one in given],
@@ -228,12 +209,14 @@ def _versions(
     }
 
 
-def _of(table: pa.Table, column: str, wanted: Collection[str]) -> pa.Table:
-    """The rows that belong to one of the identifiers."""
-    return table.filter(pc.is_in(table[column], value_set=pa.array(sorted(wanted), pa.string())))
+def _but(table: pa.Table, column: str, old: Collection[str]) -> pa.Table:
+    """The rows but those that belong to one of the identifiers."""
+    if not old:
+        return table
+    there = pc.is_in(table[column], value_set=pa.array(sorted(old), pa.string()))
+    return table.filter(pc.invert(there))
 
 
-def _ranked(columns: dict[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
+def _ranks(severities: pa.ChunkedArray) -> list[int]:
     # An unknown severity is refused by the column's CHECK, not here.
-    ranks = [tables.SEVERITY_RANK.get(severity, -1) for severity in columns["severity"]]
-    return {**columns, "severity_rank": ranks}
+    return [tables.SEVERITY_RANK.get(severity, -1) for severity in severities.to_pylist()]

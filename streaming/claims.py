@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+import polars as pl
 import pyarrow as pa
 
 from domain.errors import Refusal
@@ -17,6 +18,7 @@ from store import Judged, Model, Outgoing, Partition, Store, Withdrawn, states
 from store.journal import Write
 from store.open_stays import close
 from streaming import intake
+from streaming.digest import digests
 from streaming.intake.withdrawals import is_withdrawal, read_withdrawal
 from streaming.messages import Handled, Message, refuse_unread
 from streaming.pipeline import Engine, assess
@@ -98,12 +100,14 @@ class ClaimsHandler:
         with batch.stage("look_back"):
             prints = fingerprints(claims)
             history = self._look_back(claims, prints, before)
-        results = assess(claims, self.engine, history=history, stage=batch.stage)
+        with batch.stage("decide"):
+            digested = digests(claims)
+        results = assess(claims, self.engine, history=history, stage=batch.stage, digested=digested)
         batch.judged(results)
         with batch.stage("tell"):
             by_stay = dict(zip(claims.stays["stay_id"].to_pylist(), messages, strict=True))
             told = tell_results(results, by_stay)
-        return _judged(claims, results, prints, self.engine), told
+        return _judged(claims, results, prints, self.engine, digested=digested), told
 
     def _look_back(
         self, claims: Tables, prints: dict[str, str], before: Sequence[Tables]
@@ -153,12 +157,14 @@ class LateStays:
         with batch.stage("look_back"):
             prints = fingerprints(claims)
             history = look_back(self.store, claims)
-        results = assess(claims, self.engine, history=history, stage=batch.stage)
+        with batch.stage("decide"):
+            digested = digests(claims)
+        results = assess(claims, self.engine, history=history, stage=batch.stage, digested=digested)
         batch.judged(results)
         message = Message(*source, offset=-1, key=None, value=None)
         by_stay = dict.fromkeys(claims.stays["stay_id"].to_pylist(), message)
         return Handled(
-            judged=[_judged(claims, results, prints, self.engine, taken)],
+            judged=[_judged(claims, results, prints, self.engine, digested=digested, taken=taken)],
             outgoing=tell_results(results, by_stay),
         )
 
@@ -168,6 +174,8 @@ def _judged(
     results: Results,
     prints: dict[str, str],
     engine: Engine,
+    *,
+    digested: pl.DataFrame,
     taken: Sequence[tuple[str, datetime]] = (),
 ) -> Judged:
     artifact = engine.artifact
@@ -178,6 +186,7 @@ def _judged(
         ruleset=ruleset_of(engine.ruleset),
         model=None if artifact is None else Model(artifact.sha256, artifact.manifest),
         taken=taken,
+        documents=digested["document"].to_list(),
     )
 
 

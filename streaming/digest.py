@@ -37,10 +37,13 @@ _TO_ESCAPE: Final = r'["\\\x00-\x1f]'
 
 
 def digests(tables: Tables) -> pl.DataFrame:
-    """The SHA-256 of each claim's canonical text: columns stay_id, input_sha256 (64 hex digits)."""
-    frame = _documents(tables)
-    hashes = [hashlib.sha256(d.encode()).hexdigest() for d in frame["document"].to_list()]
-    return frame.select("stay_id", pl.Series("input_sha256", hashes, dtype=pl.String))
+    """Each claim's canonical text and its SHA-256, in the order of the stays table.
+
+    Columns stay_id, document (bytes of UTF-8), input_sha256 (64 hex digits).
+    """
+    frame = _documents(tables).with_columns(pl.col("document").cast(pl.Binary))
+    hashes = [hashlib.sha256(text).hexdigest() for text in frame["document"].to_list()]
+    return frame.with_columns(pl.Series("input_sha256", hashes, dtype=pl.String))
 
 
 def documents(tables: Tables) -> Iterator[tuple[str, str]]:
@@ -88,7 +91,7 @@ def _documents(tables: Tables) -> pl.DataFrame:
             stays = stays.join(nested, on="stay_id", how="left", maintain_order="left")
             lists[table.name] = f"_{table.name}"
     stays = _escape(stays, STAYS.columns)
-    members = {f.name: _member(f) for f in STAYS.columns}
+    members = _members(stays, STAYS.columns)
     for name, column in lists.items():
         members[name] = pl.format('"{}":[{}]', pl.lit(name), pl.col(column))
     return stays.select("stay_id", _object(members).alias("document"))
@@ -97,10 +100,8 @@ def _documents(tables: Tables) -> pl.DataFrame:
 def _nest(rows: pl.DataFrame, table: Table) -> pl.DataFrame:
     """One row a stay with the text of its child rows, sorted by their key, joined by commas."""
     fields = tuple(f for f in table.columns if f.name != "stay_id")
-    rows = rows.sort("stay_id", *table.key[1:])
-    texts = _escape(rows, fields).select(
-        "stay_id", _object({f.name: _member(f) for f in fields}).alias("_row")
-    )
+    rows = _escape(rows.sort("stay_id", *table.key[1:]), fields)
+    texts = rows.select("stay_id", _object(_members(rows, fields)).alias("_row"))
     return texts.group_by("stay_id", maintain_order=True).agg(
         pl.col("_row").str.join(",").alias(f"_{table.name}")
     )
@@ -113,23 +114,29 @@ def _object(members: dict[str, pl.Expr]) -> pl.Expr:
     return pl.concat_str(pl.lit("{"), inner, pl.lit("}"))
 
 
+def _members(frame: pl.DataFrame, fields: Sequence[Field]) -> dict[str, pl.Expr]:
+    """The member of each field that any row has: name and value, null where the value is."""
+    return {
+        f.name: _member(f)
+        for f in fields
+        if frame[f.name].null_count() < frame.height or f.required
+    }
+
+
 def _member(field: Field) -> pl.Expr:
-    return pl.concat_str(pl.lit(f'"{field.name}":'), _VALUES[field.kind](pl.col(field.name)))
-
-
-def _quoted(value: pl.Expr) -> pl.Expr:
-    return pl.concat_str(pl.lit('"'), value, pl.lit('"'))
+    value, quote = _VALUES[field.kind](pl.col(field.name)), _QUOTES[field.kind]
+    return pl.concat_str(pl.lit(f'"{field.name}":{quote}'), value, pl.lit(quote))
 
 
 def _decimal(value: pl.Expr) -> pl.Expr:
     text = value.cast(pl.String)
     short = text.str.strip_chars_end("0").str.strip_chars_end(".")
-    return _quoted(pl.when(text.str.contains(".", literal=True)).then(short).otherwise(text))
+    return pl.when(text.str.contains(".", literal=True)).then(short).otherwise(text)
 
 
 def _instant(value: pl.Expr) -> pl.Expr:
     whole = value.dt.microsecond() == 0
-    return _quoted(
+    return (
         pl.when(whole)
         .then(value.dt.strftime("%Y-%m-%dT%H:%M:%SZ"))
         .otherwise(value.dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ"))
@@ -137,14 +144,17 @@ def _instant(value: pl.Expr) -> pl.Expr:
 
 
 _VALUES: Final[dict[Kind, Callable[[pl.Expr], pl.Expr]]] = {
-    Kind.TEXT: _quoted,
-    Kind.CODE: _quoted,
+    Kind.TEXT: lambda v: v,
+    Kind.CODE: lambda v: v,
     Kind.INTEGER: lambda v: v.cast(pl.String),
     Kind.MONEY: lambda v: v.cast(pl.String),
     Kind.DECIMAL: _decimal,
-    Kind.DATE: lambda v: _quoted(v.dt.strftime("%Y-%m-%d")),
+    Kind.DATE: lambda v: v.dt.strftime("%Y-%m-%d"),
     Kind.INSTANT: _instant,
     Kind.FLAG: lambda v: v.cast(pl.String),
+}
+_QUOTES: Final = {
+    kind: "" if kind in {Kind.INTEGER, Kind.MONEY, Kind.FLAG} else '"' for kind in _VALUES
 }
 
 

@@ -28,6 +28,7 @@ from domain.results import (
     SHADOW_DECISIONS,
     SHADOW_FINDINGS,
     SHADOW_HITS,
+    SHADOW_SCORES,
     Results,
     identifier,
 )
@@ -35,10 +36,10 @@ from domain.schema import Table
 from domain.tables import Tables, conform
 from streaming.alerts import raise_alerts
 from streaming.digest import digests
-from streaming.summary import at_stake, digest_hits, judge_shadow, summarise
+from streaming.summary import at_stake, digest_hits, identify, judge_shadow, summarise
 
 if TYPE_CHECKING:
-    from graph_models import Artifact
+    from graph_models import Artifact, Scored
 
 Stage = Callable[[str], AbstractContextManager[None]]
 """What times or traces a stage of the pipeline by its name: settle, judge, score, decide."""
@@ -63,7 +64,8 @@ def day_after_last(batch: Tables) -> date | None:
 class Engine:
     """What judges: a set of checks, the schemes and, if there are, cost curves and a model.
 
-    ``extra`` is a provider-level table beside the claims (see ``graph_models``); it
+    ``challenger`` is a model on trial: it scores the same providers beside ``artifact``, and its
+    scores are kept apart. ``extra`` is a provider-level table beside the claims (see ``graph_models``); it
     counts only when scores are refreshed from the batch itself.
     """
 
@@ -71,6 +73,7 @@ class Engine:
     library: drg.Library = field(default_factory=drg.load)
     curves: drg.Curves | None = None
     artifact: Artifact | None = None
+    challenger: Artifact | None = None
     extra: pl.DataFrame | None = None
 
     @property
@@ -91,6 +94,7 @@ def assess(
     stage: Stage = lambda _: nullcontext(),
     settled: drg.Settled | None = None,
     known: Mapping[str, pl.DataFrame] | None = None,
+    digested: pl.DataFrame | None = None,
 ) -> Results:
     """Judge every stay of the batch.
 
@@ -100,8 +104,8 @@ def assess(
     With ``upto`` the batch is taken as all claims of its hospitals that ended before that
     day, and their complete months and days are judged too (``findings``). ``stage`` may
     time the stages, such as ``streaming.watch.Batch.stage``. ``settled`` is what the batch
-    was grouped to, if the caller has it; ``known`` are facts that look beyond batch and
-    history (``rules.partly``).
+    was grouped to, if the caller has it, and ``digested`` its ``digests``; ``known`` are facts
+    that look beyond batch and history (``rules.partly``).
     """
     with stage("settle"):
         if settled is None:
@@ -116,8 +120,13 @@ def assess(
         )
     with stage("score"):
         scores, reasons, high_payments = _score(batch, engine, judged.verdicts, refresh=refresh)
+        shadow_scores = _score_in_shadow(batch, engine, judged.verdicts, refresh=refresh)
     with stage("decide"):
-        decisions = _decide(batch, engine, judged.verdicts, judged.hits, scores)
+        if digested is None:
+            digested = digests(batch)
+        decisions = _decide(
+            batch, engine, judged.verdicts, judged.hits, scores=scores, digested=digested
+        )
         hits = judged.hits.join(
             decisions.select("stay_id", "decision_id"),
             on="stay_id",
@@ -141,6 +150,7 @@ def assess(
         shadow_decisions=_table(shadow.decisions, SHADOW_DECISIONS),
         shadow_hits=_table(shadow.hits, SHADOW_HITS),
         shadow_findings=shadow_findings,
+        shadow_scores=shadow_scores,
     )
 
 
@@ -179,15 +189,8 @@ def _score(
         return SCORES.arrow.empty_table(), REASONS.arrow.empty_table(), none
     # Late, because shap and PyTorch take seconds and a run of checks alone needs neither.
     import explain  # noqa: PLC0415
-    from graph_models import day_after_last  # noqa: PLC0415
 
-    seen = batch.stays["provider_id"].unique().to_pylist()
-    if refresh:
-        scored = engine.artifact.score(
-            batch, verdicts, upto=day_after_last(batch), extra=engine.extra
-        ).select(seen)
-    else:
-        scored = engine.artifact.lookup(seen)
+    scored = _scored(batch, engine.artifact, engine.extra, verdicts, refresh=refresh)
     usual = scored.features.select(
         "provider_id",
         pl.col(HIGH_PAYMENT).fill_nan(None).alias("high_payment")
@@ -197,12 +200,43 @@ def _score(
     return *explain.explain(engine.artifact, scored), usual
 
 
+def _score_in_shadow(
+    batch: Tables, engine: Engine, verdicts: pl.DataFrame, *, refresh: bool
+) -> pa.Table:
+    if engine.challenger is None or not len(batch):
+        return SHADOW_SCORES.arrow.empty_table()
+    import explain  # noqa: PLC0415
+
+    scored = _scored(batch, engine.challenger, engine.extra, verdicts, refresh=refresh)
+    return explain.explain(engine.challenger, scored)[0]
+
+
+def _scored(
+    batch: Tables,
+    artifact: Artifact,
+    extra: pl.DataFrame | None,
+    verdicts: pl.DataFrame,
+    *,
+    refresh: bool,
+) -> Scored:
+    """The providers of the batch: anew from its claims, or as they are stored with the model."""
+    from graph_models import day_after_last  # noqa: PLC0415
+
+    seen = batch.stays["provider_id"].unique().to_pylist()
+    if not refresh:
+        return artifact.lookup(seen)
+    found = artifact.score(batch, verdicts, upto=day_after_last(batch), extra=extra)
+    return found.select(seen)
+
+
 def _decide(
     batch: Tables,
     engine: Engine,
     verdicts: pl.DataFrame,
     hits: pl.DataFrame,
+    *,
     scores: pa.Table,
+    digested: pl.DataFrame,
 ) -> pl.DataFrame:
     summary = summarise(verdicts, engine.ruleset.ids)
     model = engine.artifact.sha256 if engine.artifact else None
@@ -211,7 +245,12 @@ def _decide(
         stays.join(summary, on="stay_id", how="left", maintain_order="left")
         .join(at_stake(hits, stays), on="stay_id", how="left", maintain_order="left")
         .join(digest_hits(hits), on="stay_id", how="left", maintain_order="left")
-        .join(digests(batch), on="stay_id", how="left", maintain_order="left")
+        .join(
+            digested.select("stay_id", "input_sha256"),
+            on="stay_id",
+            how="left",
+            maintain_order="left",
+        )
         .join(
             pl.DataFrame(scores).select(
                 pl.col("subject_id").alias("provider_id"), "score_id", "score"
@@ -222,19 +261,10 @@ def _decide(
         )
     )
     absent = pl.lit(NO_MODEL) if model is None else pl.lit(UNKNOWN_PROVIDER)
+    decided_by = (engine.ruleset.sha256, engine.pack_sha256, model or "")
+    identity = ("stay_id", "claim_version", "input_sha256", "verdicts", "findings", "score_id")
     return joined.with_columns(
-        pl.struct("stay_id", "claim_version", "input_sha256", "verdicts", "findings", "score_id")
-        .map_elements(
-            lambda row: identifier(
-                "decision",
-                *(str(part) for part in row.values()),
-                engine.ruleset.sha256,
-                engine.pack_sha256,
-                model or "",
-            ),
-            return_dtype=pl.String,
-        )
-        .alias("decision_id"),
+        identify(joined, "decision", identity, *decided_by).alias("decision_id"),
         pl.coalesce("discharge_department", "admission_department").alias("department"),
         pl.col("exposure_fen").fill_null(0),
         pl.when(pl.col("score").is_null()).then(absent).alias("score_absent"),

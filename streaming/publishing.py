@@ -1,7 +1,7 @@
 """Publishing what was committed: in order, at least once, and never in the way of reading.
 
-A row of the outbox is sent right after its commit. It is forgotten once the broker has
-acknowledged it; until then it stays in the database, and after a failure, a restart or a
+A parcel of the outbox is sent right after its commit. It is forgotten once the broker has
+acknowledged all of it; until then it stays in the database, and after a failure, a restart or a
 rebalance it is sent again from there (*owed*). Before anything new is decided, what is
 owed must be out, so that the messages of one partition never overtake each other.
 """
@@ -9,11 +9,12 @@ owed must be out, so that the messages of one partition never overtake each othe
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Protocol
 
 from domain.errors import SentinelError
-from store import Journal, OutboxRow, Partition
+from store import Journal, Parcel, Partition
 from streaming.watch import Watch
 
 SLICE_S: Final = 0.2
@@ -26,8 +27,8 @@ published them and forgets them within its next turn. Only after that are they p
 GLANCE_S: Final = 0.1
 """Between two looks whether it has."""
 
-PAGE: Final = 1_000
-"""Rows read at once when owed messages are sent again: some megabytes."""
+PAGE: Final = 4
+"""Parcels read at once when owed messages are sent again: some thousand messages."""
 
 Clock = Callable[[], float]
 
@@ -41,15 +42,15 @@ class Sink(Protocol):
 
     @property
     def waiting(self) -> int:
-        """Messages sent and not acknowledged yet."""
+        """Parcels sent and not acknowledged yet."""
         ...
 
-    def send(self, rows: Sequence[OutboxRow]) -> None:
-        """Send in this order, without waiting; SinkError if that is refused at once."""
+    def send(self, parcels: Sequence[Parcel]) -> None:
+        """Send their messages in this order, without waiting; SinkError if that is refused at once."""
         ...
 
-    def confirm(self, wait_s: float) -> list[OutboxRow]:
-        """What was acknowledged since the last call, waiting at most so long for the rest.
+    def confirm(self, wait_s: float) -> list[Parcel]:
+        """Parcels acknowledged as a whole since the last call, waiting at most so long for the rest.
 
         SinkError if the broker refused one or did not answer in time; then nothing sent
         before counts as waiting any more.
@@ -115,7 +116,7 @@ class Publisher:
 
     @property
     def acknowledged(self) -> list[int]:
-        """Rows that the broker has and the database still holds."""
+        """Parcels that the broker has and the database still holds."""
         return sorted(self._acknowledged)
 
     @property
@@ -139,12 +140,12 @@ class Publisher:
         self._owed.difference_update(partitions)
 
     def forget(self, outbox_ids: Iterable[int]) -> None:
-        """These rows are deleted."""
+        """These parcels are deleted."""
         self._acknowledged.difference_update(outbox_ids)
 
-    def send(self, rows: Sequence[OutboxRow], partitions: Iterable[Partition]) -> None:
-        """Send rows just committed for these partitions; if that fails, they are owed."""
-        if not rows:
+    def send(self, parcels: Sequence[Parcel], partitions: Iterable[Partition]) -> None:
+        """Send parcels just committed for these partitions; if that fails, they are owed."""
+        if not parcels:
             return
         held = list(partitions)
         try:
@@ -153,7 +154,7 @@ class Publisher:
             if self._owed or self._sink.waiting:
                 self._owed.update(held)
                 return
-            self._sink.send(rows)
+            self._sink.send(parcels)
         except SinkError as error:
             self._owed.update(held)
             self._failed(error)
@@ -194,9 +195,9 @@ class Publisher:
 
     def _send_owed(self) -> bool:
         after = 0
-        while rows := self._journal.pending(self._owed, after=after, limit=PAGE):
-            after = rows[-1].outbox_id
-            self._sink.send([r for r in rows if r.outbox_id not in self._acknowledged])
+        while parcels := self._journal.pending(self._owed, after=after, limit=PAGE):
+            after = parcels[-1].outbox_id
+            self._sink.send([p for p in parcels if p.outbox_id not in self._acknowledged])
             self._confirm(SLICE_S)
             if self._sink.waiting:
                 return False  # the broker is slow; the rest in the next turn
@@ -205,10 +206,10 @@ class Publisher:
         return True
 
     def _confirm(self, wait_s: float) -> None:
-        topics: dict[str, int] = {}
-        for row in self._sink.confirm(wait_s):
-            self._acknowledged.add(row.outbox_id)
-            topics[row.topic] = topics.get(row.topic, 0) + 1
+        topics: Counter[str] = Counter()
+        for parcel in self._sink.confirm(wait_s):
+            self._acknowledged.add(parcel.outbox_id)
+            topics.update(message.topic for message in parcel.messages)
         for topic, count in topics.items():
             self._watch.published(topic, count)
 

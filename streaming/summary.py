@@ -7,12 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
+import numpy as np
 import polars as pl
 
 import rules
 from domain.results import SHADOW_DECISIONS, SHADOW_HITS, Verdict, identifier
 from streaming.alerts import RANKS
+
+_LETTERS: Final = np.array([ord(verdict.letter) for verdict in Verdict], dtype=np.uint8)
+"""The letter of each verdict, by its number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,19 +30,26 @@ class Shadow:
 
 def summarise(verdicts: pl.DataFrame, ids: Sequence[str]) -> pl.DataFrame:
     """``stay_id``, ``verdicts`` (one letter a check, in the order of ``ids``) and their counts."""
-    letters = {int(v): v.letter for v in Verdict}
+    values = verdicts.select(ids).to_numpy().astype(np.intp)
+    width = len(ids)
+    text = _LETTERS[values].tobytes().decode("ascii")
     return verdicts.select(
         "stay_id",
-        pl.concat_str(
-            [pl.col(i).replace_strict(letters, return_dtype=pl.String) for i in ids]
-        ).alias("verdicts"),
-        pl.sum_horizontal([pl.col(i) == Verdict.HIT for i in ids])
-        .cast(pl.Int32)
-        .alias("hit_count"),
-        pl.sum_horizontal([pl.col(i) == Verdict.UNKNOWN for i in ids])
-        .cast(pl.Int32)
-        .alias("unknown_count"),
+        verdicts=pl.Series(
+            [text[start : start + width] for start in range(0, width * len(values), width)]
+            if width
+            else [""] * len(values),
+            dtype=pl.String,
+        ),
+        hit_count=pl.Series((values == Verdict.HIT).sum(axis=1), dtype=pl.Int32),
+        unknown_count=pl.Series((values == Verdict.UNKNOWN).sum(axis=1), dtype=pl.Int32),
     )
+
+
+def identify(frame: pl.DataFrame, kind: str, columns: Sequence[str], *more: str) -> pl.Series:
+    """The identifier of each row: of the columns' values, None as ``None``, and of what all share."""
+    rows = zip(*(frame[name].cast(pl.String).fill_null("None") for name in columns), strict=True)
+    return pl.Series([identifier(kind, *row, *more) for row in rows], dtype=pl.String)
 
 
 def judge_shadow(ruleset: rules.RuleSet, judged: rules.Judged, decisions: pl.DataFrame) -> Shadow:
@@ -59,16 +71,11 @@ def judge_shadow(ruleset: rules.RuleSet, judged: rules.Judged, decisions: pl.Dat
         .join(at_stake(said.hits, decisions), on="stay_id", how="left", maintain_order="left")
         .join(digest_hits(said.hits), on="stay_id", how="left", maintain_order="left")
         .with_columns(
-            pl.struct("decision_id", "verdicts", "findings")
-            .map_elements(
-                lambda row: identifier("shadow", *map(str, row.values()), trial.sha256),
-                return_dtype=pl.String,
-            )
-            .alias("shadow_id"),
-            pl.lit(trial.sha256).alias("rules_sha256"),
-            pl.col("exposure_fen").fill_null(0),
+            pl.lit(trial.sha256).alias("rules_sha256"), pl.col("exposure_fen").fill_null(0)
         )
     )
+    parts = ("decision_id", "verdicts", "findings")
+    found = found.with_columns(shadow_id=identify(found, "shadow", parts, trial.sha256))
     hits = said.hits.join(
         found.select("stay_id", "shadow_id"), on="stay_id", how="inner", maintain_order="left"
     )

@@ -327,12 +327,16 @@ class Batch:
 
     def _count_verdicts(self, results: Results) -> None:
         rows = results.decisions["verdicts"].to_pylist()
-        self._verdicts.update("".join(rows))
+        letters = np.frombuffer("".join(rows).encode(), dtype=np.uint8)
+        for code, number in enumerate(np.bincount(letters).tolist()):
+            if number:
+                self._verdicts[chr(code)] += number
         checks = self._watch.checks
         fitting = [row for row in rows if len(row) == len(checks)]
         if not checks or not fitting:
             return
-        letters = np.frombuffer("".join(fitting).encode(), dtype=np.uint8)
+        if len(fitting) < len(rows):
+            letters = np.frombuffer("".join(fitting).encode(), dtype=np.uint8)
         unknown = letters.reshape(len(fitting), len(checks)) == ord(Verdict.UNKNOWN.letter)
         for check, number in zip(checks, unknown.sum(axis=0).tolist(), strict=True):
             if number:

@@ -296,7 +296,7 @@ class Worker:
             self._publisher.forget(acknowledged)
             self._next.update(advanced)
             with batch.stage("publish"):
-                self._publisher.send(committed.outbox, self._leases)
+                self._publisher.send(committed.parcels, self._leases)
         self.source.commit(advanced)
 
     def _handle(self, messages: Sequence[Message], batch: Batch) -> list[Handled]:
@@ -390,7 +390,7 @@ class Worker:
                     with batch.stage("write"):
                         committed = self.journal.commit(step)
                     with batch.stage("publish"):
-                        self._publisher.send(committed.outbox, self._leases)
+                        self._publisher.send(committed.parcels, self._leases)
                 self._chores.passed()
             except StoreError:
                 raise

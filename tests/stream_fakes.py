@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from domain.errors import Refusal, SentinelError
-from store import OutboxRow, Outgoing, Partition
+from store import Outgoing, Parcel, Partition
 from streaming.messages import Handled, Message
 from streaming.publishing import SinkError
 from streaming.source import Changes
@@ -95,8 +95,8 @@ class Sink:
     """Keeps what was published; ``down`` refuses, ``silent`` never acknowledges."""
 
     def __init__(self) -> None:
-        self.published: list[OutboxRow] = []
-        self.unconfirmed: list[OutboxRow] = []
+        self.published: list[Outgoing] = []
+        self.unconfirmed: list[Parcel] = []
         self.down = False
         self.silent = False
         self.resets = 0
@@ -105,13 +105,13 @@ class Sink:
     def waiting(self) -> int:
         return len(self.unconfirmed)
 
-    def send(self, rows: Sequence[OutboxRow]) -> None:
+    def send(self, parcels: Sequence[Parcel]) -> None:
         if self.down:
             raise SinkError("refused", where="here", cure="None.")
-        self.published += rows
-        self.unconfirmed += rows
+        self.published += (message for parcel in parcels for message in parcel.messages)
+        self.unconfirmed += parcels
 
-    def confirm(self, wait_s: float) -> list[OutboxRow]:
+    def confirm(self, wait_s: float) -> list[Parcel]:
         if self.silent:
             return []
         done, self.unconfirmed = self.unconfirmed, []

@@ -271,7 +271,9 @@ class Scene:
 
     def owed(self) -> int:
         """Messages committed and not yet known to be with the broker."""
-        found = self.rows("SELECT count(*) FROM outbox WHERE group_id = :g", g=self.name)
+        found = self.rows(
+            "SELECT coalesce(sum(messages), 0) FROM outbox WHERE group_id = :g", g=self.name
+        )
         return int(found[0][0]) if found else -1
 
     def published(self, topic: str = "decisions") -> list[dict[str, Any]]:

@@ -98,7 +98,10 @@ def mix(source: Source) -> pl.LazyFrame:
         found = found.with_columns(standard_reached_on=pl.lit(None, pl.Date))
     return found.select(
         "stay_id",
-        pl.when(known & (total > 0) & (expected > 0)).then(apart / 2).alias("cost_mix_distance"),
+        # Polars adds columns in no fixed order: the last digits of a sum of fractions are not evidence.
+        pl.when(known & (total > 0) & (expected > 0))
+        .then((apart / 2).round(6))
+        .alias("cost_mix_distance"),
         pl.when(chs).then(letter.is_in(list(cost.SURGICAL_LETTERS))).alias("surgical_group"),
         pl.when(reasons == "")
         .then(0)

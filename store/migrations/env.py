@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from store import open_tables, review_tables, run_tables, state_tables  # noqa: F401 (their tables belong to METADATA)
+from store import model_tables, open_tables, review_tables, run_tables, state_tables  # noqa: F401 (their tables belong to METADATA)
 from store.graph import tables as graph_tables  # noqa: F401
 from store.tables import METADATA
 

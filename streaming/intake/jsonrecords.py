@@ -148,6 +148,19 @@ def decimal_text(value: Any) -> str | None:
         return raw.decode()
 
 
+def _decimal_texts(values: list[Any]) -> pl.Series:
+    """``decimal_text`` of a column; a plain number or text takes no step in Python of its own."""
+    if set(map(type, values)) - {msgspec.Raw}:
+        return pl.Series([decimal_text(value) for value in values], dtype=pl.String)
+    raw = pl.Series(list(map(bytes, values)), dtype=pl.Binary).cast(pl.String)
+    quoted = raw.str.strip_prefix('"').str.strip_suffix('"')
+    texts = quoted.set(raw.is_in(["", "null"]), None)
+    odd = raw.str.contains(r"[\\eE]").arg_true()
+    if len(odd):
+        texts = texts.scatter(odd, [decimal_text(values[place]) for place in odd])
+    return texts
+
+
 def plain_number(text: str) -> str:
     """A JSON number without exponent, digit for digit; absurdly large ones stay as they are."""
     if "e" not in text and "E" not in text:
@@ -201,8 +214,9 @@ def _frame(recs: Any, ats: Any, rows: Sequence[Any], table: Table) -> pl.DataFra
         values: list[Any] = list(map(attrgetter(name), rows))
         kind: Any = polars_type(f)
         if f.kind is Kind.DECIMAL:
-            values, kind = [decimal_text(v) for v in values], pl.String
-        elif f.kind is Kind.INSTANT:
+            columns.append(_decimal_texts(values).alias(name))
+            continue
+        if f.kind is Kind.INSTANT:
             kind = pl.String
         columns.append(pl.Series(name, values, dtype=kind, strict=True))
     return pl.DataFrame(columns)

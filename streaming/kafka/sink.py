@@ -15,7 +15,7 @@ from typing import Any, Final
 from kafka import KafkaProducer
 from kafka.errors import MessageSizeTooLargeError
 
-from store import OutboxRow
+from store import Parcel
 from streaming.kafka.connection import Connection
 from streaming.publishing import SinkError
 
@@ -41,7 +41,7 @@ LARGEST_BYTES: Final = 5 * 1024 * 1024
 
 
 class KafkaSink:
-    """Publishes rows of the outbox in their order; connects at the first of them."""
+    """Publishes parcels of the outbox in their order; connects at the first of them."""
 
     def __init__(
         self,
@@ -70,36 +70,46 @@ class KafkaSink:
         self._where = connection.bootstrap
         self._prefix = prefix
         self._producer: KafkaProducer | None = None
-        self._sent: deque[tuple[OutboxRow, Any]] = deque()
+        self._sent: deque[tuple[Parcel, deque[tuple[str, Any]]]] = deque()
 
     @property
     def waiting(self) -> int:
-        """Messages sent and not acknowledged yet."""
+        """Parcels sent and not acknowledged yet."""
         return len(self._sent)
 
-    def send(self, rows: Sequence[OutboxRow]) -> None:
-        """Hand the rows to the producer; it sends them on its own thread."""
+    def send(self, parcels: Sequence[Parcel]) -> None:
+        """Hand the messages to the producer; it sends them on its own thread."""
+        topic = ""
         try:
             if self._producer is None:
                 self._producer = KafkaProducer(**self._settings)
-            for row in rows:
-                future = self._producer.send(
-                    self._prefix + row.topic,
-                    key=row.key,
-                    value=row.value,
-                    headers=[(name, value.encode()) for name, value in row.headers],
-                )
-                self._sent.append((row, future))
+            for parcel in parcels:
+                futures: deque[tuple[str, Any]] = deque()
+                for message in parcel.messages:
+                    topic = message.topic
+                    future = self._producer.send(
+                        self._prefix + topic,
+                        key=message.key,
+                        value=message.value,
+                        headers=[(name, value.encode()) for name, value in message.headers],
+                    )
+                    futures.append((topic, future))
+                self._sent.append((parcel, futures))
         except Exception as error:
             # Whatever it is, it must not undo the batch, which is committed.
-            raise self._refused(error, rows[0].topic if rows else "") from error
+            raise self._refused(error, topic) from error
 
-    def confirm(self, wait_s: float) -> list[OutboxRow]:
-        """Rows acknowledged, in the order sent."""
+    def confirm(self, wait_s: float) -> list[Parcel]:
+        """Parcels acknowledged as a whole, in the order sent."""
         until = time.monotonic() + wait_s
-        done: list[OutboxRow] = []
+        done: list[Parcel] = []
         while self._sent:
-            row, future = self._sent[0]
+            parcel, futures = self._sent[0]
+            if not futures:
+                done.append(parcel)
+                self._sent.popleft()
+                continue
+            topic, future = futures[0]
             if not future.is_done:
                 left = until - time.monotonic()
                 if left <= 0:
@@ -109,9 +119,8 @@ class KafkaSink:
             if future.failed():
                 if done:
                     break  # these are told first, the failure at the next call
-                raise self._refused(future.exception, row.topic)
-            done.append(row)
-            self._sent.popleft()
+                raise self._refused(future.exception, topic)
+            futures.popleft()
         return done
 
     def reset(self) -> None:

@@ -42,9 +42,18 @@ from tests.unit.store.test_store_history import (  # noqa: F401
     test_many_patients_are_asked_for_in_parts,
     test_the_stays_at_hand_are_left_out,
 )
+from tests.unit.store.test_store_models import (  # noqa: F401
+    test_a_model_comes_back_with_its_bytes,
+    test_a_model_that_only_scored_is_not_in_the_register,
+    test_appointing_again_to_the_same_role_changes_nothing,
+    test_one_model_is_champion_and_the_one_before_is_retired,
+    test_the_last_score_of_a_challenger_counts,
+    test_who_is_not_registered_gets_no_role,
+)
 from tests.unit.store.test_store_opening import (  # noqa: F401
     test_downgrade_takes_back_all_that_upgrade_made,
     test_several_processes_may_open_a_new_file_at_once,
+    test_what_waits_to_be_published_survives_both_ways,
 )
 from tests.unit.store.test_store_reviews import (  # noqa: F401
     alert,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zlib
 from dataclasses import replace
 
@@ -126,9 +127,31 @@ def test_the_stored_text_is_the_text_that_was_digested() -> None:
     assert stored == dict(documents(batch))
 
 
-def test_a_damaged_body_is_told_as_damage() -> None:
+@pytest.mark.parametrize("body", [b"x", b"", zlib.compress(b"{"), zlib.compress(b'{"stay_id": 1}')])
+def test_a_damaged_body_is_told_as_damage(body: bytes) -> None:
+    with pytest.raises(store.StoreError, match="cannot be read back"):
+        bodies.decode([body])
+
+
+def test_a_damaged_claim_is_told_as_damage() -> None:
     with pytest.raises(store.StoreError, match="cannot be read back"):
         bodies.read(b"x")
+
+
+def test_a_field_that_a_later_program_wrote_is_passed_over() -> None:
+    (whole,) = (json.loads(zlib.decompress(b)) for _, b in bodies.encode(samples.claims(1)))
+    newer = json.dumps(whole | {"of_tomorrow": [1]}).encode()
+    assert rows(bodies.decode([bodies.pack(newer)])) == rows(samples.claims(1))
+
+
+@pytest.mark.parametrize(("block", "at_once"), [(1, 1), (4_000, 10_000), (10**6, 10**8)])
+def test_claims_are_whole_wherever_their_text_is_cut(
+    monkeypatch: pytest.MonkeyPatch, block: int, at_once: int
+) -> None:
+    monkeypatch.setattr(bodies, "_BLOCK", block)
+    monkeypatch.setattr(bodies, "_OCTETS_AT_ONCE", at_once)
+    batch = samples.claims(40, lines=5)
+    assert rows(bodies.decode(body for _, body in bodies.encode(batch))) == rows(batch)
 
 
 @given(

@@ -68,6 +68,33 @@ def test_downgrade_takes_back_all_that_upgrade_made(opened: store.Store) -> None
     assert sa.inspect(opened.engine).get_table_names() == ["alembic_version"]
 
 
+def test_what_waits_to_be_published_survives_both_ways(opened: store.Store, address: str) -> None:
+    """Revision 0007 packs the rows of the outbox, and its downgrade unpacks them."""
+    from alembic import command
+
+    from store.engine import configuration, writer
+
+    source = ("claims", 3)
+    told = [
+        store.Outgoing("alerts", f"m{i}", (b"k", None)[i % 2], b"\xff", source, (("a", "中"),))
+        for i in range(5)
+    ]
+    journal = opened.journal("g")
+    journal.commit(store.Step(outgoing=told[:3]))
+    journal.commit(store.Step(outgoing=told[3:]))
+    config = configuration()
+    with writer(opened.engine).begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0006")
+        rows = connection.execute(sa.text("SELECT message_id FROM outbox ORDER BY outbox_id"))
+        assert rows.scalars().all() == ["m0", "m1", "m2", "m3", "m4"]
+    with store.open(address) as again:
+        journal = again.journal("g")
+        journal.commit(store.Step(outgoing=[told[0]]))
+        found = [m for parcel in journal.pending([source]) for m in parcel.messages]
+    assert found == [*told, told[0]]
+
+
 def test_sqlite_is_durable_and_strict(opened: store.Store) -> None:
     with opened.engine.connect() as connection:
         pragma = {

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
+from unittest.mock import patch
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
 
 import store
 from domain.errors import Refusal
-from store.tables import CLAIMS_SQL
+from store import outbox
+from store.tables import CLAIMS_SQL, OUTBOX_SQL
 from tests import service_samples as samples
 
 ZERO, ONE = ("claims", 0), ("claims", 1)
@@ -69,7 +74,7 @@ def test_a_step_stores_everything_at_once(opened: store.Store) -> None:
             advances=[(lease, 3)], judged=[part], outgoing=[outgoing(1)], dead_letters=[letter(7)]
         )
     )
-    assert done.written.decisions == set(part.results.decisions["decision_id"].to_pylist())
+    assert done.written.known == frozenset()
     counts = opened.counts()
     assert (counts["decisions"], counts["outbox"], counts["dead_letters"]) == (3, 1, 1)
 
@@ -130,6 +135,16 @@ def test_more_is_written_in_the_same_transaction(opened: store.Store) -> None:
     assert opened.counts()["claims"] == 0
 
 
+def test_a_decision_that_two_rounds_of_a_step_reach_is_told(opened: store.Store) -> None:
+    """The same claim, written otherwise, comes twice in a batch: the second round finds the first's."""
+    journal = opened.journal("g")
+    (lease,) = journal.claim([ZERO], "a")
+    part = judged(1)
+    (decision,) = part.results.decisions["decision_id"].to_pylist()
+    step = store.Step(advances=[(lease, 2)], judged=[part, part], outgoing=[outgoing(1, decision)])
+    assert len(journal.commit(step).messages) == 1
+
+
 def test_a_decision_is_told_once(opened: store.Store) -> None:
     journal = opened.journal("g")
     (lease,) = journal.claim([ZERO], "a")
@@ -137,27 +152,60 @@ def test_a_decision_is_told_once(opened: store.Store) -> None:
     first, second = part.results.decisions["decision_id"].to_pylist()
     told = [outgoing(1, first), outgoing(2, second), outgoing(3)]
     done = journal.commit(store.Step(advances=[(lease, 2)], judged=[part], outgoing=told))
-    assert [row.message_id for row in done.outbox] == ["m1", "m2", "m3"]
+    assert [m.message_id for m in done.messages] == ["m1", "m2", "m3"]
     again = journal.commit(store.Step(advances=[(lease, 4)], judged=[part], outgoing=told))
-    assert [row.message_id for row in again.outbox] == ["m3"], "stored decisions are not new"
+    assert [m.message_id for m in again.messages] == ["m3"], "stored decisions are not new"
 
 
-def test_the_outbox_keeps_its_order_until_acknowledged(opened: store.Store) -> None:
+def ids(parcels: Iterable[store.Parcel], source: store.Partition) -> list[str]:
+    return [m.message_id for p in parcels for m in p.messages if m.source == source]
+
+
+def test_the_outbox_keeps_the_order_of_each_source_until_acknowledged(opened: store.Store) -> None:
     journal = opened.journal("g")
     leases = journal.claim([ZERO, ONE], "a")
-    many = [outgoing(i, source=(ZERO, ONE)[i % 2]) for i in range(2_500)]
+    many = [outgoing(i, source=(ZERO, ONE)[i % 2]) for i in range(5_000)]
     done = journal.commit(store.Step(advances=[(lease, 1) for lease in leases], outgoing=many))
-    assert [row.message_id for row in done.outbox] == [o.message_id for o in many]
-    assert [row.outbox_id for row in done.outbox] == sorted(row.outbox_id for row in done.outbox)
-    assert [r.message_id for r in journal.pending([ONE], limit=2)] == ["m1", "m3"]
-    first = journal.pending([ZERO, ONE], limit=2_000)
-    rest = journal.pending([ZERO, ONE], after=first[-1].outbox_id, limit=2_000)
-    assert tuple(first + rest) == done.outbox
-    journal.acknowledge([row.outbox_id for row in first])
-    assert journal.pending([ZERO, ONE], limit=5_000) == rest
-    assert journal.depth()[0] == len(rest)
-    journal.commit(store.Step(acknowledged=[row.outbox_id for row in rest]))
+    for source in (ZERO, ONE):
+        assert ids(done.parcels, source) == [o.message_id for o in many if o.source == source]
+    assert [p.outbox_id for p in done.parcels] == sorted(p.outbox_id for p in done.parcels)
+    assert {len(p.messages) for p in done.parcels} == {1_000, 500}
+    assert ids(journal.pending([ONE], limit=1), ONE)[:2] == ["m1", "m3"]
+    assert ids(journal.pending([ONE]), ZERO) == []
+    first = journal.pending([ZERO, ONE], limit=4)
+    rest = journal.pending([ZERO, ONE], after=first[-1].outbox_id)
+    assert tuple(first + rest) == done.parcels, "what is read back is what was committed"
+    assert journal.depth()[0] == 5_000
+    journal.acknowledge([p.outbox_id for p in first])
+    assert journal.pending([ZERO, ONE]) == rest
+    assert journal.depth()[0] == 5_000 - sum(len(p.messages) for p in first)
+    journal.commit(store.Step(acknowledged=[p.outbox_id for p in rest]))
     assert journal.depth() == (0, None)
+
+
+@given(
+    sizes=st.lists(st.sampled_from([0, 1, 900, 1_800_000, 5_000_000]), min_size=1, max_size=40),
+    most=st.integers(1, 7),
+)
+def test_parcels_are_all_messages_in_order_within_their_bounds(sizes: list[int], most: int) -> None:
+    blank = bytes(max(sizes, default=0))
+    many = [store.Outgoing("t", f"m{i}", None, blank[:size], ZERO) for i, size in enumerate(sizes)]
+    with patch.object(outbox, "MOST_MESSAGES", most):
+        parts = list(outbox._split(many))
+    assert [m for part in parts for m in part] == many
+    for part in parts:
+        assert 1 <= len(part) <= most
+        assert len(part) == 1 or sum(len(m.value) for m in part) <= outbox.MOST_OCTETS
+
+
+def test_a_damaged_parcel_says_so(opened: store.Store) -> None:
+    journal = opened.journal("g")
+    (lease,) = journal.claim([ZERO], "a")
+    journal.commit(store.Step(advances=[(lease, 1)], outgoing=[outgoing(1)]))
+    with opened.engine.begin() as connection:
+        connection.execute(sa.update(OUTBOX_SQL).values(body=b"x"))
+    with pytest.raises(store.StoreError, match=r"outbox\.body"):
+        journal.pending([ZERO])
 
 
 def test_a_dead_letter_keeps_its_bytes(opened: store.Store) -> None:

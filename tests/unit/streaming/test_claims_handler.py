@@ -69,13 +69,13 @@ def claim(stay: str, version: int = 1, **more: object) -> bytes:
 
 
 def told(done: store.Committed, topic: str = "decisions") -> list[dict]:
-    return [json.loads(row.value) for row in done.outbox if row.topic == topic]
+    return [json.loads(row.value) for row in done.messages if row.topic == topic]
 
 
 def test_a_decision_carries_its_hits_trace_and_no_clear_identifier(stream: Stream) -> None:
     messages = stream.messages(claim("S1"), headers=[("trace-id", TRACE.encode())])
     done = stream.commit(stream.handle(messages))
-    (row,) = [r for r in done.outbox if r.topic == "decisions"]
+    (row,) = [r for r in done.messages if r.topic == "decisions"]
     decision = json.loads(row.value)
     assert decision["stay_id"] == "S1"
     assert decision["hit_count"] == len({h["rule_id"] for h in decision["hits"]})
@@ -84,7 +84,7 @@ def test_a_decision_carries_its_hits_trace_and_no_clear_identifier(stream: Strea
     assert headers["trace-id"] == TRACE
     assert headers["message-id"] == decision["decision_id"]
     assert headers["schema-version"].startswith("1.")
-    everything = " ".join(r.value.decode() + str(r.headers) for r in done.outbox)
+    everything = " ".join(r.value.decode() + str(r.headers) for r in done.messages)
     for clear in intake_claims.CLEAR:
         assert clear not in everything
 
@@ -92,7 +92,7 @@ def test_a_decision_carries_its_hits_trace_and_no_clear_identifier(stream: Strea
 def test_a_trace_header_of_another_form_goes_nowhere(stream: Stream) -> None:
     messages = stream.messages(claim("S1"), headers=[("trace-id", "张三".encode())])
     done = stream.commit(stream.handle(messages))
-    assert all("trace-id" not in dict(row.headers) for row in done.outbox)
+    assert all("trace-id" not in dict(row.headers) for row in done.messages)
 
 
 def test_the_same_claim_twice_is_one_decision_told_once(stream: Stream) -> None:

@@ -1,0 +1,58 @@
+"""The model that counts: from a folder, or from the register of a database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from domain.errors import SentinelError
+from domain.registry import CHALLENGER, CHAMPION
+
+if TYPE_CHECKING:
+    from graph_models import Artifact
+    from store import Store
+
+_KEPT_AS: Final = Path("champion")
+
+
+def models_to_use(model: Path, db: str | None) -> tuple[Artifact, Artifact | None]:
+    """The model in a folder; or for ``champion`` that of the register of ``db``, and its challenger."""
+    from graph_models import Artifact  # noqa: PLC0415 (PyTorch takes seconds)
+
+    if model != _KEPT_AS or model.is_dir():
+        return Artifact.load(model), None
+    if db is None:
+        raise SentinelError(
+            "there is no database whose register could name the champion",
+            where="--model champion",
+            cure="Give the database with --db, or the folder of a model.",
+        )
+    import store  # noqa: PLC0415
+
+    with store.open(db) as opened:
+        rival = opened.model_in_role(CHALLENGER)
+        return in_role(opened, CHAMPION), None if rival is None else load(opened, rival)
+
+
+def in_role(opened: Store, role: str) -> Artifact:
+    """The model that has the role; SentinelError if none has."""
+    sha256 = opened.model_in_role(role)
+    if sha256 is None:
+        raise nobody(role)
+    return load(opened, sha256)
+
+
+def nobody(role: str) -> SentinelError:
+    """That no registered model has the role."""
+    return SentinelError(
+        f"no registered model is {role}",
+        where="the register of the database",
+        cure=f"Register one (sentinel models register FOLDER), then: sentinel promote MODEL --to {role}.",
+    )
+
+
+def load(opened: Store, sha256: str) -> Artifact:
+    """A registered model, refused if it no longer fits this version."""
+    from graph_models import Artifact  # noqa: PLC0415
+
+    return Artifact.of(opened.model_files(sha256), Path(f"register/{sha256[:12]}"))
