@@ -14,6 +14,7 @@ from cli import (
     backfill,
     benchmarks,
     demo,
+    evaluate,
     fields,
     group,
     models,
@@ -46,6 +47,7 @@ app.command()(models.score)
 app.command()(serve.serve)
 app.command()(demo.demo)
 app.command()(fields.fields)
+app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(rules.app, name="rules")
 app.add_typer(reviews.app, name="reviews")
 app.add_typer(reference.app, name="reference")

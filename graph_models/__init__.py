@@ -14,17 +14,21 @@ with warnings.catch_warnings():
 from graph_models.artifact import Artifact, ArtifactError, Scored
 from graph_models.labels import LabelError, read_extra, read_labels, read_providers
 from graph_models.learning import train
+from graph_models.node_task import NodeTask, evaluate_task, read_task
 from graph_models.window import cut, day_after_last
 
 __all__ = [
     "Artifact",
     "ArtifactError",
     "LabelError",
+    "NodeTask",
     "Scored",
     "cut",
     "day_after_last",
+    "evaluate_task",
     "read_extra",
     "read_labels",
     "read_providers",
+    "read_task",
     "train",
 ]
