@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from cli import models, options
 from cli.models import Device
 from cli.output import finish, say, tell, writable
+from cli.reading import PSEUDONYM_KEY
 
 app = typer.Typer(
     help="Measure the fraud models again, on data that is not part of this project.",
@@ -76,6 +79,83 @@ def tolokers(
             "seconds": round(time.monotonic() - began, 3),
         }
     )
+
+
+@app.command()
+def provider_fraud(
+    inputs: options.Inputs,
+    labels: Annotated[
+        Path, typer.Option(help="CSV: Provider,PotentialFraud (Yes/No) or provider_id,label (1/0).")
+    ],
+    written: options.Written = None,
+    extra: models.Extra = None,
+    no_extra: Annotated[
+        bool, typer.Option(help="Claims alone, also where the folder has a provider table.")
+    ] = False,
+    upto: models.Upto = None,
+    repeats: Annotated[int, typer.Option(min=1, help="Divisions into folds, of other seeds.")] = 1,
+    out: Out = None,
+    seed: Seed = 20240501,
+    device: On = Device.AUTO,
+    key: options.Key = PSEUDONYM_KEY,
+) -> None:
+    """Measure what table, verdicts, neighbours and network each add, in five folds by provider.
+
+    The last line printed is JSON. Nothing of a held-out provider's label takes part in its score.
+    """
+    import rules  # noqa: PLC0415
+    from graph_models import ablate, cut, read_labels  # noqa: PLC0415
+
+    began = time.monotonic()
+    _ready(out)
+    named = read_labels(labels)
+    tables = models.read(inputs, written, key)
+    path = None if no_extra else extra or models.beside(inputs, models.EXTRA_FILE)
+    table = models.read_extra_table(path)
+    until = models.until(tables, upto.date() if upto else None, table)
+    # Checks look at other claims too: they may only see what was known then.
+    known = cut(tables, until)
+    found = ablate(
+        known,
+        models.verdicts(rules.load(), known),
+        named,
+        upto=until,
+        extra=table,
+        repeats=repeats,
+        seed=seed,
+        device=device.value,
+        progress=lambda step: say(f"  {step}"),
+    )
+    for line in _ablation_lines(found):
+        tell(line)
+    _write(out, found)
+    short = ("accuracy", "majority", "precision", "recall", "mcc", "recall_top")
+    finish(
+        {
+            population: {
+                variant: {k: one[k]["value"] for k in ("roc_auc", "pr_auc", "f1")}
+                | {k: one[k] for k in short}
+                for variant, one in measured["variants"].items()
+            }
+            for population, measured in found.items()
+        }
+        | {"seconds": round(time.monotonic() - began, 3)}
+    )
+
+
+def _ablation_lines(found: dict[str, Any]) -> Iterator[str]:
+    def told(one: dict[str, float]) -> str:
+        return f"{one['value']:.3f} ({one['low']:.3f} to {one['high']:.3f})"
+
+    for population, measured in found.items():
+        yield f"{population}: {measured['providers']:,} providers, {measured['positive']:,} fraudulent"
+        for variant, one in measured["variants"].items():
+            yield f"  {variant:14} ROC-AUC {told(one['roc_auc'])}  PR-AUC {told(one['pr_auc'])}"
+            if "adds" in one:
+                roc, pr = (told(one["adds"][m]) for m in ("roc_auc", "pr_auc"))
+                yield f"  {'':14} adds ROC-AUC {roc}, PR-AUC {pr}"
+        for name in ("accuracy", "majority", "precision", "recall", "mcc", "recall_top"):
+            yield f"  {name:14} {one[name]}"
 
 
 def _ready(out: Path | None) -> None:

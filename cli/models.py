@@ -75,7 +75,7 @@ def train(
 
     began = time.monotonic()
     writable(model)
-    tables = _read(inputs, written, key)
+    tables = read(inputs, written, key)
     made = train_model(
         tables,
         rules.load(),
@@ -126,7 +126,7 @@ def score(
     began = time.monotonic()
     writable(out.parent)
     loaded = Artifact.load(model)
-    tables = _read(inputs, written, key)
+    tables = read(inputs, written, key)
     scored = score_providers(
         tables,
         rules.load(),
@@ -178,14 +178,14 @@ def train_model(
 
     named = read_labels(labels)
     table = read_extra_table(extra)
-    until = _until(tables, upto, table)
+    last = until(tables, upto, table)
     # Checks look at other claims too: they may only see what was known then.
-    known = cut(tables, until)
+    known = cut(tables, last)
     made = train(
         known,
-        _verdicts(ruleset, known),
+        verdicts(ruleset, known),
         named,
-        upto=until,
+        upto=last,
         extra=table,
         device=device,
         progress=lambda step: say(f"  {step}"),
@@ -208,19 +208,21 @@ def score_providers(
     from graph_models import cut  # noqa: PLC0415
 
     table = read_extra_table(extra)
-    until = _until(tables, upto, table)
-    known = cut(tables, until)
-    return loaded.score(known, _verdicts(ruleset, known), upto=until, extra=table, device=device)
+    last = until(tables, upto, table)
+    known = cut(tables, last)
+    return loaded.score(known, verdicts(ruleset, known), upto=last, extra=table, device=device)
 
 
-def _verdicts(ruleset: rules.RuleSet, known: Tables) -> pl.DataFrame:
+def verdicts(ruleset: rules.RuleSet, known: Tables) -> pl.DataFrame:
+    """What the checks say of claims that are already cut at the last day."""
     import drg  # noqa: PLC0415
     import rules  # noqa: PLC0415
 
     return rules.judge(ruleset, known, settled=drg.settle(known, drg.load())).verdicts
 
 
-def _read(inputs: Sequence[Path], written: InputFormat | None, key: Path) -> Tables:
+def read(inputs: Sequence[Path], written: InputFormat | None, key: Path) -> Tables:
+    """The claims of the inputs; how many were accepted and set aside is told."""
     read = read_claims(inputs, written, key=key)
     _tell(f"{read.accepted:,} claims accepted, {read.set_aside:,} set aside")
     return read.tables
@@ -256,11 +258,12 @@ def read_extra_table(path: Path | None) -> pl.DataFrame | None:
     return table
 
 
-def _until(tables: Tables, upto: date | None, extra: pl.DataFrame | None) -> date:
+def until(tables: Tables, upto: date | None, extra: pl.DataFrame | None) -> date:
+    """The day before which claims count: the one given, else the day after the last; told."""
     from graph_models import day_after_last  # noqa: PLC0415
 
-    until = upto or day_after_last(tables)
-    _tell(f"using what was complete before {until}")
+    last = upto or day_after_last(tables)
+    _tell(f"using what was complete before {last}")
     if upto is not None and extra is not None and upto < day_after_last(tables):
         _tell("  the extra table has no dates: make sure that it knows nothing later")
-    return until
+    return last

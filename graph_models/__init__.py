@@ -11,6 +11,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", FutureWarning)
     import torch_geometric  # noqa: F401
 
+from graph_models.ablation import ablate
 from graph_models.artifact import Artifact, ArtifactError, Scored
 from graph_models.labels import LabelError, read_extra, read_labels, read_providers
 from graph_models.learning import train
@@ -23,6 +24,7 @@ __all__ = [
     "LabelError",
     "NodeTask",
     "Scored",
+    "ablate",
     "cut",
     "day_after_last",
     "evaluate_task",
