@@ -143,6 +143,65 @@ def provider_fraud(
     )
 
 
+@app.command()
+def reasons(
+    inputs: options.Inputs,
+    model: Annotated[Path, typer.Option(help="Folder of a trained model.")],
+    written: options.Written = None,
+    extra: models.Extra = None,
+    upto: models.Upto = None,
+    people: Annotated[
+        int,
+        typer.Option(min=0, help="Highest scores whose people are tried, some 25 scorings each."),
+    ] = 5,
+    publish: Annotated[
+        bool, typer.Option(help="Write the figures into the model's card; its sha256 changes.")
+    ] = False,
+    out: Out = None,
+    seed: Seed = 20240501,
+    key: options.Key = PSEUDONYM_KEY,
+) -> None:
+    """Measure whether a model's reasons carry its scores, and whether they are stable.
+
+    Reason codes of the 100 highest alerts; people by exact ablation for some of them.
+    """
+    import rules  # noqa: PLC0415
+    from explain import Scorer, measure_codes, measure_people  # noqa: PLC0415
+    from graph_models import Artifact, cut  # noqa: PLC0415
+
+    began = time.monotonic()
+    _ready(out)
+    loaded = Artifact.load(model)
+    tables = models.read(inputs, written, key)
+    table = models.read_extra_table(extra or models.beside(inputs, models.EXTRA_FILE))
+    until = models.until(tables, upto.date() if upto else None, table)
+    known = cut(tables, until)
+    judged = models.verdicts(rules.load(), known)
+    scored = loaded.score(known, judged, upto=until, extra=table, device="cpu")
+    say("  reason codes")
+    found = {"codes": measure_codes(loaded, scored, seed=seed)}
+    if people:
+        say("  people")
+        order = sorted(range(len(scored)), key=lambda i: -scored.scores[i])
+        claimed = set(known.stays["provider_id"].to_pylist())
+        first = [scored.subject_ids[i] for i in order if scored.subject_ids[i] in claimed]
+        scorer = Scorer(loaded, known, judged, until, table)
+        found["people"] = measure_people(scorer, first[:people], seed=seed)
+    made = loaded
+    if publish:
+        made = loaded.publish(found)
+        made.save(model)
+    _write(out, found)
+    finish(
+        {
+            **found,
+            "model_sha256": made.sha256,
+            "published": publish,
+            "seconds": round(time.monotonic() - began, 3),
+        }
+    )
+
+
 def _ablation_lines(found: dict[str, Any]) -> Iterator[str]:
     def told(one: dict[str, float]) -> str:
         return f"{one['value']:.3f} ({one['low']:.3f} to {one['high']:.3f})"
