@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta, timezone
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -65,6 +65,16 @@ def train(
     model: Annotated[Path, typer.Option(help="Folder for the model.")],
     written: options.Written = None,
     extra: Extra = None,
+    reviews: Annotated[
+        str | None,
+        typer.Option(help="Database whose reviews before the day are labels too, after the list."),
+    ] = None,
+    weak: Annotated[
+        bool,
+        typer.Option(
+            help="Let severe checks label providers too: they teach a little, never judge."
+        ),
+    ] = False,
     upto: Upto = None,
     seed: Annotated[int, typer.Option(help="Seed; equal seeds give equal models.")] = 20240501,
     device: Annotated[Device, typer.Option(help="Where the graph network runs.")] = Device.AUTO,
@@ -82,6 +92,8 @@ def train(
         labels,
         model,
         extra=extra or beside(inputs, EXTRA_FILE),
+        reviews=reviews,
+        weak=weak,
         upto=upto.date() if upto else None,
         seed=seed,
         device=device.value,
@@ -169,6 +181,8 @@ def train_model(
     model: Path,
     *,
     extra: Path | None = None,
+    reviews: str | None = None,
+    weak: bool = False,
     upto: date | None = None,
     seed: int | None = None,
     device: str = "auto",
@@ -181,9 +195,12 @@ def train_model(
     last = until(tables, upto, table)
     # Checks look at other claims too: they may only see what was known then.
     known = cut(tables, last)
+    judged = verdicts(ruleset, known)
+    if reviews is not None or weak:
+        named = _gathered(named, known, judged, last, reviews, ruleset if weak else None)
     made = train(
         known,
-        verdicts(ruleset, known),
+        judged,
         named,
         upto=last,
         extra=table,
@@ -193,6 +210,40 @@ def train_model(
     )
     made.save(model)
     return made
+
+
+def _gathered(
+    named: pl.DataFrame,
+    known: Tables,
+    judged: pl.DataFrame,
+    last: date,
+    reviews: str | None,
+    ruleset: rules.RuleSet | None,
+) -> pl.DataFrame:
+    """Labels of the list, of reviews in a database, and of severe checks, one a provider."""
+    import store  # noqa: PLC0415
+    from graph_models import combine, listed, reviewed, weak  # noqa: PLC0415
+
+    parts = [listed(named, before=last)]
+    if reviews is not None:
+        # Midnight of the day where it begins first: no review of that day anywhere gets in.
+        before = datetime.combine(last, datetime.min.time(), timezone(timedelta(hours=14)))
+        with store.open(reviews) as opened:
+            given = list(opened.all_reviews())
+            owners = {
+                f: str(found["provider_id"])
+                for f in {r.finding_id for r in given if r.finding_id}
+                if (found := opened.finding(f)) is not None
+            }
+        parts.append(reviewed(given, known, before=before, findings=owners))
+    if ruleset is not None:
+        severe = [r.id for r in ruleset.rules if r.severity in ("high", "critical")]
+        parts.append(weak(known, judged, severe, upto=last))
+    labels, against = combine(*parts)
+    for source, rows in labels.group_by("source", maintain_order=True):
+        _tell(f"{rows.height} providers labelled by {source[0]}, {rows['label'].sum()} fraudulent")
+    _tell(f"{against} labels of a less trusted source say otherwise and do not count")
+    return labels
 
 
 def score_providers(

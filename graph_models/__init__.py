@@ -16,6 +16,7 @@ from graph_models.artifact import Artifact, ArtifactError, Scored
 from graph_models.labels import LabelError, read_extra, read_labels, read_providers
 from graph_models.learning import train
 from graph_models.node_task import NodeTask, evaluate_task, read_task
+from graph_models.sources import combine, listed, reviewed, weak
 from graph_models.window import cut, day_after_last
 
 __all__ = [
@@ -25,12 +26,16 @@ __all__ = [
     "NodeTask",
     "Scored",
     "ablate",
+    "combine",
     "cut",
     "day_after_last",
     "evaluate_task",
+    "listed",
     "read_extra",
     "read_labels",
     "read_providers",
     "read_task",
+    "reviewed",
     "train",
+    "weak",
 ]

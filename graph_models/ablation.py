@@ -18,6 +18,7 @@ from graph_models.evaluation import (
     INNER_FOLDS,
     TOP,
     difference,
+    divide,
     flag_metrics,
     flag_out_of_fold,
     rank_metrics,
@@ -27,7 +28,8 @@ from graph_models.features import claim_rows, physicians_of, tabulate
 from graph_models.fitting import Flags, Ground, Progress, fit_networks
 from graph_models.graph import build
 from graph_models.head import Matrix, fit_booster, raw, snap
-from graph_models.training import choose_device, split_folds
+from graph_models.sources import listed
+from graph_models.training import choose_device
 from graph_models.window import cut
 
 VARIANTS: Final = ("tabular", "+ verdicts", "+ neighbours", "+ network")
@@ -63,12 +65,13 @@ def ablate(
     """
     say = progress or (lambda _: None)
     table = tabulate(tables, verdicts, upto=upto, extra=extra)
+    labels = labels if "source" in labels.columns else listed(labels, before=upto)
     ground = Ground.of(table, build(tables, verdicts, upto=upto), labels, choose_device(device))
     near = neighbours(tables, ground.ids, upto=upto)
     margins: list[dict[str, Matrix]] = []
     division: list[NDArray[np.int64]] = []
     for number in range(repeats):
-        fold = split_folds(ground.y, folds, seed + number)
+        fold = divide(ground, folds, seed + number)
         say(f"division {number + 1} of {repeats}")
         margins.append(_out_of_fold(ground, near, fold, seed=seed + number, progress=progress))
         division.append(fold)
@@ -110,7 +113,7 @@ def _out_of_fold(
         if progress is not None:
             progress(f"fold {k + 1} of {int(fold.max()) + 1}")
         inside, held = fold != k, fold == k
-        rates = snap(label_rates(near, ground.y, inside))
+        rates = snap(label_rates(near, ground.y, inside & ground.judges))
         _, network = fit_networks(ground, inside, folds=INNER_FOLDS, seed=seed)
         added = {
             "tabular": x[:, kinds == "tabular"],
@@ -128,6 +131,7 @@ def _out_of_fold(
                 ground.y[inside],
                 seed=seed,
                 optional=np.concatenate([optional[v] for v in taken]),
+                weight=ground.weight[inside],
             )
             found[variant][held] = raw(booster, full[held])
     return found
@@ -144,9 +148,9 @@ def _kind(name: str) -> str:
 def _report(
     ground: Ground, margins: list[dict[str, Matrix]], division: list[NDArray[np.int64]], seed: int
 ) -> dict[str, Any]:
-    everyone: Flags = np.ones(len(ground.y), dtype=np.bool_)
+    everyone: Flags = ground.judges
     result: dict[str, Any] = {}
-    for population, rows in (("all", everyone), ("inpatient", ground.inpatient)):
+    for population, rows in (("all", everyone), ("inpatient", ground.inpatient & everyone)):
         y = ground.y[rows]
         if not y.any() or y.all():
             continue
@@ -154,7 +158,7 @@ def _report(
         before: Matrix | None = None
         for variant in VARIANTS:
             margin = margins[0][variant]
-            _, flagged = flag_out_of_fold(margin, ground.y, division[0])
+            _, flagged = flag_out_of_fold(margin, ground.y, division[0], ground.judges)
             one: dict[str, Any] = rank_metrics(margin[rows], y, seed=seed)
             one |= flag_metrics(flagged[rows], y, seed=seed)
             one["recall_top"] = recall_at(margin[rows], y, TOP)

@@ -43,7 +43,7 @@ def cross_validate(
     ground: Ground, *, folds: int, seed: int, progress: Progress | None = None
 ) -> OutOfFold:
     """Nested cross-validation, split by provider: the inner folds know no outer label."""
-    fold = split_folds(ground.y, folds, seed)
+    fold = divide(ground, folds, seed)
     x = snap(ground.x)
     margin, tabular, network = (np.full(len(ground.y), np.nan) for _ in range(3))
     for k in range(folds):
@@ -53,10 +53,24 @@ def cross_validate(
         fitted = fit(ground, inside, folds=INNER_FOLDS, seed=seed)
         margin[held] = fitted.margin[held]
         network[held] = fitted.network_score[held]
-        plain = fit_booster(x[inside], ground.y[inside], seed=seed, optional=ground.optional[:-1])
+        plain = fit_booster(
+            x[inside],
+            ground.y[inside],
+            seed=seed,
+            optional=ground.optional[:-1],
+            weight=ground.weight[inside],
+        )
         tabular[held] = raw(plain, x[held])
-    probability, flagged = flag_out_of_fold(margin, ground.y, fold)
+    probability, flagged = flag_out_of_fold(margin, ground.y, fold, ground.judges)
     return OutOfFold(fold, margin, tabular, network, probability, flagged)
+
+
+def divide(ground: Ground, folds: int, seed: int) -> Rows:
+    """A fold for each row; each fold has its share of both classes, of weak labels too."""
+    fold = np.empty(len(ground.y), dtype=np.int64)
+    for rows in (ground.judges, ~ground.judges):
+        fold[rows] = split_folds(ground.y[rows], folds, seed)
+    return fold
 
 
 def best_threshold(probability: Matrix, y: Flags) -> float:
@@ -72,9 +86,9 @@ def best_threshold(probability: Matrix, y: Flags) -> float:
 
 def report(ground: Ground, scores: OutOfFold, *, seed: int) -> dict[str, Any]:
     """Metrics with bootstrap intervals for each variant and population, as plain JSON values."""
-    everyone = np.ones(len(ground.y), dtype=np.bool_)
+    everyone = ground.judges
     result: dict[str, Any] = {}
-    for name, rows in (("all", everyone), ("inpatient", ground.inpatient)):
+    for name, rows in (("all", everyone), ("inpatient", ground.inpatient & everyone)):
         y = ground.y[rows]
         if not y.any() or y.all():
             continue
@@ -153,11 +167,14 @@ def difference(values: Matrix, other: Matrix, y: Flags, *, seed: int) -> dict[st
     }
 
 
-def flag_out_of_fold(margin: Matrix, y: Flags, fold: Rows) -> tuple[Matrix, Flags]:
-    """Probability and flag of each row, by calibration and threshold of the other folds alone."""
+def flag_out_of_fold(margin: Matrix, y: Flags, fold: Rows, judges: Flags) -> tuple[Matrix, Flags]:
+    """Probability and flag of each row, by calibration and threshold of the other folds alone.
+
+    Both are fitted on the rows that may judge.
+    """
     probability, flagged = np.empty(len(fold)), np.zeros(len(fold), dtype=np.bool_)
     for k in range(int(fold.max()) + 1):
-        others, held = fold != k, fold == k
+        others, held = (fold != k) & judges, fold == k
         line = Calibration.fit(margin[others], y[others])
         probability[held] = sigmoid(line.apply(margin[held]))
         threshold = best_threshold(sigmoid(line.apply(margin[others])), y[others])

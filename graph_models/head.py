@@ -33,6 +33,7 @@ def fit_booster(
     seed: int,
     optional: NDArray[np.bool_] | None = None,
     keep: int | None = KEEP,
+    weight: Matrix | None = None,
 ) -> lgb.Booster:
     """A small, regularised booster, the same bytes for the same input and seed.
 
@@ -40,10 +41,11 @@ def fit_booster(
     the columns that a provider may lack as a whole when it is scored (the extra
     table). The booster asks about the ``keep`` columns that matter most to trial
     boosters of the same rows (all with None): chosen inside the fit, so that no
-    held-out label takes part. One booster rather than an average of several keeps
+    held-out label takes part. ``weight`` is how much each row's label counts (1). One booster rather than an average of several keeps
     SHAP values exact.
     """
-    rows, weight, labels = x, np.ones(len(x)), y
+    rows, labels = x, y
+    weight = np.ones(len(x)) if weight is None else weight
     if optional is not None and optional.any() and not optional.all():
         masked = x.copy()
         masked[:, optional] = np.nan
@@ -51,7 +53,7 @@ def fit_booster(
         useful = ~np.isnan(masked).all(axis=1)
         rows = np.concatenate([x, masked[useful]])
         labels = np.concatenate([y, y[useful]])
-        weight = np.concatenate([weight, np.full(int(useful.sum()), MASKED_WEIGHT)])
+        weight = np.concatenate([weight, MASKED_WEIGHT * weight[useful]])
     small = len(x) < FULL_SIZE // 10
     params = {
         "objective": "binary",
