@@ -14,6 +14,7 @@ from cli import (
     backfill,
     benchmarks,
     demo,
+    evaluate,
     feedback,
     fields,
     graph,
@@ -52,6 +53,7 @@ app.command()(registry.refresh)
 app.command()(serve.serve)
 app.command()(demo.demo)
 app.command()(fields.fields)
+app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(rules.app, name="rules")
 app.add_typer(registry.app, name="models")
 app.add_typer(reviews.app, name="reviews")

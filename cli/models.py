@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta, timezone
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -65,6 +65,16 @@ def train(
     model: Annotated[Path, typer.Option(help="Folder for the model.")],
     written: options.Written = None,
     extra: Extra = None,
+    reviews: Annotated[
+        str | None,
+        typer.Option(help="Database whose reviews before the day are labels too, after the list."),
+    ] = None,
+    weak: Annotated[
+        bool,
+        typer.Option(
+            help="Let severe checks label providers too: they teach a little, never judge."
+        ),
+    ] = False,
     upto: Upto = None,
     seed: Annotated[int, typer.Option(help="Seed; equal seeds give equal models.")] = 20240501,
     device: Annotated[Device, typer.Option(help="Where the graph network runs.")] = Device.AUTO,
@@ -82,13 +92,15 @@ def train(
 
     began = time.monotonic()
     writable(model)
-    tables = _read(inputs, written, key)
+    tables = read(inputs, written, key)
     made = train_model(
         tables,
         rules.load(),
         labels,
         model,
         extra=extra or beside(inputs, EXTRA_FILE),
+        reviews=reviews,
+        weak=weak,
         upto=upto.date() if upto else None,
         seed=seed,
         device=device.value,
@@ -135,7 +147,7 @@ def score(
     began = time.monotonic()
     writable(out.parent)
     loaded = Artifact.load(model)
-    tables = _read(inputs, written, key)
+    tables = read(inputs, written, key)
     scored = score_providers(
         tables,
         rules.load(),
@@ -190,6 +202,8 @@ def train_model(
     model: Path,
     *,
     extra: Path | None = None,
+    reviews: str | None = None,
+    weak: bool = False,
     upto: date | None = None,
     seed: int | None = None,
     device: str = "auto",
@@ -199,14 +213,17 @@ def train_model(
 
     named = read_labels(labels)
     table = read_extra_table(extra)
-    until = _until(tables, upto, table)
+    last = until(tables, upto, table)
     # Checks look at other claims too: they may only see what was known then.
-    known = cut(tables, until)
+    known = cut(tables, last)
+    judged = verdicts(ruleset, known)
+    if reviews is not None or weak:
+        named = _gathered(named, known, judged, last, reviews, ruleset if weak else None)
     made = train(
         known,
-        verdicts_of(ruleset, known),
+        judged,
         named,
-        upto=until,
+        upto=last,
         extra=table,
         device=device,
         progress=lambda step: say(f"  {step}"),
@@ -214,6 +231,40 @@ def train_model(
     )
     made.save(model)
     return made
+
+
+def _gathered(
+    named: pl.DataFrame,
+    known: Tables,
+    judged: pl.DataFrame,
+    last: date,
+    reviews: str | None,
+    ruleset: rules.RuleSet | None,
+) -> pl.DataFrame:
+    """Labels of the list, of reviews in a database, and of severe checks, one a provider."""
+    import store  # noqa: PLC0415
+    from graph_models import combine, listed, reviewed, weak  # noqa: PLC0415
+
+    parts = [listed(named, before=last)]
+    if reviews is not None:
+        # Midnight of the day where it begins first: no review of that day anywhere gets in.
+        before = datetime.combine(last, datetime.min.time(), timezone(timedelta(hours=14)))
+        with store.open(reviews) as opened:
+            given = list(opened.all_reviews())
+            owners = {
+                f: str(found["provider_id"])
+                for f in {r.finding_id for r in given if r.finding_id}
+                if (found := opened.finding(f)) is not None
+            }
+        parts.append(reviewed(given, known, before=before, findings=owners))
+    if ruleset is not None:
+        severe = [r.id for r in ruleset.rules if r.severity in ("high", "critical")]
+        parts.append(weak(known, judged, severe, upto=last))
+    labels, against = combine(*parts)
+    for source, rows in labels.group_by("source", maintain_order=True):
+        _tell(f"{rows.height} providers labelled by {source[0]}, {rows['label'].sum()} fraudulent")
+    _tell(f"{against} labels of a less trusted source say otherwise and do not count")
+    return labels
 
 
 def score_providers(
@@ -229,20 +280,21 @@ def score_providers(
     from graph_models import cut  # noqa: PLC0415
 
     table = read_extra_table(extra)
-    until = _until(tables, upto, table)
-    known = cut(tables, until)
-    return loaded.score(known, verdicts_of(ruleset, known), upto=until, extra=table, device=device)
+    last = until(tables, upto, table)
+    known = cut(tables, last)
+    return loaded.score(known, verdicts(ruleset, known), upto=last, extra=table, device=device)
 
 
-def verdicts_of(ruleset: rules.RuleSet, known: Tables) -> pl.DataFrame:
-    """What the checks say of these claims, as training and scoring read it."""
+def verdicts(ruleset: rules.RuleSet, known: Tables) -> pl.DataFrame:
+    """What the checks say of claims that are already cut at the last day."""
     import drg  # noqa: PLC0415
     import rules  # noqa: PLC0415
 
     return rules.judge(ruleset, known, settled=drg.settle(known, drg.load())).verdicts
 
 
-def _read(inputs: Sequence[Path], written: InputFormat | None, key: Path) -> Tables:
+def read(inputs: Sequence[Path], written: InputFormat | None, key: Path) -> Tables:
+    """The claims of the inputs; how many were accepted and set aside is told."""
     read = read_claims(inputs, written, key=key)
     _tell(f"{read.accepted:,} claims accepted, {read.set_aside:,} set aside")
     return read.tables
@@ -278,11 +330,12 @@ def read_extra_table(path: Path | None) -> pl.DataFrame | None:
     return table
 
 
-def _until(tables: Tables, upto: date | None, extra: pl.DataFrame | None) -> date:
+def until(tables: Tables, upto: date | None, extra: pl.DataFrame | None) -> date:
+    """The day before which claims count: the one given, else the day after the last; told."""
     from graph_models import day_after_last  # noqa: PLC0415
 
-    until = upto or day_after_last(tables)
-    _tell(f"using what was complete before {until}")
+    last = upto or day_after_last(tables)
+    _tell(f"using what was complete before {last}")
     if upto is not None and extra is not None and upto < day_after_last(tables):
         _tell("  the extra table has no dates: make sure that it knows nothing later")
-    return until
+    return last

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from cli import options
 from cli.champion import in_role, load, nobody
-from cli.models import Device, Upto, verdicts_of
+from cli.models import Device, Upto, verdicts
 from cli.output import finish, say, tell, writable
 from cli.stream_run import Database
 from domain.errors import SentinelError
@@ -312,7 +312,7 @@ def _refreshed(
     days = trained - date.fromisoformat(manifest["window"]["first"])
     known = cut(opened.ended(until - days, until), until)
     say(f"  {len(known):,} claims from {until - days} to {until}")
-    made = refresh(artifact, known, verdicts_of(ruleset, known), upto=until, device=device)
+    made = refresh(artifact, known, verdicts(ruleset, known), upto=until, device=device)
     first = origin(artifact)
     files = opened.model_files(first) if first != artifact.sha256 else {}
     then = type(artifact).of(files, Path(first)) if files else artifact

@@ -52,8 +52,8 @@ def explain(artifact: Artifact, scored: Scored) -> tuple[pa.Table, pa.Table]:
     rows: list[dict[str, Any]] = []
     for i, score_id in enumerate(ids):
         group = scored.peer_groups[i]
-        leading = _leading(artifact, attribution.values[i], values[i])
-        for rank, (at, total) in enumerate(leading, start=1):
+        first = leading(artifact, attribution.values[i], values[i])
+        for rank, (at, total) in enumerate(first, start=1):
             feature = artifact.features[at]
             value = float(values[i, at])
             median, percentile = comparison.place(group, at, value)
@@ -100,7 +100,7 @@ def _contributions(artifact: Artifact, attribution: Attribution, values: Matrix)
     return result
 
 
-def _leading(artifact: Artifact, shares: Matrix, values: Matrix) -> list[tuple[int, float]]:
+def leading(artifact: Artifact, shares: Matrix, values: Matrix) -> list[tuple[int, float]]:
     """At most four reasons that raise the score: the feature to show and the reason's sum.
 
     Features of one reason code are one reason: its contribution is the sum of theirs,

@@ -11,23 +11,34 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", FutureWarning)
     import torch_geometric  # noqa: F401
 
+from graph_models.ablation import ablate
 from graph_models.artifact import Artifact, ArtifactError, Scored
 from graph_models.labels import LabelError, read_extra, read_labels, read_providers
 from graph_models.learning import train
+from graph_models.node_task import NodeTask, evaluate_task, read_task
 from graph_models.refreshing import origin, refresh
+from graph_models.sources import combine, listed, reviewed, weak
 from graph_models.window import cut, day_after_last
 
 __all__ = [
     "Artifact",
     "ArtifactError",
     "LabelError",
+    "NodeTask",
     "Scored",
+    "ablate",
+    "combine",
     "cut",
     "day_after_last",
+    "evaluate_task",
+    "listed",
     "origin",
     "read_extra",
     "read_labels",
     "read_providers",
+    "read_task",
     "refresh",
+    "reviewed",
     "train",
+    "weak",
 ]

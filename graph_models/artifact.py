@@ -23,6 +23,7 @@ from domain.errors import SchemaMismatchError, SentinelError
 from domain.schema import schema_sha256
 from domain.tables import Tables
 from graph_models import peers
+from graph_models.card import write_card
 from graph_models.catalog import EXTRA, GNN, Feature, describe
 from graph_models.features import tabulate
 from graph_models.graph import build
@@ -198,6 +199,17 @@ class Artifact:
         (folder / MANIFEST).unlink(missing_ok=True)
         for name in (*FILES, MANIFEST):
             (folder / name).write_bytes(self.files[name])
+
+    def publish(self, reasons: Mapping[str, Any]) -> Artifact:
+        """The same model with what was measured of its reasons in manifest and card.
+
+        It gets another ``sha256``, since that covers the card; its scores are the same.
+        """
+        manifest = {**self.manifest, "reasons": dict(reasons)}
+        files = {**self.files, "card.md": write_card(manifest).encode()}
+        manifest["files"] = {n: hashlib.sha256(files[n]).hexdigest() for n in FILES}
+        text = json.dumps(manifest, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+        return Artifact({**files, MANIFEST: text.encode()})
 
     @classmethod
     def load(cls, folder: Path) -> Artifact:

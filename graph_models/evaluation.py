@@ -15,6 +15,8 @@ from graph_models.training import split_folds
 RESAMPLES: Final = 500
 CONFIDENCE: Final = 0.95
 BINS: Final = 10
+TOP: Final = 0.05
+"""Part of the ranking that a team looks at first: recall is reported there too."""
 INNER_FOLDS: Final = 3
 """Network folds inside each outer fold: enough for out-of-fold inputs, at two thirds of the cost."""
 
@@ -41,7 +43,7 @@ def cross_validate(
     ground: Ground, *, folds: int, seed: int, progress: Progress | None = None
 ) -> OutOfFold:
     """Nested cross-validation, split by provider: the inner folds know no outer label."""
-    fold = split_folds(ground.y, folds, seed)
+    fold = divide(ground, folds, seed)
     x = snap(ground.x)
     margin, tabular, network = (np.full(len(ground.y), np.nan) for _ in range(3))
     for k in range(folds):
@@ -51,16 +53,24 @@ def cross_validate(
         fitted = fit(ground, inside, folds=INNER_FOLDS, seed=seed)
         margin[held] = fitted.margin[held]
         network[held] = fitted.network_score[held]
-        plain = fit_booster(x[inside], ground.y[inside], seed=seed, optional=ground.optional[:-1])
+        plain = fit_booster(
+            x[inside],
+            ground.y[inside],
+            seed=seed,
+            optional=ground.optional[:-1],
+            weight=ground.weight[inside],
+        )
         tabular[held] = raw(plain, x[held])
-    probability, flagged = np.empty(len(fold)), np.zeros(len(fold), dtype=np.bool_)
-    for k in range(folds):
-        others, held = fold != k, fold == k
-        line = Calibration.fit(margin[others], ground.y[others])
-        probability[held] = sigmoid(line.apply(margin[held]))
-        threshold = best_threshold(sigmoid(line.apply(margin[others])), ground.y[others])
-        flagged[held] = probability[held] >= threshold
+    probability, flagged = flag_out_of_fold(margin, ground.y, fold, ground.judges)
     return OutOfFold(fold, margin, tabular, network, probability, flagged)
+
+
+def divide(ground: Ground, folds: int, seed: int) -> Rows:
+    """A fold for each row; each fold has its share of both classes, of weak labels too."""
+    fold = np.empty(len(ground.y), dtype=np.int64)
+    for rows in (ground.judges, ~ground.judges):
+        fold[rows] = split_folds(ground.y[rows], folds, seed)
+    return fold
 
 
 def best_threshold(probability: Matrix, y: Flags) -> float:
@@ -76,9 +86,9 @@ def best_threshold(probability: Matrix, y: Flags) -> float:
 
 def report(ground: Ground, scores: OutOfFold, *, seed: int) -> dict[str, Any]:
     """Metrics with bootstrap intervals for each variant and population, as plain JSON values."""
-    everyone = np.ones(len(ground.y), dtype=np.bool_)
+    everyone = ground.judges
     result: dict[str, Any] = {}
-    for name, rows in (("all", everyone), ("inpatient", ground.inpatient)):
+    for name, rows in (("all", everyone), ("inpatient", ground.inpatient & everyone)):
         y = ground.y[rows]
         if not y.any() or y.all():
             continue
@@ -95,6 +105,7 @@ def report(ground: Ground, scores: OutOfFold, *, seed: int) -> dict[str, Any]:
             if known.all():
                 measured[variant] = rank_metrics(values[rows], y, seed=seed)
         measured["both"] |= flag_metrics(scores.flagged[rows], y, seed=seed)
+        measured["both"]["recall_top"] = recall_at(scores.margin[rows], y, TOP)
         measured["both"] |= calibration_metrics(scores.probability[rows], y)
         result[name] = {
             "providers": len(y),
@@ -115,7 +126,10 @@ def rank_metrics(values: Matrix, y: Flags, *, seed: int) -> dict[str, Any]:
 
 
 def flag_metrics(flagged: Flags, y: Flags, *, seed: int) -> dict[str, Any]:
-    """Precision, recall and F1 of the flags, F1 with its interval."""
+    """Accuracy beside the majority's share, precision, recall, F1 with its interval, and MCC.
+
+    ``majority`` is the accuracy of flagging nobody: what an accuracy must be read against.
+    """
 
     def counts(weights: Matrix) -> tuple[Matrix, Matrix, Matrix]:
         return weights @ (flagged & y), weights @ flagged, weights @ y
@@ -123,11 +137,49 @@ def flag_metrics(flagged: Flags, y: Flags, *, seed: int) -> dict[str, Any]:
     (hit,), (marked,), (real,) = counts(np.ones((1, len(y))))
     many_hit, many_marked, many_real = counts(_weights(len(y), seed))
     f1 = 2 * many_hit / np.maximum(many_marked + many_real, 1)
+    # Matthews: the covariance of flags and labels over the root of their variances.
+    n = len(y)
+    spread = np.sqrt(float(marked * (n - marked)) * float(real * (n - real)))
     return {
+        "accuracy": round(float(1 - (marked + real - 2 * hit) / n), 4),
+        "majority": round(float(max(real, n - real) / n), 4),
         "precision": round(float(hit / marked), 4) if marked else None,
         "recall": round(float(hit / real), 4),
         "f1": _interval(2 * hit / (marked + real), f1),
+        "mcc": round(float(n * hit - marked * real) / spread, 4) if spread else None,
     }
+
+
+def recall_at(values: Matrix, y: Flags, share: float) -> float:
+    """Share of the fraudulent among the ``share`` of rows with the highest values."""
+    first = np.argsort(-values, kind="stable")[: max(1, round(share * len(y)))]
+    return round(float(y[first].sum() / y.sum()), 4)
+
+
+def difference(values: Matrix, other: Matrix, y: Flags, *, seed: int) -> dict[str, Any]:
+    """By how much ``values`` rank better than ``other``: on the same resamples, so paired."""
+    once, many = np.ones((1, len(y))), _weights(len(y), seed)
+    ones = [_rank(v, y, once) for v in (values, other)]
+    lots = [_rank(v, y, many) for v in (values, other)]
+    return {
+        name: _interval(ones[0][k][0] - ones[1][k][0], lots[0][k] - lots[1][k])
+        for k, name in enumerate(("roc_auc", "pr_auc"))
+    }
+
+
+def flag_out_of_fold(margin: Matrix, y: Flags, fold: Rows, judges: Flags) -> tuple[Matrix, Flags]:
+    """Probability and flag of each row, by calibration and threshold of the other folds alone.
+
+    Both are fitted on the rows that may judge.
+    """
+    probability, flagged = np.empty(len(fold)), np.zeros(len(fold), dtype=np.bool_)
+    for k in range(int(fold.max()) + 1):
+        others, held = (fold != k) & judges, fold == k
+        line = Calibration.fit(margin[others], y[others])
+        probability[held] = sigmoid(line.apply(margin[held]))
+        threshold = best_threshold(sigmoid(line.apply(margin[others])), y[others])
+        flagged[held] = probability[held] >= threshold
+    return probability, flagged
 
 
 def calibration_metrics(probability: Matrix, y: Flags) -> dict[str, Any]:

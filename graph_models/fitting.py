@@ -17,6 +17,7 @@ from graph_models.catalog import EXTRA
 from graph_models.graph import neighbourhood
 from graph_models.head import Matrix, fit_booster, raw, sigmoid, snap
 from graph_models.network import Network
+from graph_models.sources import CHECK
 from graph_models.training import Prepared, Scaling, fit_out_of_fold, split_folds
 
 Rows = NDArray[np.int64]
@@ -32,7 +33,8 @@ class Ground:
     """What one data set offers to every fit: the labelled rows and their graph.
 
     ``x`` is (labelled providers, table features), NaN where unknown; ``y`` their
-    labels; ``node`` their provider node or -1 without claims.
+    labels; ``node`` their provider node or -1 without claims. ``weight`` is how much a label
+    counts in every fit; ``judges`` marks the labels that may judge, which weak ones may not.
     """
 
     ids: tuple[str, ...]
@@ -44,12 +46,17 @@ class Ground:
     claims: Matrix
     graph: Prepared
     scaling: Scaling
+    weight: Matrix
+    judges: Flags
 
     @classmethod
     def of(
         cls, table: pl.DataFrame, graph: HeteroData, labels: pl.DataFrame, device: torch.device
     ) -> Ground:
-        """Labelled providers of the table; those absent from it are left out."""
+        """Labelled providers of the table; those absent from it are left out.
+
+        ``labels`` may have ``weight`` (1 without it) and ``source`` (``sources``).
+        """
         rows = labels.join(table, on="provider_id", how="inner").sort("provider_id")
         names = tuple(c for c in table.columns if c != "provider_id")
         at = {p: i for i, p in enumerate(graph["provider"].ids)}
@@ -69,6 +76,10 @@ class Ground:
             claims=claims,
             graph=Prepared.of(near, scaling, device),
             scaling=scaling,
+            weight=rows["weight"].to_numpy() if "weight" in rows.columns else np.ones(len(ids)),
+            judges=(rows["source"] != CHECK).to_numpy()
+            if "source" in rows.columns
+            else np.ones(len(ids), dtype=np.bool_),
         )
 
     @property
@@ -103,7 +114,13 @@ def fit(
         ground, inside, folds=folds, seed=seed, progress=progress
     )
     full = snap(np.column_stack([ground.x, network_score]))
-    booster = fit_booster(full[inside], ground.y[inside], seed=seed, optional=ground.optional)
+    booster = fit_booster(
+        full[inside],
+        ground.y[inside],
+        seed=seed,
+        optional=ground.optional,
+        weight=ground.weight[inside],
+    )
     return Fitted(networks, booster, network_score, raw(booster, full))
 
 
@@ -124,6 +141,7 @@ def fit_networks(
         y,
         split_folds(y, folds, seed),
         seed=seed,
+        weight=ground.weight[learn],
         progress=progress,
     )
     seen = ground.node >= 0

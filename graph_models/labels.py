@@ -11,6 +11,7 @@ from domain.errors import SentinelError
 
 _PROVIDER = ("provider_id", "Provider", "provider")
 _LABEL = ("label", "PotentialFraud", "potential_fraud")
+_DATED = "known_on"
 _TRUE = {"yes", "1", "true"}
 _FALSE = {"no", "0", "false"}
 _SHOWN = 5
@@ -26,6 +27,8 @@ class LabelError(SentinelError):
 
 def read_labels(path: Path) -> pl.DataFrame:
     """``provider_id, label`` (bool) of a CSV with ``Provider,PotentialFraud`` or ``provider_id,label``.
+
+    A column ``known_on`` (2025-03-01) says when a label became known, for a model of a day.
 
     Labels are Yes/No, 1/0 or true/false in any case. LabelError names every kind of
     bad row (empty provider, other label, provider named twice) with its line.
@@ -46,7 +49,13 @@ def read_labels(path: Path) -> pl.DataFrame:
     _refuse(odd, path, "a label other than Yes/No, 1/0, true/false", "Write Yes or No.")
     twice = rows.filter(pl.col("provider_id").is_duplicated())
     _refuse(twice, path, "a provider that is named twice", "Keep one row a provider.")
-    return rows.select("provider_id", "label").sort("provider_id")
+    if _DATED not in raw.columns:
+        return rows.select("provider_id", "label").sort("provider_id")
+    day = raw[_DATED].str.strip_chars().str.to_date("%Y-%m-%d", strict=False)
+    rows = rows.with_columns(day.alias(_DATED))
+    undated = rows.filter(pl.col(_DATED).is_null())
+    _refuse(undated, path, "no day in known_on", "Write the day as 2025-03-01 in every row.")
+    return rows.select("provider_id", "label", _DATED).sort("provider_id")
 
 
 def read_providers(path: Path) -> list[str]:

@@ -30,6 +30,7 @@ from graph_models.head import (
     snap,
     used_columns,
 )
+from graph_models.sources import listed
 from graph_models.training import choose_device
 
 FOLDS: Final = 5
@@ -52,8 +53,9 @@ def train(
 ) -> Artifact:
     """Train on the claims complete before ``upto`` and the labels of providers.
 
-    ``labels`` has ``provider_id`` and ``label`` (bool); providers without claims and
-    without a row in ``extra`` are left out and counted. ``verdicts`` must have been
+    ``labels`` has ``provider_id`` and ``label`` (bool), perhaps ``known_on`` (a row not
+    known before ``upto`` is left out and counted), or is what ``sources.combine`` made;
+    providers without claims and without a row in ``extra`` are left out and counted. ``verdicts`` must have been
     judged on claims before ``upto`` alone. ``extra`` carries no dates: whoever gives
     it vouches that it knows nothing later than ``upto``. SentinelError if fewer than
     four providers of a class have data.
@@ -64,8 +66,11 @@ def train(
     table = tabulate(tables, verdicts, upto=upto, extra=extra)
     graph = build(tables, verdicts, upto=upto)
     table = table.select("provider_id", *_informative(table))
+    given = labels.height
+    labels = labels if "source" in labels.columns else listed(labels, before=upto)
     ground = Ground.of(table, graph, labels, chosen)
-    positive, negative = int(ground.y.sum()), int((~ground.y).sum())
+    judged = ground.y[ground.judges]
+    positive, negative = int(judged.sum()), int((~judged).sum())
     if min(positive, negative) < MIN_CLASS:
         raise SentinelError(
             f"too few labelled providers with data: {positive} fraudulent, {negative} others",
@@ -76,8 +81,8 @@ def train(
     scores = cross_validate(ground, folds=folds, seed=seed, progress=progress)
     say("fitting the final model")
     fitted = fit(ground, np.ones(len(ground.y), dtype=np.bool_), folds=folds, seed=seed)
-    line = Calibration.fit(scores.margin, ground.y)
-    pack = _Pack(ground, fitted, scores, line, seed=seed, folds=folds, upto=upto)
+    line = Calibration.fit(scores.margin[ground.judges], judged)
+    pack = _Pack(ground, fitted, scores, line, seed=seed, folds=folds, upto=upto, given=given)
     return pack.artifact(tables, verdicts, labels, extra, device)
 
 
@@ -102,6 +107,7 @@ class _Pack:
     seed: int
     folds: int
     upto: date
+    given: int
 
     def artifact(
         self,
@@ -162,6 +168,7 @@ class _Pack:
         self, tables: Tables, labels: pl.DataFrame, names: tuple[str, ...], fill: dict[str, float]
     ) -> dict[str, Any]:
         y, margin = self.ground.y, self.scores.margin
+        judges = self.ground.judges
         used = used_columns(self.fitted.booster)
         return {
             "format": FORMAT,
@@ -170,7 +177,9 @@ class _Pack:
             "upto": self.upto.isoformat(),
             "window": packing.window(tables, self.upto),
             "labels": {
-                "given": labels.height,
+                "given": self.given,
+                "late": self.given - labels.height,
+                "weak": int((~judges).sum()),
                 "used": len(y),
                 "positive": int(y.sum()),
                 "negative": int((~y).sum()),
@@ -186,7 +195,7 @@ class _Pack:
                 "offset": self.line.offset,
             },
             "threshold": {
-                "score": best_threshold(sigmoid(self.line.apply(margin)), y),
+                "score": best_threshold(sigmoid(self.line.apply(margin[judges])), y[judges]),
                 "chosen": "highest F1 of the out-of-fold scores",
             },
             "metrics": report(self.ground, self.scores, seed=self.seed),

@@ -116,8 +116,11 @@ def fit_network(
     labels: NDArray[np.bool_],
     *,
     seed: int,
+    weight: NDArray[np.float64] | None = None,
 ) -> Network:
     """One network from the labels of ``rows`` (numbers of provider nodes) alone.
+
+    ``weight`` is how much each label counts (1).
 
     Stops when the loss on an inner part of ``rows`` stops falling and returns the
     weights of its best epoch.
@@ -135,16 +138,19 @@ def fit_network(
         at = torch.from_numpy(rows).to(graph.device)
         y = torch.from_numpy(labels.astype(np.float32)).to(graph.device)
         held = torch.from_numpy(inner).to(graph.device)
-        loss_of = nn.BCEWithLogitsLoss()
+        share = np.ones(len(rows)) if weight is None else weight
+        w = torch.from_numpy(share.astype(np.float32)).to(graph.device)
+        loss_fit, loss_held = nn.BCEWithLogitsLoss(w[~held]), nn.BCEWithLogitsLoss(w[held])
         best, best_state, waited = float("inf"), copy.deepcopy(network.state_dict()), 0
         for _ in range(EPOCHS):
             network.train()
             optimiser.zero_grad()
-            loss_of(network(graph.data, graph.relations)[at][~held], y[~held]).backward()
+            loss_fit(network(graph.data, graph.relations)[at][~held], y[~held]).backward()
             optimiser.step()
             network.eval()
             with torch.no_grad():
-                loss = float(loss_of(network(graph.data, graph.relations)[at][held], y[held]))
+                margin = network(graph.data, graph.relations)[at][held]
+                loss = float(loss_held(margin, y[held]))
             if loss < best - 1e-4:
                 best, best_state, waited = loss, copy.deepcopy(network.state_dict()), 0
             else:
@@ -170,6 +176,7 @@ def fit_out_of_fold(
     fold: NDArray[np.int64],
     *,
     seed: int,
+    weight: NDArray[np.float64] | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> tuple[list[Network], NDArray[np.float64]]:
     """A network a fold, and the log-odds of every provider node.
@@ -182,7 +189,16 @@ def fit_out_of_fold(
         if progress is not None:
             progress(f"graph network, fold {k + 1} of {int(fold.max()) + 1}")
         inside = fold != k
-        networks.append(fit_network(graph, widths, rows[inside], labels[inside], seed=seed + k))
+        networks.append(
+            fit_network(
+                graph,
+                widths,
+                rows[inside],
+                labels[inside],
+                seed=seed + k,
+                weight=None if weight is None else weight[inside],
+            )
+        )
     alone = [run_networks([n], graph) for n in networks]
     margin = np.mean(alone, axis=0)
     for k, one in enumerate(alone):

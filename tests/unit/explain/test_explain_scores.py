@@ -56,12 +56,12 @@ def test_a_check_that_hit_nothing_is_no_reason(model):
     values = np.ones(len(model.features))
     at = next(i for i, f in enumerate(model.features) if f.reason == "PAY")
     shares[0, at] = 0.2
-    assert module._leading(model, shares[0], values) == [(at, 0.2)]
+    assert module.leading(model, shares[0], values) == [(at, 0.2)]
 
     class Checked:
         features = (describe("check:ADM-003"), describe("hits_per_claim"))
 
-    found = module._leading(Checked, np.array([0.3, 0.2]), np.array([0.0, 1.5]))
+    found = module.leading(Checked, np.array([0.3, 0.2]), np.array([0.0, 1.5]))
     assert found == [(1, 0.2)]
 
 
