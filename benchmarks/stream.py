@@ -25,8 +25,8 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--rules", type=Path, help="another folder of checks, to see their share")
     parser.add_argument("--max-batch", type=int)
+    parser.add_argument("--workers", type=int, default=1, help="worker processes of one group")
     parser.add_argument("--patients", type=float, default=0.7, help="patients a claim")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as made:
@@ -109,8 +110,9 @@ class Bench:
         """Claims a second from a full topic to the last commit, after the first batch."""
         count = self.given.records
         octets = self.send(count)
-        with self.worker() as metrics:
-            wait(metrics, "sentinel_worker_messages_total", 1)
+        with self.workers() as metrics:
+            for one in metrics:
+                wait([one], "sentinel_worker_messages_total", 1)
             first, before = read(metrics), self.servers.cpu()
             wait(metrics, "sentinel_worker_messages_total", count)
             last, after = read(metrics), self.servers.cpu()
@@ -132,7 +134,7 @@ class Bench:
         given = self.given
         rate = given.per_second or (given.visits_a_day or 100_000) / 86_400 * given.speed
         count = round(rate * given.seconds)
-        with self.worker() as metrics:
+        with self.workers() as metrics:
             # The first batches load code and build expressions; they are no part of a steady state.
             self.send(200)
             wait(metrics, "sentinel_worker_messages_total", 200)
@@ -211,19 +213,29 @@ class Bench:
             yield json.dumps(claim, ensure_ascii=False, separators=(",", ":")).encode()
 
     @contextmanager
-    def worker(self) -> Iterator[str]:
+    def workers(self) -> Iterator[list[str]]:
+        """Worker processes while the block runs; the addresses of their metrics."""
+        with ExitStack() as running:
+            yield [
+                running.enter_context(self.worker(f"worker-{number}"))
+                for number in range(self.given.workers)
+            ]
+
+    @contextmanager
+    def worker(self, name: str) -> Iterator[str]:
         """A worker process while the block runs; the address of its metrics."""
         port = free_port()
         command = [
             sys.executable, "-m", "cli", "stream", "run", "--bootstrap", self.given.bootstrap,
             "--prefix", self.prefix, "--group", self.prefix, "--db", self.db, "--topics", "claims",
-            "--key", str(self.key_file), "--metrics-port", str(port),
+            "--key", str(self.key_file), "--metrics-port", str(port), "--instance-id", name,
         ]  # fmt: skip
         if self.given.rules is not None:
             command += ["--rules", str(self.given.rules)]
         if self.given.max_batch is not None:
             command += ["--max-batch", str(self.given.max_batch)]
-        with (self.folder / "worker.log").open("wb") as log:
+        written = self.folder / f"{name}.log"
+        with written.open("wb") as log:
             process = subprocess.Popen(command, stdout=log, stderr=log)
         try:
             yield f"http://127.0.0.1:{port}/metrics"
@@ -231,7 +243,7 @@ class Bench:
             process.terminate()
             process.wait(timeout=60)
             if os.environ.get("STREAM_BENCH_LOG"):
-                sys.stderr.write((self.folder / "worker.log").read_text("utf-8"))
+                sys.stderr.write(written.read_text("utf-8"))
 
     def latencies(self) -> list[int]:
         """Milliseconds from a claim's place in the log to its decision's, in the order of the claims."""
@@ -267,8 +279,18 @@ def templates() -> Iterator[dict[str, Any]]:
                 yield short
 
 
-def read(address: str) -> dict[str, float]:
-    """Every sample of the worker's metrics by name and labels; empty while it does not answer."""
+def read(addresses: Sequence[str]) -> dict[str, float]:
+    """Every sample of the workers' metrics by name and labels, added up; of commits the last."""
+    found: dict[str, float] = {}
+    for address in addresses:
+        for name, value in samples(address).items():
+            both = max if name == COMMITTED else sum
+            found[name] = both((found.get(name, 0.0), value))
+    return found
+
+
+def samples(address: str) -> dict[str, float]:
+    """Every sample of one worker; empty while it does not answer."""
     try:
         with urllib.request.urlopen(address, timeout=10) as answer:
             lines = answer.read().decode().splitlines()
@@ -278,13 +300,13 @@ def read(address: str) -> dict[str, float]:
     return {name: float(value) for name, value in pairs}
 
 
-def total(samples: dict[str, float], name: str) -> float:
-    return sum(value for key, value in samples.items() if key.split("{", 1)[0] == name)
+def total(found: dict[str, float], name: str) -> float:
+    return sum(value for key, value in found.items() if key.split("{", 1)[0] == name)
 
 
-def wait(address: str, name: str, least: float, seconds: float = 3_600) -> None:
+def wait(addresses: Sequence[str], name: str, least: float, seconds: float = 3_600) -> None:
     until = time.monotonic() + seconds
-    while total(read(address), name) < least:
+    while total(read(addresses), name) < least:
         if time.monotonic() > until:
             raise SystemExit(f"{name} did not reach {least} within {seconds} s")
         # A reading costs the worker some milliseconds; the clock is that of its last commit.

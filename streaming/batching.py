@@ -22,9 +22,9 @@ MIB = 1024 * KIB
 class Bounds:
     """The limits of batches and of the buffer, each with the reason of its number."""
 
-    most: int = 2_000
-    """Messages of the largest batch: what intake holds at once; the cost a message has
-    fallen flat well before (docs/benchmarks.md)."""
+    most: int = 8_000
+    """Messages of the largest batch: some 22 MB of claims. Whatever its size, a batch costs about a
+    quarter of a second of judging; beyond this that is no longer felt (docs/benchmarks.md)."""
     least: int = 64
     """Messages that the first batch, and any after an idle time, waits for at most."""
     octets: int = 32 * MIB
@@ -36,7 +36,7 @@ class Bounds:
     """A batch that takes longer is followed by one of half the size: a worker told to stop
     finishes its batch first, and orchestrators grant 30 s. Less would shrink batches just when
     a machine is busy, and small batches cost more a message."""
-    buffer_messages: int = 4_000
+    buffer_messages: int = 16_000
     """Two of the largest batches: one to work on, one ready. More would only be read
     again by the next owner after a rebalance."""
     buffer_octets: int = 64 * MIB
