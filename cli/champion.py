@@ -12,14 +12,15 @@ if TYPE_CHECKING:
     from graph_models import Artifact
     from store import Store
 
-_KEPT_AS: Final = Path("champion")
+_BY_ROLE: Final = Path(CHAMPION)
+"""What `--model` says for the model of the register."""
 
 
 def models_to_use(model: Path, db: str | None) -> tuple[Artifact, Artifact | None]:
     """The model in a folder; or for ``champion`` that of the register of ``db``, and its challenger."""
     from graph_models import Artifact  # noqa: PLC0415 (PyTorch takes seconds)
 
-    if model != _KEPT_AS or model.is_dir():
+    if model != _BY_ROLE or model.is_dir():
         return Artifact.load(model), None
     if db is None:
         raise SentinelError(

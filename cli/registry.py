@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
+import polars as pl
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -22,6 +23,7 @@ from domain.errors import SentinelError
 from domain.registry import CHALLENGER, CHAMPION, ROLES, Appointment
 
 if TYPE_CHECKING:
+    from domain.tables import Tables
     from graph_models import Artifact
     from graph_models.drift import Drift
     from rules import RuleSet
@@ -171,7 +173,7 @@ def drift(
 
     with store.open(db) as opened:
         artifact = load(opened, _find(opened, model))
-        _, found = _refreshed(opened, artifact, _rules(rules), _day(upto))
+        found = _drift(opened, artifact, _rules(rules), _day(upto))
     finish({"model_sha256": artifact.sha256, **found.record()})
 
 
@@ -207,7 +209,7 @@ def write_report(
     checks, bands = feedback.read(opened, ZoneInfo(_ZONE))
     found = None
     if ruleset is not None and opened.last_end() is not None:
-        _, found = _refreshed(opened, artifact, ruleset, None)
+        found = _drift(opened, artifact, ruleset)
     page.write(out, artifact, drift=found, checks=checks, bands=bands)
 
 
@@ -236,7 +238,7 @@ def promote(
         if to in (CHAMPION, CHALLENGER):
             artifact = load(opened, sha256)
             if opened.last_end() is not None:
-                _, found = _refreshed(opened, artifact, _rules(rules), None)
+                found = _drift(opened, artifact, _rules(rules))
                 _refuse_drift(found, artifact, despite_drift=despite_drift)
         made = opened.appoint(_appointment(sha256, to, by, reason))
     finish({"model_sha256": sha256, "appointed": [[o.model_sha256, o.role] for o in made]})
@@ -256,6 +258,7 @@ def refresh(
     started with ``--model champion`` use it from their next start.
     """
     import store  # noqa: PLC0415
+    from graph_models import refresh as make  # noqa: PLC0415
 
     done: list[dict[str, Any]] = []
     with store.open(db) as opened:
@@ -266,7 +269,10 @@ def refresh(
                 continue
             say(f"Refreshing the {role} {sha256[:12]}")
             artifact = load(opened, sha256)
-            made, found = _refreshed(opened, artifact, ruleset, _day(upto), device.value)
+            known, until = _window(opened, artifact, _day(upto))
+            judged = verdicts(ruleset, known)
+            made = make(artifact, known, judged, upto=until, device=device.value)
+            found = _compared(opened, artifact, made.entities)
             _refuse_drift(found, artifact, despite_drift=despite_drift)
             _keep(opened, made)
             opened.appoint(
@@ -287,15 +293,9 @@ def refresh(
     finish({"refreshed": done})
 
 
-def _refreshed(
-    opened: Store,
-    artifact: Artifact,
-    ruleset: RuleSet,
-    upto: date | None,
-    device: str = "auto",
-) -> tuple[Artifact, Drift]:
-    """The model at a later day, and how far its providers have moved since its training."""
-    from graph_models import cut, drift, origin, refresh  # noqa: PLC0415
+def _window(opened: Store, artifact: Artifact, upto: date | None) -> tuple[Tables, date]:
+    """The stored claims of a window as long as that of the training, and the day before which they are."""
+    from graph_models import cut  # noqa: PLC0415
 
     last = opened.last_end()
     if last is None:
@@ -312,12 +312,24 @@ def _refreshed(
     days = trained - date.fromisoformat(manifest["window"]["first"])
     known = cut(opened.ended(until - days, until), until)
     say(f"  {len(known):,} claims from {until - days} to {until}")
-    made = refresh(artifact, known, verdicts(ruleset, known), upto=until, device=device)
-    first = origin(artifact)
-    files = opened.model_files(first) if first != artifact.sha256 else {}
-    then = type(artifact).of(files, Path(first)) if files else artifact
-    used = [f["name"] for f in manifest["features"] if f["used"]]
-    return made, drift.compare(then.entities, made.entities, used)
+    return known, until
+
+
+def _drift(opened: Store, artifact: Artifact, ruleset: RuleSet, upto: date | None = None) -> Drift:
+    """How far the providers of the stored claims have moved since the model's training."""
+    known, until = _window(opened, artifact, upto)
+    scored = artifact.score(known, verdicts(ruleset, known), upto=until)
+    return _compared(opened, artifact, scored.features.with_columns(score=pl.Series(scored.scores)))
+
+
+def _compared(opened: Store, artifact: Artifact, now: pl.DataFrame) -> Drift:
+    """How far these providers are from those of the training, which the first of its line knows."""
+    from graph_models import drift, origin  # noqa: PLC0415
+
+    files = opened.model_files(origin(artifact))
+    then = type(artifact).of(files, Path(origin(artifact))) if files else artifact
+    used = [f["name"] for f in artifact.manifest["features"] if f["used"]]
+    return drift.compare(then.entities, now, used)
 
 
 def _refuse_drift(found: Drift, artifact: Artifact, *, despite_drift: bool) -> None:

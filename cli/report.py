@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from graph_models.card import POPULATIONS, VARIANTS, interval
+
 if TYPE_CHECKING:
     from graph_models import Artifact
     from graph_models.drift import Drift
@@ -18,12 +20,6 @@ MOST_FEATURES: Final = 15
 MOST_ROWS: Final = 400
 """Providers whose contributions are averaged: the mean moves by less than can be seen beyond."""
 
-_VARIANTS: Final = {
-    "both": "整体 whole model",
-    "tabular": "仅表格 table only",
-    "network": "仅图网络 network only",
-    "claims_alone": "仅结算单数 claims alone",
-}
 _MEASURES: Final = {"roc_auc": "ROC-AUC", "pr_auc": "PR-AUC"}
 _STYLE: Final = """
 body{font:16px/1.5 system-ui,"Noto Sans CJK SC","Microsoft YaHei",sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1b2430}
@@ -94,7 +90,7 @@ def _quality(metrics: Mapping[str, Any]) -> Any:
             name=name,
             mode="markers",
             x=[one["value"] for one in found.values()],
-            y=[_VARIANTS[v] for v in found],
+            y=[VARIANTS[v] for v in found],
             error_x={
                 "type": "data",
                 "symmetric": False,
@@ -111,10 +107,10 @@ def _quality_table(metrics: Mapping[str, Any]) -> str:
         for variant, values in found["variants"].items():
             rows.append(
                 [
-                    {"all": "全部 all", "inpatient": "住院 inpatient"}[population],
-                    _VARIANTS[variant],
+                    POPULATIONS[population],
+                    VARIANTS[variant],
                     f"{found['providers']:,} ({found['positive']:,})",
-                    *(_interval(values.get(m)) for m in ("roc_auc", "pr_auc", "f1")),
+                    *(interval(values.get(m)) for m in ("roc_auc", "pr_auc", "f1")),
                 ]
             )
     return _table(["人群 population", "模型 model", "n (+)", "ROC-AUC", "PR-AUC", "F1"], rows, 2)
@@ -257,10 +253,6 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], numbers_from: in
         return f"<tr>{''.join(inside)}</tr>"
 
     return "<table>" + "\n".join([line(heads, "th"), *(line(r, "td") for r in rows)]) + "</table>"
-
-
-def _interval(found: Mapping[str, float] | None) -> str:
-    return "" if found is None else f"{found['value']:.3f} ({found['low']:.3f}–{found['high']:.3f})"
 
 
 def _number(value: float | None) -> str:

@@ -36,8 +36,8 @@ def engine(
 ) -> Engine:
     """Load what judges; without ``model`` PyTorch is not even imported.
 
-    The model ``champion`` is the one that counts in the register of ``db``. With a model, a provider table that lies in a folder of ``inputs`` counts too, as it
-    did in training.
+    The model ``champion`` is the one that counts in the register of ``db``. With a model, a
+    provider table that lies in a folder of ``inputs`` counts too, as it did in training.
     """
     artifact = challenger = extra = None
     if model is not None:

@@ -205,11 +205,7 @@ class Artifact:
 
         It gets another ``sha256``, since that covers the card; its scores are the same.
         """
-        manifest = {**self.manifest, "reasons": dict(reasons)}
-        files = {**self.files, "card.md": write_card(manifest).encode()}
-        manifest["files"] = {n: hashlib.sha256(files[n]).hexdigest() for n in FILES}
-        text = json.dumps(manifest, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
-        return Artifact({**files, MANIFEST: text.encode()})
+        return seal(self.files, {**self.manifest, "reasons": dict(reasons)})
 
     @classmethod
     def load(cls, folder: Path) -> Artifact:
@@ -330,6 +326,18 @@ class Artifact:
         margins = raw(self.booster, matrix) if len(matrix) else np.empty(0)
         groups = peers.assign(table, self.manifest["peers"])
         return Scored(upto, features, matrix, margins, sigmoid(margins), tuple(groups))
+
+
+def seal(files: Mapping[str, bytes], manifest: Mapping[str, Any]) -> Artifact:
+    """The model of these files, with the card of its manifest and the digests of all files."""
+    made = {**files, "card.md": write_card(dict(manifest)).encode()}
+    digests = {n: hashlib.sha256(made[n]).hexdigest() for n in FILES}
+    return Artifact({**made, MANIFEST: to_json({**manifest, "files": digests})})
+
+
+def to_json(value: Any) -> bytes:
+    """The value as JSON, with sorted keys."""
+    return (json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode()
 
 
 def installed() -> dict[str, str]:

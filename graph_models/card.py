@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-_VARIANTS = {
+VARIANTS = {
     "both": "整体 whole model",
     "tabular": "仅表格特征 table only",
     "network": "仅图网络 graph network only",
@@ -14,7 +15,7 @@ _REASONS = {
     "codes": "原因代码 reason codes",
     "people": "相关人员 people (exact ablation)",
 }
-_POPULATIONS = {
+POPULATIONS = {
     "all": "全部有标签机构 all labelled",
     "inpatient": "有住院结算单 with inpatient claims",
 }
@@ -114,17 +115,18 @@ def metrics_table(metrics: dict[str, Any]) -> list[str]:
     for population, found in metrics.items():
         for variant, values in found["variants"].items():
             cells = [
-                _POPULATIONS[population],
-                _VARIANTS[variant],
+                POPULATIONS[population],
+                VARIANTS[variant],
                 f"{found['providers']:,} ({found['positive']:,})",
-                *(_interval(values.get(m)) for m in ("roc_auc", "pr_auc", "f1")),
+                *(interval(values.get(m)) for m in ("roc_auc", "pr_auc", "f1")),
                 f"{values['calibration_error']:.3f}" if "calibration_error" in values else "",
             ]
             lines.append("| " + " | ".join(cells) + " |")
     return lines
 
 
-def _interval(value: dict[str, float] | None) -> str:
+def interval(value: Mapping[str, float] | None) -> str:
+    """A figure with its 95 % interval; empty where there is none."""
     if value is None:
         return ""
     return f"{value['value']:.3f} ({value['low']:.3f}–{value['high']:.3f})"

@@ -15,7 +15,14 @@ from domain import SCHEMA_VERSION
 from domain.errors import SentinelError
 from domain.tables import Tables
 from graph_models import packing
-from graph_models.artifact import FORMAT, MANIFEST, Artifact, installed, schema_digests
+from graph_models.artifact import (
+    FORMAT,
+    MANIFEST,
+    Artifact,
+    installed,
+    schema_digests,
+    to_json,
+)
 from graph_models.catalog import GNN, describe
 from graph_models.evaluation import OutOfFold, best_threshold, cross_validate, report
 from graph_models.features import tabulate
@@ -127,7 +134,7 @@ class _Pack:
         }
         manifest = self._manifest(tables, labels, names, fill)
         # The new model scores all providers itself, exactly as it will later.
-        draft = Artifact({**files, MANIFEST: packing.to_json(manifest)})
+        draft = Artifact({**files, MANIFEST: to_json(manifest)})
         scored = draft.score(tables, verdicts, upto=self.upto, extra=extra, device=device)
         return packing.finish(files, manifest, scored)
 

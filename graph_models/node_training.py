@@ -83,7 +83,7 @@ def fit_nodes(
         own = torch.from_numpy(np.flatnonzero(training))
         y = torch.from_numpy(labels.astype(np.float32))
         loss_of = nn.BCEWithLogitsLoss()
-        everything = whole(rows, len(settings.most))
+        everything, learnt = whole(rows, len(settings.most)), visible(labels, training)
         best, best_state, waited = -1.0, copy.deepcopy(network.state_dict()), 0
         for _ in range(settings.epochs):
             network.train()
@@ -95,7 +95,7 @@ def fit_nodes(
                 margin = network(x[nodes].to(device), hops, known)
                 loss_of(margin, y[seeds].to(device)).backward()
                 optimiser.step()
-            margin = _run(network, everything, x, visible(labels, training), device)
+            margin = _run(network, everything, x, learnt, device)
             quality = float(roc_auc_score(labels[checking], margin[checking]))
             if quality > best + 1e-4:
                 best, best_state, waited = quality, copy.deepcopy(network.state_dict()), 0

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
-import json
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
@@ -13,8 +11,7 @@ import polars as pl
 
 from domain.tables import Tables
 from graph_models import peers
-from graph_models.artifact import FILES, MANIFEST, Artifact, Scored
-from graph_models.card import write_card
+from graph_models.artifact import Artifact, Scored, seal
 from graph_models.window import cut, frame, known_on
 
 
@@ -35,10 +32,8 @@ def finish(files: Mapping[str, bytes], manifest: dict[str, Any], scored: Scored)
         **files,
         "entities.parquet": parquet(entities),
         "peers.parquet": parquet(peers.summarise(entities, manifest["peers"], names)),
-        "card.md": write_card(manifest).encode(),
     }
-    manifest["files"] = {n: hashlib.sha256(made[n]).hexdigest() for n in FILES}
-    return Artifact({**made, MANIFEST: to_json(manifest)})
+    return seal(made, manifest)
 
 
 def window(tables: Tables, upto: date) -> dict[str, Any]:
@@ -54,11 +49,6 @@ def parquet(table: pl.DataFrame) -> bytes:
     buffer = io.BytesIO()
     table.write_parquet(buffer, compression="zstd")
     return buffer.getvalue()
-
-
-def to_json(value: Any) -> bytes:
-    """The value as JSON, with sorted keys."""
-    return (json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode()
 
 
 def _text(value: Any) -> Any:

@@ -41,7 +41,13 @@ Row = dict[str, Any]
 
 
 def encode(tables: Tables) -> Iterator[tuple[Row, bytes]]:
-    """Each stay's row and its body, in the order of ``tables.stays``."""
+    """Each claim and its body, in the order of ``tables.stays``."""
+    for row, document in documents(tables):
+        yield row, pack(document)
+
+
+def documents(tables: Tables) -> Iterator[tuple[Row, bytes]]:
+    """Each claim as ``read`` gives it and its canonical text, in the order of ``tables.stays``."""
     stays = _rows(tables.stays, STAYS)
     by_stay = {row["stay_id"]: row for row in stays}
     for child in CHILDREN:
@@ -52,7 +58,7 @@ def encode(tables: Tables) -> Iterator[tuple[Row, bytes]]:
         for row in _rows(table, child):
             by_stay[row.pop("stay_id")].setdefault(child.name, []).append(row)
     for row in stays:
-        yield row, pack(_ENCODER.encode(row))
+        yield row, _ENCODER.encode(row)
 
 
 def pack(document: bytes) -> bytes:

@@ -68,11 +68,14 @@ def read(
 
 def read_stays(connection: sa.Connection, stay_ids: Sequence[str]) -> Tables:
     """These stays as they count now; one that is withdrawn or unknown is left out."""
-    found: dict[str, bytes] = {}
-    for here in among(connection, STATES.c.stay_id, stay_ids):
-        for row in connection.execute(_bodies().where(here, COUNTS)):
-            found[row.stay_id] = row.body
+    found = {row.stay_id: row.body for row in counting(connection, stay_ids)}
     return bodies.decode(found[stay_id] for stay_id in sorted(found))
+
+
+def counting(connection: sa.Connection, stay_ids: Sequence[str]) -> Iterator[Any]:
+    """Those of these stays that count: rows of ``stay_id``, ``input_sha256``, ``body``."""
+    for here in among(connection, STATES.c.stay_id, stay_ids):
+        yield from connection.execute(_bodies(CLAIMS.c.input_sha256).where(here, COUNTS))
 
 
 def read_period(connection: sa.Connection, first: date, last: date) -> Tables:
@@ -130,9 +133,9 @@ def read_hits(connection: sa.Connection, stay_ids: Sequence[str]) -> list[tuple[
     return sorted(found)
 
 
-def _bodies() -> sa.Select[Any]:
-    """The stays that have a state, with the body of the content that it names."""
-    return sa.select(STATES.c.stay_id, CLAIMS.c.body).join(
+def _bodies(*more: sa.Column[Any]) -> sa.Select[Any]:
+    """The stays that have a state, with the body (and more) of the content that it names."""
+    return sa.select(STATES.c.stay_id, CLAIMS.c.body, *more).join(
         CLAIMS,
         sa.and_(
             CLAIMS.c.stay_id == STATES.c.stay_id,

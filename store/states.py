@@ -10,7 +10,7 @@ Everything happens in the transaction of the batch.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -205,10 +205,14 @@ def _follow(
         return
     _list_later(connection, came, changes, reason, now)
     months.move(connection, came, changes, now)
-    moved = {row["stay_id"] for pair in changes for row in pair if row is not None}
+    feed.list_changed(connection, _moved(came, changes), now)
+
+
+def _moved(came: pa.Table | None, changes: Sequence[Change]) -> Iterator[str]:
+    """The stays that came or changed."""
     if came is not None:
-        moved.update(came["stay_id"].to_pylist())
-    feed.list_changed(connection, sorted(moved), now)
+        yield from came["stay_id"].to_pylist()
+    yield from (row["stay_id"] for pair in changes for row in pair if row is not None)
 
 
 def _list_later(

@@ -11,7 +11,7 @@ docs/decisions/0019 says why it is a list and neither a topic nor a cursor.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -27,7 +27,6 @@ from store.graph.tables import GRAPH_CHANGES_SQL as CHANGES
 from store.graph.tables import GRAPHS_SQL as GRAPHS
 from store.inserting import in_parts, insert, upsert
 from store.state_tables import STAY_STATES_SQL as STATES
-from store.tables import CLAIMS_SQL as CLAIMS
 
 SILENT_S: Final = 15.0
 """A follower that was not heard of for so long is taken for gone: three of its waits for a graph
@@ -174,20 +173,11 @@ class Feed:
 
     def read(self, changes: Sequence[Change]) -> Read:
         """These stays as they count now."""
-        query = sa.select(STATES.c.stay_id, CLAIMS.c.input_sha256, CLAIMS.c.body).join(
-            CLAIMS,
-            sa.and_(
-                CLAIMS.c.stay_id == STATES.c.stay_id,
-                CLAIMS.c.claim_version == STATES.c.claim_version,
-                CLAIMS.c.input_sha256 == STATES.c.input_sha256,
-            ),
-        )
-        found: dict[str, tuple[str, bytes]] = {}
         with translate(self._where), self._readers.connect() as connection:
-            for keys in in_parts([change.stay_id for change in changes]):
-                counts = query.where(STATES.c.stay_id.in_(keys), history.COUNTS)
-                for row in connection.execute(counts):
-                    found[row.stay_id] = (row.input_sha256, row.body)
+            found = {
+                row.stay_id: (row.input_sha256, row.body)
+                for row in history.counting(connection, [change.stay_id for change in changes])
+            }
         placed, unreadable = [], []
         for change in changes:
             if change.stay_id not in found:
@@ -277,12 +267,16 @@ def names(connection: sa.Connection) -> list[str]:
     return list(connection.execute(sa.select(GRAPHS.c.name).order_by(GRAPHS.c.name)).scalars())
 
 
-def list_changed(connection: sa.Connection, stay_ids: Sequence[str], now: datetime) -> None:
-    """List these stays for every graph, in the caller's transaction, which moved their states."""
+def list_changed(connection: sa.Connection, stay_ids: Iterable[str], now: datetime) -> None:
+    """List these stays for every graph, in the caller's transaction, which moved their states.
+
+    Without a graph they are not even looked at.
+    """
     graphs = names(connection)
-    if not graphs or not stay_ids:
+    stays = sorted(set(stay_ids)) if graphs else []
+    if not stays:
         return
-    pairs = [(graph, stay_id) for graph in graphs for stay_id in sorted(set(stay_ids))]
+    pairs = [(graph, stay_id) for graph in graphs for stay_id in stays]
     upsert(
         connection,
         CHANGES,

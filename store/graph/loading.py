@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import zlib
 from dataclasses import dataclass
 from typing import Final
 
@@ -41,9 +40,8 @@ def load_tables(writer: GraphWriter, epoch: int, claims: Tables, part: int = PAR
         edges += sum(len(graph.edges) for graph in graphs)
         graphs.clear()
 
-    for _, body in bodies.encode(claims):
-        digest = hashlib.sha256(zlib.decompress(body)).hexdigest()
-        graphs.append(graph_of(bodies.read(body), digest))
+    for claim, document in bodies.documents(claims):
+        graphs.append(graph_of(claim, hashlib.sha256(document).hexdigest()))
         if len(graphs) == part:
             flush()
     if graphs:

@@ -240,3 +240,25 @@ def test_the_report_needs_no_network_and_tells_what_it_was_given(
     assert page.count("plotly-graph-div") == 3
     assert 'src="http' not in page
     assert "<link" not in head
+
+
+def test_a_model_of_a_later_day_than_the_stored_claims_is_promoted(
+    db: str, folder: Path, checks: Path, town: Any, tmp_path: Path
+) -> None:
+    """Only a refresh moves a model's day, so only a refresh can ask for one that is past."""
+    tables: Tables = town[0]
+    sha256 = register(folder, db)
+    early = f"sqlite:///{tmp_path / 'early.db'}"
+    stays = pl.DataFrame(tables.stays).with_columns(
+        pl.col("admission_date", "discharge_date") - pl.duration(days=3)
+    )
+    before = Tables.of(
+        {**dict(tables.items()), "stays": stays.to_arrow().cast(tables.stays.schema)}
+    )
+    with store.open(early) as opened:
+        judge = Engine(rules.load(checks))
+        keep(opened, before, assess(before, judge), judge)
+    register(folder, early)
+    said = (sha256, "--by", "ben", "--reason", "first", "--rules", checks, "--db", early)
+    assert run("promote", *said)["appointed"] == [[sha256, "champion"]]
+    assert "already knows" in refusal("refresh", "--rules", checks, "--db", early)
