@@ -20,6 +20,7 @@ MOST_FEATURES: Final = 15
 MOST_ROWS: Final = 400
 """Providers whose contributions are averaged: the mean moves by less than can be seen beyond."""
 
+_STATES: Final = {"stable": "稳定 stable", "watch": "留意 watch", "moved": "漂移 moved"}
 _MEASURES: Final = {"roc_auc": "ROC-AUC", "pr_auc": "PR-AUC"}
 _STYLE: Final = """
 body{font:16px/1.5 system-ui,"Noto Sans CJK SC","Microsoft YaHei",sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1b2430}
@@ -75,7 +76,7 @@ def _sections(
     yield '<p class="note">SHAP 绝对值的均值，概率点。Mean absolute contribution, in points of probability.</p>'
     yield _plot(_importance(artifact))
     yield "<h2>漂移 Drift since the training</h2>"
-    yield from _drift(drift)
+    yield from _drift(drift, {f.name: f"{f.zh} {f.en}" for f in artifact.features})
     yield "<h2>复核反馈 What reviews say</h2>"
     yield from _feedback(checks, bands)
 
@@ -152,7 +153,7 @@ def _importance(artifact: Artifact) -> Any:
     return figure.update_layout(height=520, yaxis_automargin=True)
 
 
-def _drift(drift: Drift | None) -> Iterator[str]:
+def _drift(drift: Drift | None, names: Mapping[str, str]) -> Iterator[str]:
     if drift is None:
         yield '<p class="note">刚训练或未给数据库，无可比较。Just trained, or no database given: nothing to compare with.</p>'
         return
@@ -164,15 +165,11 @@ def _drift(drift: Drift | None) -> Iterator[str]:
         return
     rows = [
         [
-            c.name,
-            f"{c.psi:.3f}",
-            f"{c.chance:.3f}",
-            c.state,
-            _number(c.median_then),
-            _number(c.median_now),
+            names.get(c.name, "分数 score"), f"{c.psi:.3f}", f"{c.chance:.3f}", _STATES[c.state],
+            _number(c.median_then), _number(c.median_now),
         ]
         for c in (drift.score, *drift.features[:MOST_FEATURES])
-    ]
+    ]  # fmt: skip
     yield (
         '<p class="note">群体稳定性指数：0.1 以下稳定，0.25 以上且超过偶然水平为漂移。'
         "Population stability index: below 0.1 stable; moved from 0.25 on, where chance does not explain it.</p>"
@@ -199,10 +196,11 @@ def _feedback(
     known = [b for b in bands if b["precision"] is not None]
     if known:
         figure = go.Figure()
-        for quarter in sorted({b["quarter"] for b in known}):
-            here = [b for b in known if b["quarter"] == quarter]
+        series = sorted({(b["quarter"], b["model_sha256"]) for b in known})
+        for quarter, model in series:
+            here = [b for b in known if (b["quarter"], b["model_sha256"]) == (quarter, model)]
             figure.add_scatter(
-                name=quarter,
+                name=f"{quarter} {model[:8]}",
                 mode="lines+markers",
                 x=[b["mean_score"] for b in here],
                 y=[b["precision"] for b in here],

@@ -236,6 +236,8 @@ def test_the_report_needs_no_network_and_tells_what_it_was_given(
     head = page[: page.index("<script")] + page[page.rindex("</script>") :]
     assert sha256[:12] in head
     assert "population stability" in page.lower()
+    assert "最长住院日 Longest stay" in head
+    assert "稳定 stable" in head
     assert "No review is in the database" in page
     assert page.count("plotly-graph-div") == 3
     assert 'src="http' not in page
