@@ -11,7 +11,7 @@ import typer
 
 import data_samples
 from cli.output import bar, complain, finish, writable
-from data_samples import production, ward
+from data_samples import production, ring_months, ward
 from data_samples.planting import SEED
 from domain.errors import SentinelError
 
@@ -105,6 +105,34 @@ def orders(
             file.write(line + "\n")
             count += 1
     finish({"out": str(out), "events": count})
+
+
+@app.command()
+def rings(
+    out: Annotated[Path, typer.Option(help="Folder to write into; made if it is absent.")],
+    months: Annotated[
+        int, typer.Option(min=1, help="Months, from January 2025 on.")
+    ] = ring_months.DEFAULT_MONTHS,
+    stays: Annotated[
+        int, typer.Option(min=1, help="Inpatient stays a month.")
+    ] = ring_months.DEFAULT_STAYS,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = SEED,
+) -> None:
+    """Write months of claims with fraud rings among honest look-alikes, and a label for each stay."""
+    began = time.monotonic()
+    with bar("Generating claims") as meter:
+        made = ring_months.produce(out, months=months, stays=stays, seed=seed, progress=meter)
+    finish(
+        {
+            "out": str(out),
+            "stays": made.stays,
+            "rings": made.rings,
+            "ring_stays": made.ring_stays,
+            "charge_lines": made.charge_lines,
+            "files": [path.name for path in made.files],
+            "seconds": round(time.monotonic() - began, 2),
+        }
+    )
 
 
 @app.command()

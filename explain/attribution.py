@@ -19,7 +19,7 @@ import shap
 from numpy.typing import NDArray
 
 from domain.errors import SentinelError
-from graph_models import Artifact, Scored
+from graph_models import Packed, Scored
 
 TOLERANCE: Final = 1e-6
 """Largest difference allowed between a score and its explanation."""
@@ -51,7 +51,7 @@ class _Explainers:
         self._made: OrderedDict[str, Any] = OrderedDict()
         self._lock = Lock()
 
-    def of(self, artifact: Artifact) -> Any:
+    def of(self, artifact: Packed) -> Any:
         with self._lock:
             made = self._made.pop(artifact.sha256, None)
             if made is None:
@@ -70,7 +70,7 @@ class _Explainers:
 _explainers = _Explainers()
 
 
-def attribute(artifact: Artifact, scored: Scored) -> Attribution:
+def attribute(artifact: Packed, scored: Scored) -> Attribution:
     """The contribution of every feature to every score, in probability.
 
     ExplanationError if any row does not add up within ``TOLERANCE``: a wrong
@@ -91,7 +91,7 @@ def attribute(artifact: Artifact, scored: Scored) -> Attribution:
     if not gap[worst] <= TOLERANCE:
         raise ExplanationError(
             f"the explanation misses the score by {gap[worst]:.2e}",
-            where=f"provider {scored.subject_ids[worst]}, model {artifact.sha256[:12]}",
+            where=f"{scored.level} {scored.subject_ids[worst]}, model {artifact.sha256[:12]}",
             cure="Report this with the model folder; until then run without --model.",
         )
     return Attribution(base, values)

@@ -33,7 +33,7 @@ def measure_codes(artifact: Artifact, scored: Scored, *, seed: int) -> dict[str,
     order = order[scored.scores[order] >= artifact.threshold]
     chosen = scored.select([scored.subject_ids[i] for i in order])
     attribution = attribute(artifact, chosen)
-    values = chosen.features.drop("provider_id").to_numpy()
+    values = chosen.features[:, 1:].to_numpy()
     codes = np.array([f.reason for f in artifact.features])
     used = np.array([bool(f["used"]) for f in artifact.manifest["features"]])
     readable = sorted(set(codes[used]))

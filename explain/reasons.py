@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from domain.results import REASONS, SCORES, identifier
 from explain.attribution import Attribution, Matrix, attribute
-from graph_models import Artifact, Scored
+from graph_models import Packed, Scored
 from graph_models.peers import EVERYONE, members
 
 MOST: Final = 4
@@ -22,7 +22,7 @@ MIN_RAISE: Final = 0.005
 """A reason raises the score by at least half a percentage point; less is no reason to look."""
 
 
-def explain(artifact: Artifact, scored: Scored) -> tuple[pa.Table, pa.Table]:
+def explain(artifact: Packed, scored: Scored) -> tuple[pa.Table, pa.Table]:
     """The tables SCORES and REASONS of ``domain.results`` for scored providers.
 
     ``contributions`` lists every feature that the booster asks about; the others
@@ -34,7 +34,7 @@ def explain(artifact: Artifact, scored: Scored) -> tuple[pa.Table, pa.Table]:
         identifier("score", artifact.sha256, scored.level, subject, scored.upto.isoformat())
         for subject in scored.subject_ids
     ]
-    values = scored.features.drop("provider_id").to_numpy()
+    values = scored.features[:, 1:].to_numpy()
     scores = pa.table(
         {
             "score_id": pa.array(ids, pa.string()),
@@ -74,7 +74,7 @@ def explain(artifact: Artifact, scored: Scored) -> tuple[pa.Table, pa.Table]:
     return scores, pa.Table.from_pylist(rows, schema=REASONS.arrow)
 
 
-def _contributions(artifact: Artifact, attribution: Attribution, values: Matrix) -> list[str]:
+def _contributions(artifact: Packed, attribution: Attribution, values: Matrix) -> list[str]:
     used = [i for i, f in enumerate(artifact.manifest["features"]) if f["used"]]
     # Names are the same in every row: encoded once, since rows are many.
     heads = [
@@ -100,7 +100,7 @@ def _contributions(artifact: Artifact, attribution: Attribution, values: Matrix)
     return result
 
 
-def leading(artifact: Artifact, shares: Matrix, values: Matrix) -> list[tuple[int, float]]:
+def leading(artifact: Packed, shares: Matrix, values: Matrix) -> list[tuple[int, float]]:
     """At most four reasons that raise the score: the feature to show and the reason's sum.
 
     Features of one reason code are one reason: its contribution is the sum of theirs,
@@ -127,7 +127,7 @@ def leading(artifact: Artifact, shares: Matrix, values: Matrix) -> list[tuple[in
 class _Peers:
     """Medians and percentiles among the providers that the model knows at its own date."""
 
-    def __init__(self, artifact: Artifact) -> None:
+    def __init__(self, artifact: Packed) -> None:
         self._entities = artifact.entities
         self._chosen = artifact.manifest["peers"]
         self._names = artifact.feature_names

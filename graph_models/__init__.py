@@ -12,10 +12,11 @@ with warnings.catch_warnings():
     import torch_geometric  # noqa: F401
 
 from graph_models.ablation import ablate
-from graph_models.artifact import Artifact, ArtifactError, Scored
+from graph_models.artifact import Artifact
 from graph_models.labels import LabelError, read_extra, read_labels, read_providers
 from graph_models.learning import train
 from graph_models.node_task import NodeTask, evaluate_task, read_task
+from graph_models.packed import ArtifactError, Packed, Scored
 from graph_models.refreshing import origin, refresh
 from graph_models.sources import combine, listed, reviewed, weak
 from graph_models.window import cut, day_after_last
@@ -25,6 +26,7 @@ __all__ = [
     "ArtifactError",
     "LabelError",
     "NodeTask",
+    "Packed",
     "Scored",
     "ablate",
     "combine",

@@ -15,14 +15,7 @@ from domain import SCHEMA_VERSION
 from domain.errors import SentinelError
 from domain.tables import Tables
 from graph_models import packing
-from graph_models.artifact import (
-    FORMAT,
-    MANIFEST,
-    Artifact,
-    installed,
-    schema_digests,
-    to_json,
-)
+from graph_models.artifact import Artifact
 from graph_models.catalog import GNN, describe
 from graph_models.evaluation import OutOfFold, best_threshold, cross_validate, report
 from graph_models.features import tabulate
@@ -37,6 +30,7 @@ from graph_models.head import (
     snap,
     used_columns,
 )
+from graph_models.packed import FORMAT, MANIFEST, installed, to_json
 from graph_models.sources import listed
 from graph_models.training import choose_device
 
@@ -179,8 +173,9 @@ class _Pack:
         used = used_columns(self.fitted.booster)
         return {
             "format": FORMAT,
+            "level": Artifact.LEVEL,
             "kind": "provider fraud: GraphSAGE, LightGBM, Platt calibration",
-            "schema": {"version": SCHEMA_VERSION, **schema_digests(names)},
+            "schema": {"version": SCHEMA_VERSION, **Artifact.schema_digests(names)},
             "upto": self.upto.isoformat(),
             "window": packing.window(tables, self.upto),
             "labels": {

@@ -11,7 +11,8 @@ import polars as pl
 
 from domain.tables import Tables
 from graph_models import peers
-from graph_models.artifact import Artifact, Scored, seal
+from graph_models.artifact import Artifact
+from graph_models.packed import Scored
 from graph_models.window import cut, frame, known_on
 
 
@@ -33,7 +34,7 @@ def finish(files: Mapping[str, bytes], manifest: dict[str, Any], scored: Scored)
         "entities.parquet": parquet(entities),
         "peers.parquet": parquet(peers.summarise(entities, manifest["peers"], names)),
     }
-    return seal(made, manifest)
+    return Artifact.seal(made, manifest)
 
 
 def window(tables: Tables, upto: date) -> dict[str, Any]:

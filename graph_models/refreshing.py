@@ -14,7 +14,8 @@ import polars as pl
 from domain.errors import SentinelError
 from domain.tables import Tables
 from graph_models import packing
-from graph_models.artifact import MANIFEST, Artifact
+from graph_models.artifact import Artifact
+from graph_models.packed import MANIFEST
 
 _LEARNED = ("model.txt", "gnn.pt", "background.parquet")
 

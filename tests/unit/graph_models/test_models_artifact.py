@@ -7,8 +7,9 @@ import pytest
 
 import graph_models as gm
 from domain.errors import SchemaMismatchError
+from graph_models import Artifact
 from graph_models import artifact as module
-from graph_models.artifact import FILES, MANIFEST, ArtifactError
+from graph_models.packed import MANIFEST, ArtifactError
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +51,7 @@ def test_select_keeps_rows_together(model, town):
     assert np.array_equal(part.matrix[1], scored.matrix[at], equal_nan=True)
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", Artifact.FILES)
 def test_a_changed_file_is_refused(copied, name):
     path = copied / name
     path.write_bytes(path.read_bytes() + b" ")
@@ -58,7 +59,7 @@ def test_a_changed_file_is_refused(copied, name):
         gm.Artifact.load(copied)
 
 
-@pytest.mark.parametrize("name", [*FILES, MANIFEST])
+@pytest.mark.parametrize("name", [*Artifact.FILES, MANIFEST])
 def test_a_missing_file_is_refused(copied, name):
     (copied / name).unlink()
     with pytest.raises(ArtifactError, match="train"):

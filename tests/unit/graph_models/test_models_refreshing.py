@@ -8,7 +8,7 @@ import pytest
 
 import graph_models as gm
 from domain.errors import SentinelError
-from graph_models.artifact import MANIFEST
+from graph_models.packed import MANIFEST
 
 
 @pytest.fixture(scope="module")
