@@ -13,6 +13,7 @@ from cli import (
     assess,
     backfill,
     benchmarks,
+    claims,
     demo,
     evaluate,
     feedback,
@@ -47,6 +48,7 @@ app.command()(group.group)
 app.command()(benchmarks.benchmarks)
 app.command()(models.train)
 app.command()(models.score)
+app.command()(claims.unusual)
 app.command()(feedback.feedback)
 app.command()(registry.promote)
 app.command()(registry.refresh)

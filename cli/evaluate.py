@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -197,6 +198,73 @@ def reasons(
             **found,
             "model_sha256": made.sha256,
             "published": publish,
+            "seconds": round(time.monotonic() - began, 3),
+        }
+    )
+
+
+@app.command()
+def rings(
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="What `sentinel samples rings` wrote.")
+    ],
+    upto: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"],
+            help="Learn before this day, judge what comes later; two thirds of the time if left out.",
+        ),
+    ] = None,
+    out: Out = None,
+    seed: Seed = 20240501,
+    device: On = Device.AUTO,
+    key: options.Key = PSEUDONYM_KEY,
+) -> None:
+    """Measure whether connections find planted rings that one claim does not show.
+
+    A model of claims learns from the earlier months and judges the later ones, of which it knows no
+    label; beside it boosters that see less. The last line printed is JSON.
+    """
+    from graph_models import day_after_last, read_claim_labels  # noqa: PLC0415
+    from graph_models.stays import evaluate_rings  # noqa: PLC0415
+
+    began = time.monotonic()
+    _ready(out)
+    labels = read_claim_labels(folder / "labels.csv")
+    tables = models.read([folder / "claims.jsonl"], None, key)
+    end = day_after_last(tables)
+    first = min(d for d in tables.stays["discharge_date"].to_pylist() if d is not None)
+    until = upto.date() if upto else first + (end - first) * 2 // 3
+    tell(f"learning from what was complete before {until}, judging what came until {end}")
+    found = evaluate_rings(
+        tables,
+        labels,
+        upto=until,
+        seed=seed,
+        device=device.value,
+        progress=lambda step: say(f"  {step}"),
+    )
+    for mode, title in (("then", "As each claim came"), ("again", "As all are known at the end")):
+        tell(f"{title}:")
+        for name, one in found[mode].items():
+            tell(
+                f"  {name:15} PR-AUC {one['pr_auc']:.3f} ({one['pr_auc_low']:.3f} to {one['pr_auc_high']:.3f})"
+                f"  ROC-AUC {one['roc_auc']:.3f}  recall at 1% {one['recall_1']:.3f} of {one['most_1']:.2f}"
+                f"  rings {one['rings_found']} of {one['rings']}"
+            )
+    named = found["levels"]["rings"]
+    tell(
+        f"Rings named: {named['named']}, mostly planted {named['mostly_planted']}; "
+        f"planted rings found: {named['found']} of {named['planted']}"
+    )
+    _write(out, found)
+    finish(
+        {
+            "recall_at_1_percent": {
+                mode: {n: one["recall_1"] for n, one in found[mode].items()}
+                for mode in ("then", "again")
+            },
+            "levels": found["levels"],
             "seconds": round(time.monotonic() - began, 3),
         }
     )

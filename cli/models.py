@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta, timezone
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import polars as pl
 import typer
@@ -55,14 +55,31 @@ class Level(StrEnum):
     """What is scored."""
 
     PROVIDER = "provider"
+    CLAIM = "claim"
+    PHYSICIAN = "physician"
+    PATIENT = "patient"
+    DEPARTMENT = "department"
+    RING = "ring"
+
+
+class Subject(StrEnum):
+    """What a model learns to score."""
+
+    PROVIDER = "provider"
+    CLAIM = "claim"
 
 
 def train(
     inputs: options.Inputs,
-    labels: Annotated[
-        Path, typer.Option(help="CSV: Provider,PotentialFraud (Yes/No) or provider_id,label (1/0).")
-    ],
     model: Annotated[Path, typer.Option(help="Folder for the model.")],
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV: Provider,PotentialFraud (Yes/No) or provider_id,label (1/0); of claims: "
+            "stay_id,label,known_on."
+        ),
+    ] = None,
+    level: Annotated[Subject, typer.Option(help="What the model scores.")] = Subject.PROVIDER,
     written: options.Written = None,
     extra: Extra = None,
     reviews: Annotated[
@@ -92,6 +109,20 @@ def train(
 
     began = time.monotonic()
     writable(model)
+    if level is Subject.CLAIM:
+        _train_claims(
+            began, inputs, model, written, key,
+            {"--extra": extra, "--weak": weak, "--report": report, "--db": db},
+            labels=labels, reviews=reviews, upto=upto.date() if upto else None, seed=seed,
+            device=device.value,
+        )  # fmt: skip
+        return
+    if labels is None:
+        raise SentinelError(
+            "there are no labels",
+            where="--labels",
+            cure="Give a CSV Provider,PotentialFraud; a model of claims (--level claim) can learn from --reviews.",
+        )
     tables = read(inputs, written, key)
     made = train_model(
         tables,
@@ -133,19 +164,57 @@ def score(
     inputs: options.Inputs,
     model: Annotated[Path, typer.Option(help="Folder of a trained model.")],
     out: Annotated[Path, typer.Option(help="CSV to write: provider,score.")],
-    level: Annotated[Level, typer.Option(help="What is scored.")] = Level.PROVIDER,
+    level: Annotated[
+        Level | None,
+        typer.Option(
+            help="What is scored; provider or claim, as the model, if left out. The others are of a model of claims."
+        ),
+    ] = None,
     written: options.Written = None,
     extra: Extra = None,
     upto: Upto = None,
+    on_arrival: Annotated[
+        bool,
+        typer.Option(
+            "--on-arrival", help="Claims as each was when it came, not as all are known now."
+        ),
+    ] = False,
+    reasons: Annotated[
+        Path | None,
+        typer.Option(help="JSON lines to write: the reasons of the claims that alert."),
+    ] = None,
     device: Annotated[Device, typer.Option(help="Where the graph network runs.")] = Device.AUTO,
     key: options.Key = PSEUDONYM_KEY,
 ) -> None:
-    """Score every provider of the claims and of the extra table; the last line printed is JSON."""
+    """Score providers, claims, or those behind claims; the last line printed is JSON.
+
+    A model of providers scores every provider of the claims and of the extra table. A model of claims
+    scores claims, and from them the share of fraud of patients, physicians, departments and providers, and
+    the rings that suspicious claims make.
+    """
     import rules  # noqa: PLC0415
-    from graph_models import Artifact, read_providers  # noqa: PLC0415
+    from graph_models import Artifact, level_of, read_providers  # noqa: PLC0415
 
     began = time.monotonic()
     writable(out.parent)
+    if level_of(model) == Subject.CLAIM:
+        from cli import claims  # noqa: PLC0415 (which reads with this module)
+
+        if extra is not None:
+            raise _of_providers("--extra")
+        told = claims.score(
+            read(inputs, written, key), model, (level or Level.CLAIM).value, out,
+            upto=upto.date() if upto else None, on_arrival=on_arrival, reasons=reasons,
+            device=device.value,
+        )  # fmt: skip
+        finish({**told, "seconds": round(time.monotonic() - began, 3)})
+        return
+    if (level or Level.PROVIDER) is not Level.PROVIDER or on_arrival or reasons is not None:
+        raise SentinelError(
+            "the model scores providers alone",
+            where=str(model),
+            cure="Train a model of claims: sentinel train --level claim.",
+        )
     loaded = Artifact.load(model)
     tables = read(inputs, written, key)
     scored = score_providers(
@@ -170,7 +239,7 @@ def score(
     pl.DataFrame({"provider": scored.subject_ids, "score": scored.scores}).write_csv(out)
     finish(
         {
-            "level": level.value,
+            "level": Level.PROVIDER.value,
             "providers": len(scored),
             "without_data": len(absent),
             "above_threshold": int((scored.scores >= loaded.threshold).sum()),
@@ -180,6 +249,33 @@ def score(
             "out": str(out),
             "seconds": round(time.monotonic() - began, 3),
         }
+    )
+
+
+def _train_claims(
+    began: float,
+    inputs: Sequence[Path],
+    model: Path,
+    written: InputFormat | None,
+    key: Path,
+    unfit: Mapping[str, object],
+    **how: Any,
+) -> None:
+    from cli import claims  # noqa: PLC0415 (which reads with this module)
+
+    for option, given in unfit.items():
+        if given:
+            raise _of_providers(option)
+    made = claims.train(read(inputs, written, key), model, **how)
+    _tell(made.headline)
+    finish(claims.told(made, model, time.monotonic() - began))
+
+
+def _of_providers(option: str) -> SentinelError:
+    return SentinelError(
+        f"{option} is for models of providers",
+        where="--level claim",
+        cure=f"Leave out {option}.",
     )
 
 

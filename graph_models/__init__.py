@@ -13,12 +13,18 @@ with warnings.catch_warnings():
 
 from graph_models.ablation import ablate
 from graph_models.artifact import Artifact
-from graph_models.labels import LabelError, read_extra, read_labels, read_providers
+from graph_models.labels import (
+    LabelError,
+    read_claim_labels,
+    read_extra,
+    read_labels,
+    read_providers,
+)
 from graph_models.learning import train
 from graph_models.node_task import NodeTask, evaluate_task, read_task
-from graph_models.packed import ArtifactError, Packed, Scored
+from graph_models.packed import ArtifactError, Packed, Scored, level_of
 from graph_models.refreshing import origin, refresh
-from graph_models.sources import combine, listed, reviewed, weak
+from graph_models.sources import combine, listed, reviewed, reviewed_claims, weak
 from graph_models.window import cut, day_after_last
 
 __all__ = [
@@ -33,14 +39,17 @@ __all__ = [
     "cut",
     "day_after_last",
     "evaluate_task",
+    "level_of",
     "listed",
     "origin",
+    "read_claim_labels",
     "read_extra",
     "read_labels",
     "read_providers",
     "read_task",
     "refresh",
     "reviewed",
+    "reviewed_claims",
     "train",
     "weak",
 ]

@@ -10,6 +10,7 @@ import polars as pl
 from domain.errors import SentinelError
 
 _PROVIDER = ("provider_id", "Provider", "provider")
+_CLAIM = ("stay_id", "claim_id")
 _LABEL = ("label", "PotentialFraud", "potential_fraud")
 _DATED = "known_on"
 _TRUE = {"yes", "1", "true"}
@@ -33,29 +34,48 @@ def read_labels(path: Path) -> pl.DataFrame:
     Labels are Yes/No, 1/0 or true/false in any case. LabelError names every kind of
     bad row (empty provider, other label, provider named twice) with its line.
     """
+    return _labels(path, _PROVIDER, "provider_id", "provider")
+
+
+def read_claim_labels(path: Path) -> pl.DataFrame:
+    """``stay_id, label`` (bool)``, known_on`` of a CSV; other columns such as ``ring`` are kept as text.
+
+    ``known_on`` is the day of the finding and must be there: a model may not learn it earlier.
+    LabelError as for ``read_labels``.
+    """
     raw = _read(path)
-    provider = _column(raw, _PROVIDER, path)
+    _column(raw, (_DATED,), path)
+    rows = _labels(path, _CLAIM, "stay_id", "claim")
+    claim, label = _column(raw, _CLAIM, path), _column(raw, _LABEL, path)
+    others = [c for c in raw.columns if c not in {claim, label, _DATED}]
+    kept = raw.select(pl.col(claim).str.strip_chars().alias("stay_id"), *others)
+    return rows.join(kept, on="stay_id", how="left", maintain_order="left")
+
+
+def _labels(path: Path, subjects: tuple[str, ...], name: str, what: str) -> pl.DataFrame:
+    raw = _read(path)
+    subject = _column(raw, subjects, path)
     label = _column(raw, _LABEL, path)
     text = pl.col(label).str.strip_chars().str.to_lowercase()
     rows = raw.with_row_index("line", offset=2).select(
         "line",
-        provider_id=pl.col(provider).str.strip_chars(),
+        pl.col(subject).str.strip_chars().alias(name),
         label=pl.when(text.is_in(_TRUE)).then(True).when(text.is_in(_FALSE)).then(False),
         given=pl.col(label),
     )
-    empty = rows.filter(pl.col("provider_id").fill_null("") == "")
-    _refuse(empty, path, "no provider", "Fill in the provider or remove the row.")
+    empty = rows.filter(pl.col(name).fill_null("") == "")
+    _refuse(empty, path, f"no {what}", f"Fill in the {what} or remove the row.")
     odd = rows.filter(pl.col("label").is_null())
     _refuse(odd, path, "a label other than Yes/No, 1/0, true/false", "Write Yes or No.")
-    twice = rows.filter(pl.col("provider_id").is_duplicated())
-    _refuse(twice, path, "a provider that is named twice", "Keep one row a provider.")
+    twice = rows.filter(pl.col(name).is_duplicated())
+    _refuse(twice, path, f"a {what} that is named twice", f"Keep one row a {what}.")
     if _DATED not in raw.columns:
-        return rows.select("provider_id", "label").sort("provider_id")
+        return rows.select(name, "label").sort(name)
     day = raw[_DATED].str.strip_chars().str.to_date("%Y-%m-%d", strict=False)
     rows = rows.with_columns(day.alias(_DATED))
     undated = rows.filter(pl.col(_DATED).is_null())
     _refuse(undated, path, "no day in known_on", "Write the day as 2025-03-01 in every row.")
-    return rows.select("provider_id", "label", _DATED).sort("provider_id")
+    return rows.select(name, "label", _DATED).sort(name)
 
 
 def read_providers(path: Path) -> list[str]:

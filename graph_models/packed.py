@@ -154,8 +154,7 @@ class Packed:
         a library.
         """
         try:
-            head = (folder / MANIFEST).read_bytes()
-            level = _read_manifest(head, folder).get("level", "provider")
+            level = level_of(folder)
             if level != cls.LEVEL:
                 raise ArtifactError(
                     f"the model is of level {level}, a model of level {cls.LEVEL} is needed here",
@@ -164,11 +163,7 @@ class Packed:
                 )
             files = {name: (folder / name).read_bytes() for name in (MANIFEST, *cls.FILES)}
         except OSError as error:
-            raise ArtifactError(
-                f"a file of the model cannot be read: {error.strerror or error}",
-                where=str(error.filename or folder),
-                cure="Name a folder that `sentinel train --model` wrote, or train again.",
-            ) from error
+            raise _unreadable(error, folder) from error
         return cls.of(files, folder)
 
     @classmethod
@@ -236,6 +231,23 @@ class Packed:
             "claim_schema": schema_sha256(CLAIM_TABLES),
             "feature_list": hashlib.sha256(text.encode()).hexdigest(),
         }
+
+
+def level_of(folder: Path) -> str:
+    """What the model in a folder scores: ``provider`` or ``claim``. ArtifactError as by ``load``."""
+    try:
+        head = (folder / MANIFEST).read_bytes()
+    except OSError as error:
+        raise _unreadable(error, folder) from error
+    return str(_read_manifest(head, folder).get("level", "provider"))
+
+
+def _unreadable(error: OSError, folder: Path) -> ArtifactError:
+    return ArtifactError(
+        f"a file of the model cannot be read: {error.strerror or error}",
+        where=str(error.filename or folder),
+        cure="Name a folder that `sentinel train --model` wrote, or train again.",
+    )
 
 
 def to_json(value: Any) -> bytes:

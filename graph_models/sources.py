@@ -8,7 +8,7 @@ calibration and threshold read the others alone.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 import polars as pl
@@ -94,6 +94,29 @@ def reviewed(
         rows, schema={k: COLUMNS[k] for k in ("provider_id", "label", "weight")}, orient="row"
     )
     return _shaped(table, REVIEW)
+
+
+def reviewed_claims(reviews: Iterable[Review]) -> pl.DataFrame:
+    """``stay_id, label, known_on`` of what people concluded of claims' findings, by the last review of each.
+
+    A claim is fraudulent where one of its findings was confirmed for a reason that is the
+    provider's, and not where all that say anything say no. It is known from the day after the last review
+    on, wherever that day begins first.
+    """
+    last: dict[tuple[str, str], Review] = {}
+    for one in sorted(reviews, key=lambda r: (r.reviewed_at, r.review_id)):
+        if one.stay_id:
+            last[one.stay_id, one.rule_id] = one
+    found: dict[str, tuple[bool, date]] = {}
+    for (stay, _), one in sorted(last.items()):
+        vote = _vote(one)
+        if vote:
+            day = (one.reviewed_at.astimezone(UTC) + timedelta(days=1)).date()
+            label, since = found.get(stay, (False, day))
+            found[stay] = (label or vote > 0, max(since, day))
+    rows = [(stay, label, day) for stay, (label, day) in sorted(found.items())]
+    schema = {"stay_id": pl.String, "label": pl.Boolean, "known_on": pl.Date}
+    return pl.DataFrame(rows, schema=schema, orient="row")
 
 
 def weak(

@@ -8,7 +8,7 @@ import pytest
 import graph_models as gm
 from domain.errors import SchemaMismatchError
 from graph_models import Artifact
-from graph_models import artifact as module
+from graph_models import packed as module
 from graph_models.packed import MANIFEST, ArtifactError
 
 

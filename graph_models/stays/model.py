@@ -1,0 +1,274 @@
+"""The model of claims: train it in the order of time, score a window of claims, or one beside a memory."""
+
+from __future__ import annotations
+
+import copy
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+from typing import ClassVar, Final
+
+import numpy as np
+import polars as pl
+import torch
+from numpy.typing import NDArray
+
+from domain.errors import SentinelError
+from domain.tables import Tables
+from graph_models.catalog import CHECK
+from graph_models.head import raw, sigmoid, snap
+from graph_models.packed import Packed, Scored
+from graph_models.peers import EVERYONE
+from graph_models.stays import card, naming
+from graph_models.stays.fitting import (
+    Learnt,
+    run,
+    surprise,
+)
+from graph_models.stays.ground import COLUMNS, UNKNOWN, Graph, Known, Scaling, inputs, number
+from graph_models.stays.memory import Beside, Memory
+from graph_models.stays.network import Guess, StayNetwork
+from graph_models.stays.reading import RELATIONS, Habits, Journey, Stays, read
+from graph_models.training import choose_device, few_threads
+
+Numbers = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+SEED: Final = 20240501
+BACKGROUND_ROWS: Final = 100
+PEERS: Final = 5_000
+"""Stays of the training that reasons compare with."""
+LEAST_HITS: Final = 20
+"""A check that hit fewer stays of the training is no column; its hits still count."""
+EPOCH: Final = date(1970, 1, 1)
+NOT_LOOKED_AT: Final = (torch.empty(0), torch.empty(0))
+"""What all stays said, where a memory holds the sums."""
+
+
+@dataclass(frozen=True)
+class StayModel(Packed):
+    """A trained model of claims. ``score`` takes a window, ``remember`` makes one that answers claim by claim."""
+
+    LEVEL: ClassVar[str] = "claim"
+    FILES: ClassVar[tuple[str, ...]] = (
+        "background.parquet", "card.md", "entities.parquet", "model.txt", "network.pt",
+    )  # fmt: skip
+    describe = staticmethod(naming.describe)
+    write_card = staticmethod(card.write_card)
+
+    @cached_property
+    def learnt(self) -> tuple[StayNetwork, Learnt, Scaling]:
+        """The network, the one that learned without labels, and the scale of the numbers."""
+        # weights_only: the file is data; a pickle could run code.
+        stored = torch.load(io.BytesIO(self.files["network.pt"]), weights_only=True)
+        scaling = Scaling(stored["mean"].numpy(), stored["spread"].numpy())
+        network = StayNetwork(stored["kind"], scaling.width)
+        before = Learnt(StayNetwork(stored["kind"], scaling.width), Guess(scaling.width))
+        network.load_state_dict(stored["network"])
+        before.network.load_state_dict(stored["before"])
+        assert before.guess is not None  # noqa: S101 - made above
+        before.guess.load_state_dict(stored["guess"])
+        before.guess.eval()
+        before.network.eval()
+        return network.eval(), before, scaling
+
+    @property
+    def checks(self) -> list[str]:
+        """The checks whose verdicts are columns."""
+        return [n.removeprefix(CHECK) for n in self.feature_names if n.startswith(CHECK)]
+
+    @property
+    def habits(self) -> Habits:
+        """What was usual among the claims of the training."""
+        return Habits(**self.manifest["habits"])
+
+    @property
+    def headline(self) -> str:
+        """One line for a person: how well it judged months that it had not learned from."""
+        metrics, labels = self.manifest["metrics"]["whole"], self.manifest["labels"]
+        return (
+            f"later in time: PR-AUC {metrics['pr_auc']:.3f}, ROC-AUC {metrics['roc_auc']:.3f}, "
+            f"{metrics['recall_1']:.0%} of the fraud in the first 1%; "
+            f"{labels['positive']} fraudulent of {labels['used']:,} labelled claims"
+        )
+
+    def score(
+        self,
+        tables: Tables,
+        verdicts: pl.DataFrame | None = None,
+        *,
+        upto: date,
+        labels: pl.DataFrame | None = None,
+        again: bool = True,
+        device: str = "auto",
+    ) -> Scored:
+        """Score every claim complete before ``upto``, in the order in which they became known.
+
+        ``again``: as all others are known on that day; without it each as it was when it came.
+        ``labels`` (``stay_id, label, known_on``) are what investigators have found until then.
+        """
+        pass_ = self._pass(tables, verdicts, upto, labels, device=device)
+        network, before, scaling = self.learnt
+        graph, margin, links, x = pass_.graph, pass_.margin, pass_.links, pass_.x
+        if again:
+            graph = graph.again((upto - EPOCH).days)
+            links = graph.links()
+            x = scaling.apply(inputs(pass_.stays.own, links)).to(x.device)
+            margin = run(network, graph, x, pass_.said)[0]
+        odd = surprise(before, graph, x, pass_.x)
+        linked = np.hstack([links, graph.heard(pass_.links)])
+        return self._finish(pass_.stays, linked, margin, odd, upto)
+
+    def remember(
+        self,
+        tables: Tables,
+        verdicts: pl.DataFrame | None = None,
+        *,
+        upto: date,
+        labels: pl.DataFrame | None = None,
+        device: str = "auto",
+    ) -> Desk:
+        """What answers for one claim more beside those complete before ``upto``."""
+        journeys: dict[str, Journey] = {}
+        pass_ = self._pass(tables, verdicts, upto, labels, device=device, journeys=journeys)
+        entities = {r: len(book) for r, book in pass_.books.items()}
+        before = self.learnt[1].network
+        with few_threads(), torch.no_grad():
+            _, said_before = before(pass_.x, pass_.graph)
+        self._on(torch.device("cpu"))
+        memory, first = (
+            Memory.of(pass_.graph, entities, [s.cpu() for s in said], pass_.links)
+            for said in (pass_.said, said_before)
+        )
+        return Desk(self, pass_.books, memory, first, journeys)
+
+    def _pass(
+        self,
+        tables: Tables,
+        verdicts: pl.DataFrame | None,
+        upto: date,
+        labels: pl.DataFrame | None,
+        *,
+        device: str,
+        journeys: dict[str, Journey] | None = None,
+    ) -> _Pass:
+        chosen = choose_device(device)
+        stays = read(tables, verdicts, upto=upto, habits=self.habits, journeys=journeys)
+        books, codes = number(stays)
+        known = Known.of(stays, days(labels)).before((upto - EPOCH).days)
+        graph = Graph(codes, stays, known, device=chosen)
+        network, _, scaling = self._on(chosen)
+        links = graph.links()
+        x = scaling.apply(inputs(stays.own, links)).to(chosen)
+        margin, said = run(network, graph, x)
+        return _Pass(stays, books, graph, x, margin, said, links)
+
+    def _on(self, device: torch.device) -> tuple[StayNetwork, Learnt, Scaling]:
+        network, before, scaling = self.learnt
+        network.to(device)
+        before.network.to(device)
+        if before.guess is not None:
+            before.guess.to(device)
+        return network, before, scaling
+
+    def _finish(
+        self, stays: Stays, linked: Numbers, margin: Numbers, odd: Numbers, upto: date
+    ) -> Scored:
+        absent = np.full(len(stays), np.nan)
+        checks = [stays.checks.get(c, absent) for c in self.checks]
+        full = assemble(stays.own, linked, checks, sigmoid(margin), odd)
+        features = pl.DataFrame(full, schema=list(self.feature_names), orient="row").insert_column(
+            0, pl.Series("stay_id", stays.ids, dtype=pl.String)
+        )
+        matrix = snap(full)
+        margins = raw(self.booster, matrix) if len(matrix) else np.empty(0)
+        return Scored(
+            upto, features, matrix, margins, sigmoid(margins), (EVERYONE,) * len(stays), self.LEVEL
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    """All stays at their own time."""
+
+    stays: Stays
+    books: dict[str, dict[str, int]]
+    graph: Graph
+    x: torch.Tensor
+    margin: Numbers
+    said: list[torch.Tensor]
+    links: Numbers
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A model with all that it knows on a day: scores one claim more, and does not remember it."""
+
+    model: StayModel
+    books: Mapping[str, Mapping[str, int]]
+    memory: Memory
+    first: Memory
+    journeys: Mapping[str, Journey]
+    _nothing: Journey = field(default_factory=Journey, repr=False)
+
+    def score(self, claim: Tables, verdicts: pl.DataFrame | None = None) -> Scored:
+        """The score of a batch of one claim, as the whole graph gives it with the claim as its last.
+
+        SentinelError for any other number of claims, or one without a day of discharge or settlement.
+        """
+        if len(claim) != 1:
+            raise SentinelError(
+                f"{len(claim)} claims were given",
+                where="Desk.score",
+                cure="Give one claim; StayModel.score takes many.",
+            )
+        patient = claim.stays["patient_id"][0].as_py()
+        past = copy.copy(self.journeys.get(patient, self._nothing))
+        stays = read(
+            claim, verdicts, upto=date.max, habits=self.model.habits, journeys={patient: past}
+        )
+        if not len(stays):
+            raise SentinelError(
+                "the claim has no day of discharge or settlement",
+                where=f"claim {claim.stays['stay_id'][0].as_py()}",
+                cure="Score it when the patient has left.",
+            )
+        network, before, scaling = self.model.learnt
+        asked, fresh = {}, {}
+        for relation in RELATIONS:
+            key = stays.keys[relation][0]
+            book = self.books[relation]
+            asked[relation] = UNKNOWN if key is None else book.get(key, UNKNOWN)
+            fresh[relation] = UNKNOWN if key is None else len(book)
+        links = self.memory.links(asked, fresh, int(stays.known[0]))
+        x = scaling.apply(inputs(stays.own, links))
+        with torch.no_grad():
+            margin = network(x, Beside(self.memory, asked), NOT_LOOKED_AT)[0].double().numpy()
+        odd = surprise(before, Beside(self.first, asked), x, x)
+        linked = np.hstack([links, self.memory.heard(asked)])
+        upto = date.fromordinal(EPOCH.toordinal() + int(stays.known[0]) + 1)
+        return self.model._finish(stays, linked, margin, odd, upto)
+
+
+def assemble(
+    own: Numbers, linked: Numbers, checks: list[Numbers], network: Numbers, odd: Numbers
+) -> Numbers:
+    """The booster's columns: ``names`` says which."""
+    return np.hstack([own, linked, *(c[:, None] for c in checks), network[:, None], odd])
+
+
+def names(checks: list[str]) -> tuple[str, ...]:
+    """Of ``assemble``."""
+    return (*COLUMNS, *(CHECK + c for c in checks), naming.NETWORK, naming.SURPRISE, *naming.FITS)
+
+
+def days(labels: pl.DataFrame | None) -> dict[str, tuple[bool, int]]:
+    """``stay_id, label, known_on`` as what ``Known.of`` takes."""
+    if labels is None:
+        return {}
+    return {
+        stay: (label, (day - EPOCH).days)
+        for stay, label, day in labels.select("stay_id", "label", "known_on").iter_rows()
+    }

@@ -1,0 +1,150 @@
+"""The network of stays: a heterogeneous GraphSAGE whose edges lead from earlier stays to later ones.
+
+A stay hears, through each party or thing that it touches, the mean of what the stays before it
+said there, twice over; so it knows what lies four edges away and nothing that came later. What
+a stay has said never changes: sums over the stays of an entity are all that the next one needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final, Protocol, cast
+
+import torch
+from torch import Tensor, nn
+
+from graph_models.stays.reading import RELATIONS
+
+KINDS: Final = ("sage", "partition")
+"""``sage`` hears means; ``partition`` hears stays known as fraudulent and as honest apart as well."""
+WIDTH: Final = 16
+"""Small: a few hundred labels must train it."""
+DROPOUT: Final = 0.2
+STEPS: Final = 2
+_TYPICAL: Final = 3.0
+"""log(1 + 19): brings how many there are near 1."""
+
+
+class Heard(Protocol):
+    """What stays hear: means over the stays before them and how many those are."""
+
+    def mean(self, step: int, relation: str, said: Tensor) -> tuple[Tensor, Tensor]:
+        """(stays, width) and (stays,) for what the stays ``said`` at a step."""
+
+    def labelled(self, relation: str, said: Tensor) -> Sequence[tuple[Tensor, Tensor]]:
+        """The same of stays known as fraudulent and of those known as honest."""
+
+
+class Hear(nn.Module):
+    """own W + sum over relations of (mean, how many) W_r, normed, and back into the stay."""
+
+    def __init__(self, kind: str, *, labels: bool) -> None:
+        """``labels``: whether this step hears labelled stays apart (of kind ``partition``)."""
+        super().__init__()
+        self.labels = labels and kind == "partition"
+        self.own = nn.Linear(WIDTH, WIDTH)
+        self.through = nn.ModuleDict(
+            {r: nn.Linear(WIDTH + 2, WIDTH, bias=False) for r in RELATIONS}
+        )
+        if self.labels:
+            self.apart = nn.ModuleDict(
+                {
+                    f"{r}_{k}": nn.Linear(WIDTH + 2, WIDTH, bias=False)
+                    for r in RELATIONS
+                    for k in ("fraud", "honest")
+                }
+            )
+        self.norm = nn.LayerNorm(WIDTH)
+        self.out = nn.Sequential(nn.GELU(), nn.Dropout(DROPOUT), nn.Linear(WIDTH, WIDTH))
+
+    def messages(self, step: int, said: Tensor, heard: Heard) -> Tensor:
+        """What all relations say, without the stay itself."""
+        total: Tensor | None = None
+        for relation in RELATIONS:
+            part: Tensor = self.through[relation](_sized(*heard.mean(step, relation, said)))
+            if self.labels:
+                for kind, (mean, count) in zip(
+                    ("fraud", "honest"), heard.labelled(relation, said), strict=True
+                ):
+                    part = part + self.apart[f"{relation}_{kind}"](_sized(mean, count))
+            total = part if total is None else total + part
+        if total is None:  # pragma: no cover - there are relations
+            raise ValueError("no relation")
+        return total
+
+    def forward(self, step: int, x: Tensor, said: Tensor, heard: Heard) -> Tensor:
+        """``x`` of the stays that hear, ``said`` of all that were ever heard."""
+        mixed = self.norm(self.own(x) + self.messages(step, said, heard))
+        return x + self.out(mixed)  # type: ignore[no-any-return]
+
+
+class StayNetwork(nn.Module):
+    """Own numbers -> what a stay says at each step -> log-odds."""
+
+    def __init__(self, kind: str, columns: int) -> None:
+        """``kind`` is one of ``KINDS``; ``columns`` numbers a stay (``Scaling``)."""
+        super().__init__()
+        if kind not in KINDS:
+            raise ValueError(f"no network of kind {kind!r}: take one of {KINDS}")
+        self.kind = kind
+        self.encode = nn.Sequential(nn.Linear(columns, WIDTH), nn.GELU(), nn.LayerNorm(WIDTH))
+        self.steps = nn.ModuleList(Hear(kind, labels=n == 0) for n in range(STEPS))
+        self.judge = nn.Sequential(nn.LayerNorm(WIDTH), nn.Dropout(DROPOUT), nn.Linear(WIDTH, 1))
+
+    def forward(
+        self, x: Tensor, heard: Heard, frozen: Sequence[Tensor] | None = None
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Log-odds (stays,) and what each stay says at each step: its own code first.
+
+        With ``frozen`` stays hear what was said then instead of what this pass makes of it: the
+        answer for a later instant, or for one stay beside those that are known.
+        """
+        said = [self.encode(x)]
+        for number, step in enumerate(self.steps):
+            source = said[number] if frozen is None else frozen[number]
+            said.append(step(number, said[number], source, heard))
+        return self.judge(said[-1]).squeeze(1), said
+
+
+class Guess(nn.Module):
+    """For learning without labels: tells a stay's numbers, and its company, from what it hears."""
+
+    def __init__(self, columns: int) -> None:
+        """``columns`` numbers a stay (``Scaling``)."""
+        super().__init__()
+        self.numbers = nn.Sequential(
+            nn.LayerNorm(WIDTH),
+            nn.Linear(WIDTH, 2 * WIDTH),
+            nn.GELU(),
+            nn.Linear(2 * WIDTH, columns),
+        )
+        self.match = nn.ModuleDict({r: nn.Bilinear(WIDTH, WIDTH, 1) for r in RELATIONS})
+
+    def forward(self, network: StayNetwork, x: Tensor, heard: Heard) -> Tensor:
+        """What the numbers would be (stays, columns), from the others' alone."""
+        said = network.encode(x)
+        first = network.steps[0](0, said, said, heard)
+        last = cast("Hear", network.steps[1])
+        return self.numbers(last.messages(1, first, heard))  # type: ignore[no-any-return]
+
+    def fits(
+        self,
+        network: StayNetwork,
+        x: Tensor,
+        then: Tensor,
+        heard: Heard,
+        order: Tensor | None = None,
+    ) -> Mapping[str, tuple[Tensor, Tensor, Tensor]]:
+        """A relation: log-odds that a stay belongs to its company, and to that of ``order``; and who has any."""
+        mine, said = network.encode(x), network.encode(then)
+        found = {}
+        for relation, match in self.match.items():
+            mean, count = heard.mean(0, relation, said)
+            other = mean if order is None else mean[order]
+            found[relation] = (match(mine, mean)[:, 0], match(mine, other)[:, 0], count)
+        return found
+
+
+def _sized(mean: Tensor, count: Tensor) -> Tensor:
+    size = count.float().log1p()[:, None] / _TYPICAL
+    return torch.cat([mean, size, (count > 0).float()[:, None]], dim=1)
