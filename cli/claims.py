@@ -24,15 +24,14 @@ if TYPE_CHECKING:
 
 def train(
     tables: Tables,
+    findings: pl.DataFrame,
     folder: Path,
     *,
-    labels: Path | None,
-    reviews: str | None,
     upto: date | None,
     seed: int,
     device: str,
 ) -> StayModel:
-    """Train a model of claims on findings of a list or of reviews in a database, and save it."""
+    """Train a model of claims on ``findings``, and save it."""
     import rules  # noqa: PLC0415
     from graph_models import cut, stays  # noqa: PLC0415
 
@@ -42,7 +41,7 @@ def train(
     made = stays.train(
         known,
         models.verdicts(rules.load(), known),
-        _labels(labels, reviews),
+        findings,
         upto=last,
         seed=seed,
         device=device,
@@ -74,6 +73,7 @@ def score(
     level: str,
     out: Path,
     *,
+    labels: Path | None,
     upto: date | None,
     on_arrival: bool,
     reasons: Path | None,
@@ -81,7 +81,7 @@ def score(
 ) -> dict[str, Any]:
     """Score claims, or those behind them, with a model of claims; what the command says at its end."""
     import rules  # noqa: PLC0415
-    from graph_models import cut  # noqa: PLC0415
+    from graph_models import cut, read_claim_labels  # noqa: PLC0415
     from graph_models.stays import StayModel, levels  # noqa: PLC0415
 
     loaded = StayModel.load(folder)
@@ -94,7 +94,14 @@ def score(
             cure="Name a later day with --upto, or give claims that are discharged and settled.",
         )
     judged = models.verdicts(rules.load(), known)
-    scored = loaded.score(known, judged, upto=last, again=not on_arrival, device=device)
+    scored = loaded.score(
+        known,
+        judged,
+        upto=last,
+        labels=None if labels is None else read_claim_labels(labels),
+        again=not on_arrival,
+        device=device,
+    )
     told: dict[str, Any] = {
         "level": level,
         "claims": len(scored),
@@ -167,8 +174,8 @@ def unusual(
     )
 
 
-def _labels(labels: Path | None, reviews: str | None) -> pl.DataFrame:
-    """Findings of the list; of reviews those of claims that the list does not name."""
+def gather(labels: Path | None, reviews: str | None) -> pl.DataFrame:
+    """What was found of claims by a list; of reviews those of claims that the list does not name."""
     from graph_models import read_claim_labels, reviewed_claims  # noqa: PLC0415
 
     parts = []

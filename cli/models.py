@@ -173,6 +173,12 @@ def score(
     written: options.Written = None,
     extra: Extra = None,
     upto: Upto = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            help="Of a model of claims: CSV stay_id,label,known_on of what has been found until then."
+        ),
+    ] = None,
     on_arrival: Annotated[
         bool,
         typer.Option(
@@ -204,12 +210,12 @@ def score(
             raise _of_providers("--extra")
         told = claims.score(
             read(inputs, written, key), model, (level or Level.CLAIM).value, out,
-            upto=upto.date() if upto else None, on_arrival=on_arrival, reasons=reasons,
+            labels=labels, upto=upto.date() if upto else None, on_arrival=on_arrival, reasons=reasons,
             device=device.value,
         )  # fmt: skip
         finish({**told, "seconds": round(time.monotonic() - began, 3)})
         return
-    if (level or Level.PROVIDER) is not Level.PROVIDER or on_arrival or reasons is not None:
+    if (level or Level.PROVIDER) is not Level.PROVIDER or on_arrival or reasons or labels:
         raise SentinelError(
             "the model scores providers alone",
             where=str(model),
@@ -259,6 +265,9 @@ def _train_claims(
     written: InputFormat | None,
     key: Path,
     unfit: Mapping[str, object],
+    *,
+    labels: Path | None,
+    reviews: str | None,
     **how: Any,
 ) -> None:
     from cli import claims  # noqa: PLC0415 (which reads with this module)
@@ -266,7 +275,8 @@ def _train_claims(
     for option, given in unfit.items():
         if given:
             raise _of_providers(option)
-    made = claims.train(read(inputs, written, key), model, **how)
+    findings = claims.gather(labels, reviews)
+    made = claims.train(read(inputs, written, key), findings, model, **how)
     _tell(made.headline)
     finish(claims.told(made, model, time.monotonic() - began))
 

@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 import scipy.sparse as sp
+from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 
 from domain.tables import Tables
@@ -29,8 +30,8 @@ def parties(scored: Scored, tables: Tables, relation: str) -> pl.DataFrame:
     """How much of a party's claims is fraud by their scores, the largest share first.
 
     ``party_id``, ``claims``, ``expected`` (sum of the probabilities), ``share`` (that of a party of
-    the size, drawn towards the share of all by ``PRIOR`` claims), ``at_risk`` (sum of probability
-    times total amount, major units). ``relation`` is one of ``PARTIES``.
+    the size, drawn towards the share of all by ``PRIOR`` claims), ``at_risk_fen`` (sum of probability
+    times total amount, in the hundredth of ``currency``). ``relation`` is one of ``PARTIES``.
     """
     stays = _read(scored, tables)
     usual = float(scored.scores.mean()) if len(scored) else 0.0
@@ -39,14 +40,17 @@ def parties(scored: Scored, tables: Tables, relation: str) -> pl.DataFrame:
             {
                 "party_id": pl.Series(stays.keys[relation], dtype=pl.String),
                 "score": scored.scores,
-                "risk": scored.scores * stays.amount,
+                "risk": _risk(scored.scores, stays),
             }
         )
         .drop_nulls("party_id")
         .group_by("party_id")
-        .agg(claims=pl.len(), expected=pl.col("score").sum(), at_risk=pl.col("risk").sum())
-        .with_columns(share=(pl.col("expected") + PRIOR * usual) / (pl.col("claims") + PRIOR))
-        .select("party_id", "claims", "expected", "share", "at_risk")
+        .agg(claims=pl.len(), expected=pl.col("score").sum(), at_risk_fen=pl.col("risk").sum())
+        .with_columns(
+            share=(pl.col("expected") + PRIOR * usual) / (pl.col("claims") + PRIOR),
+            currency=pl.lit(stays.habits.currency, pl.String),
+        )
+        .select("party_id", "claims", "expected", "share", "at_risk_fen", "currency")
         .sort(["share", "party_id"], descending=[True, False])
     )
 
@@ -55,7 +59,7 @@ def rings(scored: Scored, tables: Tables, *, least: float) -> pl.DataFrame:
     """Claims with a score of ``least`` or more that are tied together, most money at risk first.
 
     ``ring`` counts from 1; ``claims``, ``patients``, ``providers``, ``physicians`` count; ``expected``
-    and ``at_risk`` as for ``parties``; ``score`` is the mean of the claims'; ``ties`` names what they
+    and ``at_risk_fen`` as for ``parties``; ``score`` is the mean of the claims'; ``ties`` names what they
     have in common; ``stay_ids`` and ``patient_ids`` say who. Fewer than two people are no ring.
     """
     stays = _read(scored, tables)
@@ -85,7 +89,7 @@ def rings(scored: Scored, tables: Tables, *, least: float) -> pl.DataFrame:
             "stay_id": [stays.ids[i] for i in chosen],
             **{k: [stays.keys[k][i] for i in chosen] for k in ("patient", "provider", "physician")},
             "p": scored.scores[chosen],
-            "risk": scored.scores[chosen] * stays.amount[chosen],
+            "risk": _risk(scored.scores, stays)[chosen],
         },
         schema_overrides={"physician": pl.String},
     )
@@ -97,7 +101,7 @@ def rings(scored: Scored, tables: Tables, *, least: float) -> pl.DataFrame:
             providers=pl.col("provider").n_unique(),
             physicians=pl.col("physician").drop_nulls().n_unique(),
             expected=pl.col("p").sum(),
-            at_risk=pl.col("risk").sum(),
+            at_risk_fen=pl.col("risk").sum(),
             score=pl.col("p").mean(),
             stay_ids=pl.col("stay_id").sort(),
             patient_ids=pl.col("patient").unique().sort(),
@@ -111,11 +115,18 @@ def rings(scored: Scored, tables: Tables, *, least: float) -> pl.DataFrame:
             how="left",
         )
         .sort(
-            ["at_risk", "expected", pl.col("stay_ids").list.first()], descending=[True, True, False]
+            ["at_risk_fen", "expected", pl.col("stay_ids").list.first()],
+            descending=[True, True, False],
         )
         .drop("part")
     )
+    found = found.with_columns(currency=pl.lit(stays.habits.currency, pl.String))
     return found.with_row_index("ring", offset=1)
+
+
+def _risk(scores: NDArray[np.float64], stays: Stays) -> Codes:
+    """Probability times total amount of each claim, in whole fen."""
+    return np.rint(scores * stays.amount_fen).astype(np.int64)
 
 
 def _people(codes: Codes, patient: Codes) -> Codes:

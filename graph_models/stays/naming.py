@@ -38,7 +38,7 @@ _SIGNS: Final = {
     "circle:patients": ("循环转院", "circles of hospitals"), "together": ("结伴住院", "joint stays"), "hits": ("检查命中", "hits of checks"),
 }
 _OWN: Final = {
-    "nights": ("住院天数", "Nights", "day", "LOS"), "age": ("年龄", "Age", "year", "AGE"),
+    "nights": ("住院天数", "Nights", "day", "LOS"),
     "total": ("医疗费总额(对数)", "Total charges (log)", "log currency", "PAY"), "fund": ("基金支付(对数)", "Fund payment (log)", "log currency", "PAY"),
     "fund_share": ("基金支付占比", "Share paid by the fund", "share", "PAY"), "own_share": ("个人负担占比", "Share paid by the patient", "share", "SLF"),
     "diagnoses": ("诊断数", "Diagnoses", "code", "COD"), "procedures": ("手术操作数", "Procedures", "code", "COD"),

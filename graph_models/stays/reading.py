@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from domain.errors import SentinelError
 from domain.results import Verdict
 from domain.tables import Tables
 
@@ -38,7 +39,7 @@ LARGE: Final = ("physician", "provider", "department", "employer", "principal")
 RELATIONS: Final = (*SMALL, *LARGE)
 
 OWN: Final = (
-    "nights", "age", "total", "fund", "fund_share", "own_share", "diagnoses", "procedures",
+    "nights", "total", "fund", "fund_share", "own_share", "diagnoses", "procedures",
     "lines", "drug_share", "consumable_share", "test_share", "weekday_in", "weekday_out",
     "inpatient", "cost_ratio", "gap_days", "chain", "returned", "hits",
 )  # fmt: skip
@@ -66,11 +67,13 @@ class Habits:
     """What is usual where the stays come from: of a model, where it learned.
 
     ``costs``: log amount of each category of principal diagnosis; ``procedures``: whether a stay
-    without any had none, which nobody can say of a source that never states one.
+    without any had none, which nobody can say of a source that never states one. Amounts are in
+    ``currency``; None without a stay.
     """
 
     costs: Mapping[str, float]
     procedures: bool
+    currency: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ class Stays:
     ids: list[str]
     known: Codes
     own: Numbers
-    amount: Numbers
+    amount_fen: Codes
     habits: Habits
     keys: Mapping[str, list[str | None]]
     checks: Mapping[str, Numbers] = field(default_factory=dict)
@@ -91,7 +94,7 @@ class Stays:
     def head(self, count: int) -> Stays:
         """The first stays."""
         return Stays(
-            self.ids[:count], self.known[:count], self.own[:count], self.amount[:count], self.habits,
+            self.ids[:count], self.known[:count], self.own[:count], self.amount_fen[:count], self.habits,
             {r: k[:count] for r, k in self.keys.items()},
             {c: v[:count] for c, v in self.checks.items()},
         )  # fmt: skip
@@ -108,7 +111,7 @@ def read(
     """The stays complete before ``upto``, in the order of the day they were, then of their id.
 
     ``habits`` are those of these stays if not given. ``journeys`` is what is known of patients
-    already, and is carried on.
+    already, and is carried on. SentinelError for another currency, since amounts would not compare.
     """
     stays = tables.stays
     out = _days(stays["discharge_date"])
@@ -123,13 +126,12 @@ def read(
     inpatient = np.array([t == "inpatient" for t in head["claim_type"].to_pylist()], dtype=np.bool_)
     total, fund = _money(head["total_amount_fen"]), _money(head["fund_payment_fen"])
     nights = np.where(inpatient & (left >= came), left - came, np.nan)
-    birth = _days(head["birth_date"])
-    age = np.where(birth <= came, (came - birth) / 365.25, _number(head["age_years"]))
     place = {name: n for n, name in enumerate(names)}
     counts, principal = _coded(tables, place)
     amounts = np.log1p(total)
+    currency = _currency(head, habits)
     if habits is None:
-        habits = Habits(costs(principal, amounts), tables.procedures.num_rows > 0)
+        habits = Habits(costs(principal, amounts), tables.procedures.num_rows > 0, currency)
     procedures = _count(tables.procedures, place, known=habits.procedures)
     bills, shares = _charged(tables.charges, place)
     own_part = _money(head["self_pay_in_scope_fen"]) + _money(head["self_pay_out_of_scope_fen"])
@@ -148,7 +150,7 @@ def read(
     with np.errstate(invalid="ignore", divide="ignore"):
         own = np.column_stack(
             [
-                nights, age, amounts, np.log1p(fund),
+                nights, amounts, np.log1p(fund),
                 np.where(total > 0, fund / total, np.nan),
                 np.where(total > 0, own_part / total, np.nan),
                 counts, procedures, shares["lines"], shares["drugs"], shares["consumables"],
@@ -187,9 +189,22 @@ def read(
         "principal": principal,
     }
     return Stays(
-        names, known[order].astype(np.int64), own, np.nan_to_num(total), habits,
+        names, known[order].astype(np.int64), own, np.nan_to_num(_number(head["total_amount_fen"])).astype(np.int64), habits,
         {r: keys[r] for r in RELATIONS}, checks,
     )  # fmt: skip
+
+
+def _currency(head: pa.Table, habits: Habits | None) -> str | None:
+    found = set(head["currency"].unique().to_pylist())
+    if habits is not None and habits.currency is not None:
+        found.add(habits.currency)
+    if len(found) > 1:
+        raise SentinelError(
+            f"the claims are in several currencies {sorted(found)}, or in another than the model's",
+            where="field currency of the claims given to the model",
+            cure="Give the claims of one currency at a time; amounts of two currencies do not compare.",
+        )
+    return next(iter(found), None)
 
 
 def costs(principal: list[str | None], amounts: Numbers) -> dict[str, float]:

@@ -177,7 +177,7 @@ def test_what_is_carried_on_of_journeys_is_what_reading_all_at_once_gives(stays)
         }
         for n in range(8)
     ]  # fmt: skip
-    habits = Habits({}, procedures=True)
+    habits = Habits({}, procedures=True, currency="CNY")
     whole = read(stays(*rows), upto=date(2024, 3, 1), habits=habits)
     journeys: dict[str, Journey] = {}
     parts = [

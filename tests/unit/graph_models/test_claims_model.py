@@ -179,6 +179,8 @@ def test_shares_of_parties_and_rings_come_from_the_scores(months, model):
     _, tables, _ = months
     scored = model.score(tables, upto=day_after_last(tables), device="cpu")
     physicians = levels.parties(scored, tables, "physician")
+    assert set(physicians["currency"]) == {"CNY"}
+    assert physicians["at_risk_fen"].dtype == pl.Int64
     assert physicians["expected"].sum() == pytest.approx(scored.scores.sum())
     assert physicians["claims"].sum() == len(scored)
     assert physicians["share"].is_sorted(descending=True)
@@ -224,6 +226,18 @@ def test_too_few_findings_and_odd_claims_are_refused(months, model):
     inside = replace(one, stays=stay.to_arrow().cast(one.stays.schema))
     with pytest.raises(SentinelError, match="no day of discharge"):
         desk.score(inside)
+
+
+def test_claims_of_another_currency_are_refused(months, model):
+    _, tables, _ = months
+    stays = pl.from_arrow(tables.stays).with_columns(currency=pl.lit("USD"))
+    dollars = replace(tables, stays=stays.to_arrow().cast(tables.stays.schema))
+    with pytest.raises(SentinelError, match=r"several currencies \['CNY', 'USD'\]"):
+        model.score(dollars, upto=MIDDLE, device="cpu")
+
+
+def test_no_personal_trait_is_a_column(model):
+    assert not {"age", "sex", "birth_date"} & set(model.feature_names)
 
 
 def test_labels_of_claims_need_the_day_of_the_finding(tmp_path):
