@@ -19,7 +19,7 @@ from domain.tables import Tables
 
 if TYPE_CHECKING:
     from graph_models import Scored
-    from graph_models.stays import StayModel
+    from graph_models.stays import Desk, StayModel
 
 
 def train(
@@ -94,11 +94,12 @@ def score(
             cure="Name a later day with --upto, or give claims that are discharged and settled.",
         )
     judged = models.verdicts(rules.load(), known)
+    found = None if labels is None else read_claim_labels(labels)
     scored = loaded.score(
         known,
         judged,
         upto=last,
-        labels=None if labels is None else read_claim_labels(labels),
+        labels=found,
         again=not on_arrival,
         device=device,
     )
@@ -119,7 +120,10 @@ def score(
         table.write_csv(out)
         told["parties"] = table.height
     if reasons is not None:
-        told["explained"] = _explain(loaded, scored, reasons)
+        desk = None
+        if not on_arrival:
+            desk = loaded.remember(known, judged, upto=last, labels=found, device=device)
+        told["explained"] = _explain(loaded, scored, reasons, desk)
     return {
         **told,
         "upto": scored.upto.isoformat(),
@@ -197,9 +201,10 @@ def gather(labels: Path | None, reviews: str | None) -> pl.DataFrame:
     return pl.concat(parts).unique("stay_id", keep="first", maintain_order=True)
 
 
-def _explain(loaded: StayModel, scored: Scored, out: Path) -> int:
-    """The reasons of the claims that alert, a JSON line each."""
-    from explain import explain  # noqa: PLC0415
+def _explain(loaded: StayModel, scored: Scored, out: Path, desk: Desk | None) -> int:
+    """The reasons of the claims that alert, a JSON line each, with the connections that they rest on."""
+    from explain import because_of, explain  # noqa: PLC0415
+    from graph_models.stays.naming import party  # noqa: PLC0415
 
     chosen = scored.select(
         s for s, p in zip(scored.subject_ids, scored.scores, strict=True) if p >= loaded.threshold
@@ -217,5 +222,17 @@ def _explain(loaded: StayModel, scored: Scored, out: Path) -> int:
                 "reasons": by_score.get(row["score_id"], []),
                 "contributions": json.loads(row["contributions"]),
             }
+            if desk is not None:
+                line["connections"] = [
+                    {
+                        "relation": c.relation,
+                        "name_zh": party(c.relation)[0],
+                        "name_en": party(c.relation)[1],
+                        "fall": c.fall,
+                        "claims": c.claims,
+                        "stay_ids": c.stay_ids,
+                    }
+                    for c in because_of(desk, row["subject_id"]).connections
+                ]
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
     return len(chosen)

@@ -187,7 +187,9 @@ def score(
     ] = False,
     reasons: Annotated[
         Path | None,
-        typer.Option(help="JSON lines to write: the reasons of the claims that alert."),
+        typer.Option(
+            help="JSON lines to write: the reasons of the claims that alert, and what they have in common with others."
+        ),
     ] = None,
     device: Annotated[Device, typer.Option(help="Where the graph network runs.")] = Device.AUTO,
     key: options.Key = PSEUDONYM_KEY,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -69,8 +69,9 @@ def pretrain(
             optimiser.zero_grad()
             order = torch.arange(len(x), device=x.device)
             order[rows] = rows[torch.randperm(len(rows), generator=generator).to(x.device)]
-            loss = _numbers_loss(guess(network, x, graph), x)[rows].mean()
-            for fit, misfit, count in guess.fits(network, x, x, graph, order).values():
+            said = network(x, graph)[1]
+            loss = _numbers_loss(guess(network, said, graph), x)[rows].mean()
+            for fit, misfit, count in guess.fits(network, x, said, graph, order).values():
                 some = (count > 0) & (count[order] > 0) & here
                 if some.any():
                     loss = loss + (
@@ -81,18 +82,18 @@ def pretrain(
         return Learnt(network.eval(), guess.eval())
 
 
-def surprise(learnt: Learnt, heard: Heard, x: Tensor, then: Tensor) -> Numbers:
+def surprise(learnt: Learnt, heard: Heard, x: Tensor, said: Sequence[Tensor]) -> Numbers:
     """(stays, 1 + relations): how far own numbers are from the guess, and how ill a stay fits each company.
 
-    ``x`` are the numbers now, ``then`` those of all stays at their own time, which others hear. NaN
-    where a stay has no such company. Nothing of a label.
+    ``x`` are the numbers now, ``said`` what the network that learned without labels made all stays
+    say at their own time (``run``). NaN where a stay has no such company. Nothing of a label.
     """
     if learnt.guess is None:
         raise ValueError("the network has not learned to guess")
     with few_threads(), torch.no_grad():
-        off = _numbers_loss(learnt.guess(learnt.network, then, heard), x)
+        off = _numbers_loss(learnt.guess(learnt.network, said, heard), x)
         columns = [off.double().cpu().numpy()]
-        for fit, _, count in learnt.guess.fits(learnt.network, x, then, heard).values():
+        for fit, _, count in learnt.guess.fits(learnt.network, x, said, heard).values():
             columns.append(np.where(count.cpu().numpy() > 0, -fit.double().cpu().numpy(), np.nan))
     return np.column_stack(columns)
 

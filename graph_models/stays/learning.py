@@ -32,6 +32,7 @@ from graph_models.stays.fitting import (
     fit_network,
     fit_trees,
     pretrain,
+    run,
     surprise,
 )
 from graph_models.stays.ground import UNKNOWN, Graph, Known, Scaling, inputs, number
@@ -184,6 +185,7 @@ def learn(
     say("fitting the final network")
     everything = np.ones(len(stays), dtype=np.bool_)
     network = fit_network(graph, x, everything, kind=kind, seed=seed, start=before[kind].network)
+    said = run(before[kind].network, graph, x)[1]
     checks = [c for c, v in stays.checks.items() if np.nansum(v) >= LEAST_HITS]
     rows = [
         assemble(
@@ -191,7 +193,7 @@ def learn(
             np.hstack([links, g.heard(first)]),
             [stays.checks[c] for c in checks],
             sigmoid(margin),
-            surprise(before[kind], g, seen, x),
+            surprise(before[kind], g, seen, said),
         )
         for g, links, seen, margin in (
             (graph, first, x, chain.then),

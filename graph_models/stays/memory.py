@@ -24,7 +24,8 @@ class Memory:
     """Sums at an instant. ``said[step][relation]`` is (entities, width) in float64.
 
     ``labelled`` holds the same of the first step for stays known as fraudulent (1) and honest (0)
-    before that instant; ``signs`` what is carried through people and hospitals.
+    before that instant; ``signs`` what is carried through people. ``each``, ``each_signs`` and ``label`` are
+    what each stay put into the sums: one that hears the others takes its own out.
     """
 
     count: Mapping[str, Codes]
@@ -35,6 +36,9 @@ class Memory:
     codes: Mapping[str, Codes]
     known: Codes
     members: Mapping[str, tuple[Codes, Codes]]
+    each: Sequence[Tensor]
+    each_signs: Numbers
+    label: Codes
 
     @classmethod
     def of(
@@ -69,8 +73,9 @@ class Memory:
                     [np.bincount(at, column[rows], minlength=size) for column in signs.T]
                 )
         return cls(
-            count, sums, labels, labelled, carried, codes, stays.known, members(codes, entities)
-        )
+            count, sums, labels, labelled, carried, codes, stays.known, members(codes, entities),
+            said[:STEPS], signs, known.label,
+        )  # fmt: skip
 
     def links(self, asked: Mapping[str, int], fresh: Mapping[str, int], day: int) -> Numbers:
         """(1, ``links.NAMES``) of a stay with these entities, which became known on a day.
@@ -84,13 +89,26 @@ class Memory:
         }
         return links.columns(codes, np.append(self.known[around], day), again=False)[-1:]
 
-    def heard(self, asked: Mapping[str, int]) -> Numbers:
-        """(1, ``ground.HEARD``)."""
+    def links_again(self, at: int, asked: Mapping[str, int]) -> Numbers:
+        """The same of a stay that is known, which looks at all others; ``asked`` may leave entities out."""
+        around = np.union1d(links.near(self.members, asked, self.codes["joint"]), [at])
+        codes = {r: self.codes[r][around] for r in (*SMALL, "physician", "provider")}
+        place = int(np.searchsorted(around, at))
+        for relation in SMALL:
+            if asked[relation] < 0:
+                codes[relation][place] = -1
+        return links.columns(codes, self.known[around], again=True)[place : place + 1]
+
+    def heard(self, asked: Mapping[str, int], itself: int | None = None) -> Numbers:
+        """(1, ``ground.HEARD``); ``itself`` is the stay, if it is known."""
         made = []
         for relation in CARRIED:
             signs, code = self.signs[relation], asked[relation]
             many = int(self.count[relation][code]) if code >= 0 else 0
-            mean = (signs[code] / many).astype(np.float32) if many else np.nan
+            total = signs[code] if code >= 0 else signs[:0].sum(0)
+            if itself is not None and code >= 0:
+                many, total = many - 1, total - self.each_signs[itself]
+            mean = (total / many).astype(np.float32) if many else np.nan
             made.append(np.full((1, signs.shape[1]), mean, dtype=np.float64))
         return np.hstack(made)
 
@@ -101,30 +119,38 @@ class Beside:
 
     memory: Memory
     asked: Mapping[str, int]
+    itself: int | None = None
 
     def mean(self, step: int, relation: str, said: Tensor) -> tuple[Tensor, Tensor]:
         """See ``network.Heard``; ``said`` is not looked at, the memory holds it."""
-        return _mean(
-            self.memory.said[step][relation], self.memory.count[relation], self.asked[relation]
-        )
+        memory = self.memory
+        own = None if self.itself is None else memory.each[step][self.itself]
+        return _mean(memory.said[step][relation], memory.count[relation], self.asked[relation], own)
 
     def labelled(self, relation: str, said: Tensor) -> Sequence[tuple[Tensor, Tensor]]:
         """See ``network.Heard``."""
-        return [
-            _mean(
-                self.memory.labelled[relation, value],
-                self.memory.labels[relation, value],
-                self.asked[relation],
+        memory, found = self.memory, []
+        for value in (1, 0):
+            mine = self.itself is not None and memory.label[self.itself] == value
+            found.append(
+                _mean(
+                    memory.labelled[relation, value],
+                    memory.labels[relation, value],
+                    self.asked[relation],
+                    memory.each[0][self.itself] if mine else None,
+                )
             )
-            for value in (1, 0)
-        ]
+        return found
 
 
-def _mean(sums: Tensor, counts: Codes, code: int) -> tuple[Tensor, Tensor]:
+def _mean(sums: Tensor, counts: Codes, code: int, own: Tensor | None) -> tuple[Tensor, Tensor]:
     many = int(counts[code]) if code >= 0 else 0
+    if many and own is not None:
+        many -= 1
     if not many:
         return torch.zeros(1, sums.shape[1]), torch.zeros(1, dtype=torch.int64)
-    return (sums[code] / many).float()[None], torch.tensor([many])
+    total = sums[code] if own is None else sums[code] - own.double()
+    return (total / many).float()[None], torch.tensor([many])
 
 
 def _summed(said: Tensor, at: Codes, size: int) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import io
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -30,8 +30,8 @@ from graph_models.stays.fitting import (
 from graph_models.stays.ground import COLUMNS, UNKNOWN, Graph, Known, Scaling, inputs, number
 from graph_models.stays.memory import Beside, Memory
 from graph_models.stays.network import Guess, StayNetwork
-from graph_models.stays.reading import RELATIONS, Habits, Journey, Stays, read
-from graph_models.training import choose_device, few_threads
+from graph_models.stays.reading import OWN, RELATIONS, Habits, Journey, Stays, read
+from graph_models.training import choose_device
 
 Numbers = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -43,6 +43,8 @@ PEERS: Final = 5_000
 LEAST_HITS: Final = 20
 """A check that hit fewer stays of the training is no column; its hits still count."""
 EPOCH: Final = date(1970, 1, 1)
+OF_JOURNEY: Final = ("gap_days", "chain", "returned")
+"""Own numbers that a claim has from the same patient's others."""
 NOT_LOOKED_AT: Final = (torch.empty(0), torch.empty(0))
 """What all stays said, where a memory holds the sums."""
 
@@ -117,9 +119,10 @@ class StayModel(Packed):
             links = graph.links()
             x = scaling.apply(inputs(pass_.stays.own, links)).to(x.device)
             margin = run(network, graph, x, pass_.said)[0]
-        odd = surprise(before, graph, x, pass_.x)
+        odd = surprise(before, graph, x, pass_.said_before)
         linked = np.hstack([links, graph.heard(pass_.links)])
-        return self._finish(pass_.stays, linked, margin, odd, upto)
+        rows = Rows(pass_.stays.ids, pass_.stays.own, pass_.stays.checks)
+        return self.finish(rows, linked, margin=margin, odd=odd, upto=upto)
 
     def remember(
         self,
@@ -134,15 +137,12 @@ class StayModel(Packed):
         journeys: dict[str, Journey] = {}
         pass_ = self._pass(tables, verdicts, upto, labels, device=device, journeys=journeys)
         entities = {r: len(book) for r, book in pass_.books.items()}
-        before = self.learnt[1].network
-        with few_threads(), torch.no_grad():
-            _, said_before = before(pass_.x, pass_.graph)
         self._on(torch.device("cpu"))
         memory, first = (
             Memory.of(pass_.graph, entities, [s.cpu() for s in said], pass_.links)
-            for said in (pass_.said, said_before)
+            for said in (pass_.said, pass_.said_before)
         )
-        return Desk(self, pass_.books, memory, first, journeys)
+        return Desk(self, pass_.stays, pass_.books, memory, first, journeys)
 
     def _pass(
         self,
@@ -159,11 +159,12 @@ class StayModel(Packed):
         books, codes = number(stays)
         known = Known.of(stays, days(labels)).before((upto - EPOCH).days)
         graph = Graph(codes, stays, known, device=chosen)
-        network, _, scaling = self._on(chosen)
+        network, before, scaling = self._on(chosen)
         links = graph.links()
         x = scaling.apply(inputs(stays.own, links)).to(chosen)
         margin, said = run(network, graph, x)
-        return _Pass(stays, books, graph, x, margin, said, links)
+        said_before = run(before.network, graph, x)[1]
+        return _Pass(stays, books, graph, x, margin, said, said_before, links)
 
     def _on(self, device: torch.device) -> tuple[StayNetwork, Learnt, Scaling]:
         network, before, scaling = self.learnt
@@ -173,20 +174,36 @@ class StayModel(Packed):
             before.guess.to(device)
         return network, before, scaling
 
-    def _finish(
-        self, stays: Stays, linked: Numbers, margin: Numbers, odd: Numbers, upto: date
+    def finish(
+        self, rows: Rows, linked: Numbers, *, margin: Numbers, odd: Numbers, upto: date
     ) -> Scored:
-        absent = np.full(len(stays), np.nan)
-        checks = [stays.checks.get(c, absent) for c in self.checks]
-        full = assemble(stays.own, linked, checks, sigmoid(margin), odd)
+        """The booster's word on claims whose columns are known."""
+        absent = np.full(len(rows.ids), np.nan)
+        given = [rows.checks.get(c, absent) for c in self.checks]
+        full = assemble(rows.own, linked, given, sigmoid(margin), odd)
         features = pl.DataFrame(full, schema=list(self.feature_names), orient="row").insert_column(
-            0, pl.Series("stay_id", stays.ids, dtype=pl.String)
+            0, pl.Series("stay_id", rows.ids, dtype=pl.String)
         )
         matrix = snap(full)
         margins = raw(self.booster, matrix) if len(matrix) else np.empty(0)
         return Scored(
-            upto, features, matrix, margins, sigmoid(margins), (EVERYONE,) * len(stays), self.LEVEL
+            upto,
+            features,
+            matrix,
+            margins,
+            sigmoid(margins),
+            (EVERYONE,) * len(rows.ids),
+            self.LEVEL,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Claims by themselves: their numbers, and what checks said of them."""
+
+    ids: list[str]
+    own: Numbers
+    checks: Mapping[str, Numbers]
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,19 +216,54 @@ class _Pass:
     x: torch.Tensor
     margin: Numbers
     said: list[torch.Tensor]
+    said_before: list[torch.Tensor]
     links: Numbers
 
 
 @dataclass(frozen=True)
 class Desk:
-    """A model with all that it knows on a day: scores one claim more, and does not remember it."""
+    """A model with all that it knows on a day: scores one claim more, or one that it knows again.
+
+    It remembers no claim that it scores.
+    """
 
     model: StayModel
+    stays: Stays
     books: Mapping[str, Mapping[str, int]]
     memory: Memory
     first: Memory
     journeys: Mapping[str, Journey]
     _nothing: Journey = field(default_factory=Journey, repr=False)
+
+    @cached_property
+    def _place(self) -> dict[str, int]:
+        return {stay: n for n, stay in enumerate(self.stays.ids)}
+
+    def again(self, stay_id: str, *, without: Collection[str] = ()) -> Scored:
+        """The score of a claim that is known, as ``StayModel.score`` gives it with ``again``.
+
+        ``without`` names relations through which it shall hear nothing. KeyError for a claim that is not known.
+        Where more than ``links.MOST`` claims share a thing, the days since its first are those of the first.
+        """
+        at = self._place[stay_id]
+        codes = self.memory.codes
+        asked = {r: UNKNOWN if r in without else int(codes[r][at]) for r in RELATIONS}
+        own = self.stays.own[at : at + 1]
+        if "patient" in without:
+            own = own.copy()
+            own[:, [OWN.index(n) for n in OF_JOURNEY]] = np.nan
+        checks = {c: v[at : at + 1] for c, v in self.stays.checks.items()}
+        links = self.memory.links_again(at, asked)
+        return self._judge(Rows([stay_id], own, checks), links, asked, at=at)
+
+    def company(self, stay_id: str, relation: str) -> list[str]:
+        """The other claims that share this of a claim that is known, in order."""
+        at = self._place[stay_id]
+        code = self.memory.codes[relation][at]
+        if code < 0:
+            return []
+        rows = np.flatnonzero(self.memory.codes[relation] == code).tolist()
+        return [self.stays.ids[i] for i in rows if i != at]
 
     def score(self, claim: Tables, verdicts: pl.DataFrame | None = None) -> Scored:
         """The score of a batch of one claim, as the whole graph gives it with the claim as its last.
@@ -235,21 +287,35 @@ class Desk:
                 where=f"claim {claim.stays['stay_id'][0].as_py()}",
                 cure="Score it when the patient has left.",
             )
-        network, before, scaling = self.model.learnt
         asked, fresh = {}, {}
         for relation in RELATIONS:
             key = stays.keys[relation][0]
             book = self.books[relation]
             asked[relation] = UNKNOWN if key is None else book.get(key, UNKNOWN)
             fresh[relation] = UNKNOWN if key is None else len(book)
-        links = self.memory.links(asked, fresh, int(stays.known[0]))
-        x = scaling.apply(inputs(stays.own, links))
+        day = int(stays.known[0])
+        links = self.memory.links(asked, fresh, day)
+        return self._judge(Rows(stays.ids, stays.own, stays.checks), links, asked, day=day)
+
+    def _judge(
+        self,
+        rows: Rows,
+        links: Numbers,
+        asked: Mapping[str, int],
+        *,
+        at: int | None = None,
+        day: int | None = None,
+    ) -> Scored:
+        network, before, scaling = self.model.learnt
+        x = scaling.apply(inputs(rows.own, links))
         with torch.no_grad():
-            margin = network(x, Beside(self.memory, asked), NOT_LOOKED_AT)[0].double().numpy()
-        odd = surprise(before, Beside(self.first, asked), x, x)
-        linked = np.hstack([links, self.memory.heard(asked)])
-        upto = date.fromordinal(EPOCH.toordinal() + int(stays.known[0]) + 1)
-        return self.model._finish(stays, linked, margin, odd, upto)
+            heard = Beside(self.memory, asked, at)
+            margin = network(x, heard, NOT_LOOKED_AT)[0].double().numpy()
+        odd = surprise(before, Beside(self.first, asked, at), x, NOT_LOOKED_AT)
+        linked = np.hstack([links, self.memory.heard(asked, at)])
+        known = int(self.memory.known.max(initial=0)) if day is None else day
+        upto = date.fromordinal(EPOCH.toordinal() + known + 1)
+        return self.model.finish(rows, linked, margin=margin, odd=odd, upto=upto)
 
 
 def assemble(

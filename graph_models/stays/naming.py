@@ -53,6 +53,11 @@ _OWN: Final = {
 # fmt: on
 
 
+def party(relation: str) -> tuple[str, str]:
+    """What claims of a relation share, in Chinese and English."""
+    return _PARTIES[relation]
+
+
 def describe(name: str) -> Feature:
     """The column of that name."""
     if name in _OWN:

@@ -120,26 +120,25 @@ class Guess(nn.Module):
         )
         self.match = nn.ModuleDict({r: nn.Bilinear(WIDTH, WIDTH, 1) for r in RELATIONS})
 
-    def forward(self, network: StayNetwork, x: Tensor, heard: Heard) -> Tensor:
-        """What the numbers would be (stays, columns), from the others' alone."""
-        said = network.encode(x)
-        first = network.steps[0](0, said, said, heard)
-        last = cast("Hear", network.steps[1])
-        return self.numbers(last.messages(1, first, heard))  # type: ignore[no-any-return]
+    def forward(self, network: StayNetwork, said: Sequence[Tensor], heard: Heard) -> Tensor:
+        """What the numbers would be (stays, columns), from what others ``said`` alone."""
+        last = cast("Hear", network.steps[-1])
+        step = len(network.steps) - 1
+        return self.numbers(last.messages(step, said[step], heard))  # type: ignore[no-any-return]
 
     def fits(
         self,
         network: StayNetwork,
         x: Tensor,
-        then: Tensor,
+        said: Sequence[Tensor],
         heard: Heard,
         order: Tensor | None = None,
     ) -> Mapping[str, tuple[Tensor, Tensor, Tensor]]:
         """A relation: log-odds that a stay belongs to its company, and to that of ``order``; and who has any."""
-        mine, said = network.encode(x), network.encode(then)
+        mine = network.encode(x)
         found = {}
         for relation, match in self.match.items():
-            mean, count = heard.mean(0, relation, said)
+            mean, count = heard.mean(0, relation, said[0])
             other = mean if order is None else mean[order]
             found[relation] = (match(mine, mean)[:, 0], match(mine, other)[:, 0], count)
         return found

@@ -12,7 +12,7 @@ from sklearn.ensemble import IsolationForest
 
 from domain.tables import Tables
 from graph_models.stays import links, naming
-from graph_models.stays.fitting import Progress, pretrain, surprise
+from graph_models.stays.fitting import Progress, pretrain, run, surprise
 from graph_models.stays.ground import Graph, Known, Scaling, inputs, number
 from graph_models.stays.reading import OWN, read
 from graph_models.training import choose_device
@@ -77,7 +77,8 @@ def rank(
     say("learning without labels")
     everything = np.ones(len(stays), dtype=np.bool_)
     learnt = pretrain(graph, then, everything, kind="sage", seed=seed)
-    rows = np.hstack([stays.own, later, surprise(learnt, again, now, then)])
+    said = run(learnt.network, graph, then)[1]
+    rows = np.hstack([stays.own, later, surprise(learnt, again, now, said)])
     say("looking for the unusual")
     ranked = Forest(rows, seed=seed).rank(rows)
     return pl.DataFrame({"stay_id": stays.ids, "unusual": ranked})

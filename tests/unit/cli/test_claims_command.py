@@ -71,6 +71,9 @@ def test_rings_and_reasons_are_written(at, trained):
     assert told["explained"] == told["above_threshold"] > 0
     lines = [json.loads(x) for x in (at / "why.jsonl").read_text("utf-8").splitlines()]
     assert len(lines) == told["explained"]
+    shared = [c for x in lines for c in x["connections"]]
+    assert shared
+    assert all(c["fall"] > 0 and c["claims"] >= len(c["stay_ids"]) > 0 for c in shared)
     assert all(len(x["reasons"]) <= 4 and x["score"] >= told["threshold"] for x in lines)
     assert pl.read_csv(at / "rings.csv").height == told["rings"]
 

@@ -12,7 +12,7 @@ import pytest
 from data_samples import ring_months
 from domain.errors import SchemaMismatchError, SentinelError
 from domain.review import Review
-from explain import explain
+from explain import because_of, explain, measure_connections
 from graph_models import (
     Artifact,
     ArtifactError,
@@ -80,6 +80,38 @@ def test_one_claim_beside_a_memory_scores_as_in_the_whole_graph(months, model):
         assert alone.scores[0] == pytest.approx(together.scores[0], abs=EXACT)
         shares += together.features["phone:patients"][0] > 0
     assert shares > 3
+
+
+def test_a_known_claim_scores_again_as_in_the_whole_graph(months, model):
+    _, tables, labels = months
+    known = labels.filter(pl.col("known_on") < MIDDLE)
+    past = before(tables, MIDDLE)
+    desk = model.remember(past, upto=MIDDLE, labels=known)
+    whole = model.score(past, upto=MIDDLE, labels=known, device="cpu")
+    first = [whole.subject_ids[i] for i in np.argsort(-whole.scores)[:15]]
+    for stay in [*first, *whole.subject_ids[::25]]:
+        alone, together = desk.again(stay), whole.select([stay])
+        np.testing.assert_allclose(alone.matrix, together.matrix, atol=EXACT, rtol=EXACT)
+        assert alone.scores[0] == pytest.approx(together.scores[0], abs=EXACT)
+
+
+def test_connections_are_named_by_what_the_score_loses_without_them(months, model):
+    _, tables, _ = months
+    desk = model.remember(tables, upto=day_after_last(tables))
+    scored = model.score(tables, upto=day_after_last(tables), device="cpu")
+    first = [scored.subject_ids[i] for i in np.argsort(-scored.scores)[:20]]
+    told = [because_of(desk, stay) for stay in first]
+    assert [because_of(desk, stay) for stay in first] == told
+    assert sum(len(b.connections) for b in told) > 5
+    for one in told:
+        assert len(one.connections) <= 4
+        for connection in one.connections:
+            lost = desk.again(one.stay_id, without={connection.relation}).scores[0]
+            assert connection.fall == pytest.approx(one.score - lost)
+            assert connection.fall > 0
+            assert one.stay_id not in connection.stay_ids
+    measured = measure_connections(desk, first, seed=1)
+    assert measured["named"] > measured["random"]
 
 
 def test_a_scored_claim_is_not_remembered(months, model):
