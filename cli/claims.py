@@ -94,12 +94,12 @@ def score(
             cure="Name a later day with --upto, or give claims that are discharged and settled.",
         )
     judged = models.verdicts(rules.load(), known)
-    found = None if labels is None else read_claim_labels(labels)
+    findings = None if labels is None else read_claim_labels(labels)
     scored = loaded.score(
         known,
         judged,
         upto=last,
-        labels=found,
+        labels=findings,
         again=not on_arrival,
         device=device,
     )
@@ -122,7 +122,7 @@ def score(
     if reasons is not None:
         desk = None
         if not on_arrival:
-            desk = loaded.remember(known, judged, upto=last, labels=found, device=device)
+            desk = loaded.remember(known, judged, upto=last, labels=findings, device=device)
         told["explained"] = _explain(loaded, scored, reasons, desk)
     return {
         **told,

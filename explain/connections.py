@@ -60,7 +60,7 @@ def because_of(desk: Desk, stay_id: str) -> Because:
 
 
 def measure_connections(desk: Desk, stay_ids: Sequence[str], *, seed: int) -> dict[str, Any]:
-    """Do the named connections carry the scores?
+    """Whether the named connections carry the scores.
 
     ``named`` is the mean fall without them, ``random`` that without as many drawn from all that the
     claim has.

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from graph_models.head import raw, sigmoid, snap
 from graph_models.stays.ground import UNKNOWN, Graph, Known
 from graph_models.stays.network import KINDS, Guess, Heard, StayNetwork
-from graph_models.stays.reading import Stays
+from graph_models.stays.reading import RELATIONS, Stays
 from graph_models.training import few_threads
 
 Numbers = NDArray[np.float64]
@@ -92,10 +92,15 @@ def surprise(learnt: Learnt, heard: Heard, x: Tensor, said: Sequence[Tensor]) ->
         raise ValueError("the network has not learned to guess")
     with few_threads(), torch.no_grad():
         off = _numbers_loss(learnt.guess(learnt.network, said, heard), x)
-        columns = [off.double().cpu().numpy()]
-        for fit, _, count in learnt.guess.fits(learnt.network, x, said, heard).values():
-            columns.append(np.where(count.cpu().numpy() > 0, -fit.double().cpu().numpy(), np.nan))
-    return np.column_stack(columns)
+        made = np.full((len(x), 1 + len(RELATIONS)), np.nan)
+        made[:, 0] = off.double().cpu().numpy()
+        fits = learnt.guess.fits(learnt.network, x, said, heard)
+        for column, relation in enumerate(RELATIONS, start=1):
+            if relation in fits:
+                fit, _, count = fits[relation]
+                there = count.cpu().numpy() > 0
+                made[:, column] = np.where(there, -fit.double().cpu().numpy(), np.nan)
+    return made
 
 
 def fit_network(

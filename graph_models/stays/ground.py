@@ -158,15 +158,15 @@ class Graph:
             device=self.device,
         )
 
-    def mean(self, step: int, relation: str, said: Tensor) -> tuple[Tensor, Tensor]:
+    def mean(self, step: int, relation: str, said: Tensor) -> tuple[Tensor, Tensor] | None:
         """See ``network.Heard``."""
         prefix = self.plain[relation]
-        return prefix.mean(said), prefix.count
+        return None if prefix.silent else (prefix.mean(said), prefix.count)
 
-    def labelled(self, relation: str, said: Tensor) -> Sequence[tuple[Tensor, Tensor]]:
+    def labelled(self, relation: str, said: Tensor) -> Sequence[tuple[Tensor, Tensor] | None]:
         """See ``network.Heard``."""
         both = (self.apart[relation, value] for value in (1, 0))
-        return [(p.mean(said), p.count) for p in both]
+        return [None if p.silent else (p.mean(said), p.count) for p in both]
 
     def links(self) -> Numbers:
         """(stays, ``links.NAMES``)."""

@@ -121,13 +121,13 @@ class Beside:
     asked: Mapping[str, int]
     itself: int | None = None
 
-    def mean(self, step: int, relation: str, said: Tensor) -> tuple[Tensor, Tensor]:
+    def mean(self, step: int, relation: str, said: Tensor) -> tuple[Tensor, Tensor] | None:
         """See ``network.Heard``; ``said`` is not looked at, the memory holds it."""
         memory = self.memory
         own = None if self.itself is None else memory.each[step][self.itself]
         return _mean(memory.said[step][relation], memory.count[relation], self.asked[relation], own)
 
-    def labelled(self, relation: str, said: Tensor) -> Sequence[tuple[Tensor, Tensor]]:
+    def labelled(self, relation: str, said: Tensor) -> Sequence[tuple[Tensor, Tensor] | None]:
         """See ``network.Heard``."""
         memory, found = self.memory, []
         for value in (1, 0):
@@ -143,12 +143,14 @@ class Beside:
         return found
 
 
-def _mean(sums: Tensor, counts: Codes, code: int, own: Tensor | None) -> tuple[Tensor, Tensor]:
+def _mean(
+    sums: Tensor, counts: Codes, code: int, own: Tensor | None
+) -> tuple[Tensor, Tensor] | None:
     many = int(counts[code]) if code >= 0 else 0
     if many and own is not None:
         many -= 1
     if not many:
-        return torch.zeros(1, sums.shape[1]), torch.zeros(1, dtype=torch.int64)
+        return None
     total = sums[code] if own is None else sums[code] - own.double()
     return (total / many).float()[None], torch.tensor([many])
 

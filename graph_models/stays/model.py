@@ -112,7 +112,7 @@ class StayModel(Packed):
         ``labels`` (``stay_id, label, known_on``) are what investigators have found until then.
         """
         pass_ = self._pass(tables, verdicts, upto, labels, device=device)
-        network, before, scaling = self.learnt
+        network, before, scaling = self._on(pass_.x.device)
         graph, margin, links, x = pass_.graph, pass_.margin, pass_.links, pass_.x
         if again:
             graph = graph.again((upto - EPOCH).days)
@@ -137,7 +137,6 @@ class StayModel(Packed):
         journeys: dict[str, Journey] = {}
         pass_ = self._pass(tables, verdicts, upto, labels, device=device, journeys=journeys)
         entities = {r: len(book) for r, book in pass_.books.items()}
-        self._on(torch.device("cpu"))
         memory, first = (
             Memory.of(pass_.graph, entities, [s.cpu() for s in said], pass_.links)
             for said in (pass_.said, pass_.said_before)
@@ -167,12 +166,21 @@ class StayModel(Packed):
         return _Pass(stays, books, graph, x, margin, said, said_before, links)
 
     def _on(self, device: torch.device) -> tuple[StayNetwork, Learnt, Scaling]:
-        network, before, scaling = self.learnt
-        network.to(device)
-        before.network.to(device)
-        if before.guess is not None:
-            before.guess.to(device)
-        return network, before, scaling
+        """``learnt`` on a device: a copy of its own, since others may be at work with theirs."""
+        if device.type == "cpu":
+            return self.learnt
+        if device not in self._copies:
+            network, before, scaling = copy.deepcopy(self.learnt)
+            network.to(device)
+            before.network.to(device)
+            if before.guess is not None:
+                before.guess.to(device)
+            self._copies[device] = (network, before, scaling)
+        return self._copies[device]
+
+    @cached_property
+    def _copies(self) -> dict[torch.device, tuple[StayNetwork, Learnt, Scaling]]:
+        return {}
 
     def finish(
         self, rows: Rows, linked: Numbers, *, margin: Numbers, odd: Numbers, upto: date
@@ -181,7 +189,10 @@ class StayModel(Packed):
         absent = np.full(len(rows.ids), np.nan)
         given = [rows.checks.get(c, absent) for c in self.checks]
         full = assemble(rows.own, linked, given, sigmoid(margin), odd)
-        features = pl.DataFrame(full, schema=list(self.feature_names), orient="row").insert_column(
+        # Of one row Polars makes a frame from a list in a quarter of the time.
+        values = full.tolist() if len(full) == 1 else full
+        names = dict.fromkeys(self.feature_names, pl.Float64)
+        features = pl.DataFrame(values, schema=names, orient="row").insert_column(
             0, pl.Series("stay_id", rows.ids, dtype=pl.String)
         )
         matrix = snap(full)

@@ -28,10 +28,10 @@ _TYPICAL: Final = 3.0
 class Heard(Protocol):
     """What stays hear: means over the stays before them and how many those are."""
 
-    def mean(self, step: int, relation: str, said: Tensor) -> tuple[Tensor, Tensor]:
-        """(stays, width) and (stays,) for what the stays ``said`` at a step."""
+    def mean(self, step: int, relation: str, said: Tensor) -> tuple[Tensor, Tensor] | None:
+        """(stays, width) and (stays,) for what the stays ``said`` at a step; None if nobody hears any."""
 
-    def labelled(self, relation: str, said: Tensor) -> Sequence[tuple[Tensor, Tensor]]:
+    def labelled(self, relation: str, said: Tensor) -> Sequence[tuple[Tensor, Tensor] | None]:
         """The same of stays known as fraudulent and of those known as honest."""
 
 
@@ -59,17 +59,17 @@ class Hear(nn.Module):
 
     def messages(self, step: int, said: Tensor, heard: Heard) -> Tensor:
         """What all relations say, without the stay itself."""
-        total: Tensor | None = None
+        # A map has no bias: who hears nothing gets exactly 0, so it need not be worked out.
+        total = said.new_zeros(1, WIDTH)
         for relation in RELATIONS:
-            part: Tensor = self.through[relation](_sized(*heard.mean(step, relation, said)))
+            heard_here = heard.mean(step, relation, said)
+            if heard_here is not None:
+                total = total + self.through[relation](_sized(*heard_here))
             if self.labels:
-                for kind, (mean, count) in zip(
-                    ("fraud", "honest"), heard.labelled(relation, said), strict=True
-                ):
-                    part = part + self.apart[f"{relation}_{kind}"](_sized(mean, count))
-            total = part if total is None else total + part
-        if total is None:  # pragma: no cover - there are relations
-            raise ValueError("no relation")
+                kinds = zip(("fraud", "honest"), heard.labelled(relation, said), strict=True)
+                for kind, apart in kinds:
+                    if apart is not None:
+                        total = total + self.apart[f"{relation}_{kind}"](_sized(*apart))
         return total
 
     def forward(self, step: int, x: Tensor, said: Tensor, heard: Heard) -> Tensor:
@@ -134,13 +134,20 @@ class Guess(nn.Module):
         heard: Heard,
         order: Tensor | None = None,
     ) -> Mapping[str, tuple[Tensor, Tensor, Tensor]]:
-        """A relation: log-odds that a stay belongs to its company, and to that of ``order``; and who has any."""
+        """A relation: log-odds that a stay belongs to its company, and to that of ``order``; and who has any.
+
+        A relation in which nobody has any company is absent.
+        """
         mine = network.encode(x)
         found = {}
         for relation, match in self.match.items():
-            mean, count = heard.mean(0, relation, said[0])
-            other = mean if order is None else mean[order]
-            found[relation] = (match(mine, mean)[:, 0], match(mine, other)[:, 0], count)
+            heard_here = heard.mean(0, relation, said[0])
+            if heard_here is None:
+                continue
+            mean, count = heard_here
+            fit = match(mine, mean)[:, 0]
+            misfit = fit if order is None else match(mine, mean[order])[:, 0]
+            found[relation] = (fit, misfit, count)
         return found
 
 

@@ -29,6 +29,12 @@ class Prefix:
     high: Tensor
     own: Tensor
     count: Tensor
+    hears_itself: bool
+
+    @property
+    def silent(self) -> bool:
+        """There is no event at all."""
+        return len(self.rows) == 0
 
     @classmethod
     def of(
@@ -57,16 +63,19 @@ class Prefix:
         place[rows] = np.arange(len(rows))
         mine = place[: len(asking)]
         own = (mine >= low) & (mine < high)
-        made = (torch.from_numpy(np.ascontiguousarray(a)) for a in (rows, low, high, own))
-        rows_t, low_t, high_t, own_t = (a.to(device) if device else a for a in made)
-        return cls(rows_t, low_t, high_t, own_t, high_t - low_t - own_t.long())
+        # Counted here: PyTorch's threads would wait for each other over so little.
+        made = (rows, low, high, own, high - low - own)
+        said, begin, end, itself, count = (
+            torch.from_numpy(np.ascontiguousarray(a)).to(device) for a in made
+        )
+        return cls(said, begin, end, itself, count, bool(own.any()))
 
     def total(self, x: Tensor, itself: Tensor | None = None) -> Tensor:
         """Sum over the events, (asking rows, width) in float64; ``itself`` is what a row said then."""
         said = x[self.rows].double()
         running = torch.cat([said.new_zeros(1, x.shape[1]), said.cumsum(0)])
         summed = running[self.high] - running[self.low]
-        if self.own.any():
+        if self.hears_itself:
             mine = (x if itself is None else itself)[: len(self.own)].double()
             summed = summed - torch.where(self.own[:, None], mine, 0.0)
         return summed

@@ -51,6 +51,12 @@ LEAST_STAYS: Final = 20
 """Fewer stays of a category tell no usual amount."""
 HANDOVER_DAYS: Final = 3
 """Days after which another hospital no longer takes over."""
+_READ: Final = [
+    "stay_id", "patient_id", "provider_id", "attending_physician_id", "phone", "address", "employer",
+    "bank_account", "admission_date", "discharge_date", "settlement_end_date", "claim_type", "currency",
+    "total_amount_fen", "fund_payment_fen", "self_pay_in_scope_fen", "self_pay_out_of_scope_fen",
+    "admission_department", "discharge_department",
+]  # fmt: skip
 _DRUGS, _CONSUMABLES, _TESTS = ("09", "10", "11"), ("08",), ("03", "04")
 
 
@@ -113,7 +119,7 @@ def read(
     ``habits`` are those of these stays if not given. ``journeys`` is what is known of patients
     already, and is carried on. SentinelError for another currency, since amounts would not compare.
     """
-    stays = tables.stays
+    stays = tables.stays.select(_READ)
     out = _days(stays["discharge_date"])
     known = np.fmax(out, _days(stays["settlement_end_date"]))
     last = (upto - date(1970, 1, 1)).days
@@ -259,7 +265,8 @@ def _walk(
         length[i] = len(past.chain)
         if np.isnan(returned[i]):
             returned[i] = 0.0
-        past.left = max(past.left, int(end))
+        if end > past.left:
+            past.left = int(end)
     return _Walks(gap, length, returned, circle, route)
 
 
@@ -318,9 +325,9 @@ def _charged(
     mark = np.zeros(n, dtype=np.uint64)
     with np.errstate(over="ignore"):
         np.add.at(mark, at, weight[item] * quantity.view(np.uint64))
-    different = np.bincount(
-        np.unique(at * (len(weight) + 1) + item) // (len(weight) + 1), minlength=n
-    )
+    pair = np.sort(at * (len(weight) + 1) + item)
+    fresh = pair[np.append(True, pair[1:] != pair[:-1])] if len(pair) else pair
+    different = np.bincount(fresh // (len(weight) + 1), minlength=n)
     bills = [
         f"{d}:{m:016x}" if d >= LEAST_ITEMS else None
         for m, d in zip(mark.tolist(), different.tolist(), strict=True)
