@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from domain.errors import SentinelError
-from domain.registry import CHALLENGER, CHAMPION
+from domain.registry import CHALLENGER, CHAMPION, CLAIM
 
 if TYPE_CHECKING:
     from graph_models import Artifact
+    from graph_models.stays import StayModel
     from store import Store
 
 _BY_ROLE: Final = Path(CHAMPION)
@@ -36,11 +37,26 @@ def models_to_use(model: Path, db: str | None) -> tuple[Artifact, Artifact | Non
 
 
 def in_role(opened: Store, role: str) -> Artifact:
-    """The model that has the role; SentinelError if none has."""
+    """The model of providers that has the role; SentinelError if none has."""
     sha256 = opened.model_in_role(role)
     if sha256 is None:
         raise nobody(role)
     return load(opened, sha256)
+
+
+def claim_model(model: Path, db: str) -> StayModel:
+    """The model of claims in a folder, or for ``champion`` that of the register of ``db``."""
+    from graph_models.stays import StayModel  # noqa: PLC0415 (PyTorch takes seconds)
+
+    if model != _BY_ROLE or model.is_dir():
+        return StayModel.load(model)
+    import store  # noqa: PLC0415
+
+    with store.open(db) as opened:
+        sha256 = opened.model_in_role(CHAMPION, CLAIM)
+        if sha256 is None:
+            raise nobody(f"{CHAMPION} of claims")
+        return StayModel.of(opened.model_files(sha256), Path(f"register/{sha256[:12]}"))
 
 
 def nobody(role: str) -> SentinelError:

@@ -20,11 +20,11 @@ from cli.models import Device, Upto, verdicts
 from cli.output import finish, say, tell, writable
 from cli.stream_run import Database
 from domain.errors import SentinelError
-from domain.registry import CHALLENGER, CHAMPION, ROLES, Appointment
+from domain.registry import CHALLENGER, CHAMPION, CLAIM, ROLES, Appointment, level_of
 
 if TYPE_CHECKING:
     from domain.tables import Tables
-    from graph_models import Artifact
+    from graph_models import Artifact, Packed
     from graph_models.drift import Drift
     from rules import RuleSet
     from store import Store
@@ -65,9 +65,9 @@ def register(
 ) -> None:
     """Keep a trained model with all its files in the database, as a candidate."""
     import store  # noqa: PLC0415
-    from graph_models import Artifact  # noqa: PLC0415
+    from graph_models.models import load_model  # noqa: PLC0415
 
-    artifact = Artifact.load(folder)
+    artifact = load_model(folder)
     with store.open(db) as opened:
         new = _keep(opened, artifact)
         if new:
@@ -87,11 +87,11 @@ def list_models(db: Database = "sqlite:///sentinel.db", as_json: Json = False) -
             _line(row)
         return
     table = Table(box=None)
-    for head in ("model", "role", "since", "by", "up to", "claims", "ROC-AUC", "PR-AUC"):
+    for head in ("model", "scores", "role", "since", "by", "up to", "claims", "ROC-AUC", "PR-AUC"):
         table.add_column(head, no_wrap=head in {"model", "role"})
     for row in found:
         table.add_row(
-            row["model_sha256"][:12], row["role"], row["since"][:16], row["by"], row["upto"],
+            row["model_sha256"][:12], row["level"], row["role"], row["since"][:16], row["by"], row["upto"],
             f"{row['claims']:,}", f"{row['roc_auc']:.3f}", f"{row['pr_auc']:.3f}",
         )  # fmt: skip
     Console(highlight=False).print(table)
@@ -121,10 +121,12 @@ def export(
 ) -> None:
     """Write a registered model as the folder that it was registered from."""
     import store  # noqa: PLC0415
+    from graph_models.models import model_of  # noqa: PLC0415
 
     writable(out)
     with store.open(db) as opened:
-        artifact = load(opened, _find(opened, model))
+        sha256 = _find(opened, model)
+        artifact = model_of(opened.model_files(sha256), Path(f"register/{sha256[:12]}"))
     artifact.save(out)
     finish({"model_sha256": artifact.sha256, "out": str(out)})
 
@@ -170,9 +172,11 @@ def drift(
     Reads the stored claims of a window as long as that of the training, before ``--upto``.
     """
     import store  # noqa: PLC0415
+    from graph_models.models import model_of  # noqa: PLC0415
 
     with store.open(db) as opened:
-        artifact = load(opened, _find(opened, model))
+        sha256 = _find(opened, model)
+        artifact = model_of(opened.model_files(sha256), Path(f"register/{sha256[:12]}"))
         found = _drift(opened, artifact, _rules(rules), _day(upto))
     finish({"model_sha256": artifact.sha256, **found.record()})
 
@@ -233,10 +237,12 @@ def promote(
         raise SentinelError(
             f"there is no role {to}", where="--to", cure=f"Write one of {', '.join(ROLES)}."
         )
+    from graph_models.models import model_of  # noqa: PLC0415
+
     with store.open(db) as opened:
         sha256 = _find(opened, model)
         if to in (CHAMPION, CHALLENGER):
-            artifact = load(opened, sha256)
+            artifact = model_of(opened.model_files(sha256), Path(f"register/{sha256[:12]}"))
             if opened.last_end() is not None:
                 found = _drift(opened, artifact, _rules(rules))
                 _refuse_drift(found, artifact, despite_drift=despite_drift)
@@ -293,7 +299,7 @@ def refresh(
     finish({"refreshed": done})
 
 
-def _window(opened: Store, artifact: Artifact, upto: date | None) -> tuple[Tables, date]:
+def _window(opened: Store, artifact: Packed, upto: date | None) -> tuple[Tables, date]:
     """The stored claims of a window as long as that of the training, and the day before which they are."""
     from graph_models import cut  # noqa: PLC0415
 
@@ -315,27 +321,28 @@ def _window(opened: Store, artifact: Artifact, upto: date | None) -> tuple[Table
     return known, until
 
 
-def _drift(opened: Store, artifact: Artifact, ruleset: RuleSet, upto: date | None = None) -> Drift:
+def _drift(opened: Store, artifact: Packed, ruleset: RuleSet, upto: date | None = None) -> Drift:
     """How far the providers of the stored claims have moved since the model's training."""
     known, until = _window(opened, artifact, upto)
     scored = artifact.score(known, verdicts(ruleset, known), upto=until)
     return _compared(opened, artifact, scored.features.with_columns(score=pl.Series(scored.scores)))
 
 
-def _compared(opened: Store, artifact: Artifact, now: pl.DataFrame) -> Drift:
+def _compared(opened: Store, artifact: Packed, now: pl.DataFrame) -> Drift:
     """How far these providers are from those of the training, which the first of its line knows."""
-    from graph_models import drift, origin  # noqa: PLC0415
+    from graph_models import drift  # noqa: PLC0415
 
-    files = opened.model_files(origin(artifact))
-    then = type(artifact).of(files, Path(origin(artifact))) if files else artifact
+    first = artifact.manifest.get("refreshed", {}).get("origin", artifact.sha256)
+    files = opened.model_files(first)
+    then = type(artifact).of(files, Path(first)) if files else artifact
     used = [f["name"] for f in artifact.manifest["features"] if f["used"]]
     return drift.compare(then.entities, now, used)
 
 
-def _refuse_drift(found: Drift, artifact: Artifact, *, despite_drift: bool) -> None:
+def _refuse_drift(found: Drift, artifact: Packed, *, despite_drift: bool) -> None:
     if found.score is None:
         tell(
-            f"{artifact.sha256[:12]}: {found.now} providers now and {found.then} at its training "
+            f"{artifact.sha256[:12]}: {found.now} {artifact.LEVEL}s now and {found.then} at its training "
             "are too few to tell whether they have moved"
         )
         return
@@ -365,7 +372,7 @@ def _find(opened: Store, wanted: str) -> str:
     )
 
 
-def _keep(opened: Store, artifact: Artifact) -> bool:
+def _keep(opened: Store, artifact: Packed) -> bool:
     return opened.keep_model(artifact.sha256, artifact.manifest, artifact.files)
 
 
@@ -384,9 +391,14 @@ def _day(given: datetime | None) -> date | None:
 
 
 def _told(one: Any) -> dict[str, Any]:
-    found = one.manifest["metrics"]["all"]["variants"]["both"]
+    metrics, level = one.manifest["metrics"], level_of(one.manifest)
+    if level == CLAIM:
+        roc, pr = (metrics["whole"][m] for m in ("roc_auc", "pr_auc"))
+    else:
+        roc, pr = (metrics["all"]["variants"]["both"][m]["value"] for m in ("roc_auc", "pr_auc"))
     return {
         "model_sha256": one.sha256,
+        "level": level,
         "role": one.now.role,
         "since": _instant(one.now.at),
         "by": one.now.by,
@@ -395,8 +407,8 @@ def _told(one: Any) -> dict[str, Any]:
         "upto": one.manifest["upto"],
         "claims": one.manifest["window"]["claims"],
         "labels": one.manifest["labels"]["used"],
-        "roc_auc": found["roc_auc"]["value"],
-        "pr_auc": found["pr_auc"]["value"],
+        "roc_auc": roc,
+        "pr_auc": pr,
         "threshold": one.manifest["threshold"]["score"],
         "origin": one.manifest.get("refreshed", {}).get("origin", one.sha256),
     }

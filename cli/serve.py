@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -23,6 +24,12 @@ def serve(
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8080,
     model: options.Model = None,
+    claim_model: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of a model of claims, or champion: scores of single claims, and rings."
+        ),
+    ] = None,
     rules: options.Rules = None,
     parameters: options.Parameters = None,
     reference: options.Reference = None,
@@ -50,6 +57,7 @@ def serve(
         graph=graph,
         neo4j=neo4j,
         site=site,
+        claim_model=claim_model,
     )
     try:
         scoring_api.run(wired.app, host, port, started=_announce)

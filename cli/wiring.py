@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import drg
 import rules
+from cli import champion
 from cli.champion import models_to_use
 from cli.graph_access import owner
 from cli.models import EXTRA_FILE, beside, read_extra_table
@@ -20,6 +21,7 @@ from streaming.pseudonym import PseudonymKey
 if TYPE_CHECKING:
     from store import Store
     from store.graph.entity_graph import EntityGraph
+    from streaming.claim_scores import ClaimScores
     from streaming.graph_keeper import GraphKeeper
 
 
@@ -62,9 +64,12 @@ class Wired:
     engine: Engine
     graph: EntityGraph | None = None
     keeper: GraphKeeper | None = None
+    claim_scores: ClaimScores | None = None
 
     def close(self) -> None:
         """Let the graph finish its batch, and close the databases."""
+        if self.claim_scores is not None:
+            self.claim_scores.close()
         if self.keeper is not None:
             self.keeper.close()
         if self.graph is not None:
@@ -85,11 +90,13 @@ def wire(
     graph: bool = True,
     neo4j: str | None = None,
     site: str | None = None,
+    claim_model: Path | None = None,
 ) -> Wired:
     """Build the service on a database: everything that ``sentinel serve`` runs.
 
     Its graph is the one at ``neo4j`` (or where the environment says), which `sentinel graph follow`
-    feeds; without a server the database keeps it and the service feeds it.
+    feeds; without a server the database keeps it and the service feeds it. ``claim_model`` is a folder, or
+    ``champion`` for the one of the register.
     """
     # Late, because FastAPI and SQLAlchemy take a second that other commands need not wait.
     import scoring_api  # noqa: PLC0415
@@ -114,6 +121,12 @@ def wire(
     entities = opened.graph(Address.find(neo4j, site)) if graph else None
     keeper = GraphKeeper(entities, owner()) if entities and entities.embedded else None
 
+    claims = None
+    if claim_model is not None:
+        from streaming.claim_scores import ClaimScores  # noqa: PLC0415 (PyTorch takes seconds)
+
+        claims = ClaimScores(champion.claim_model(claim_model, db), judge, opened, secret)
+
     def ready() -> Mapping[str, Any]:
         return {
             "rules": f"{len(judge.ruleset.ids)} active",
@@ -122,6 +135,7 @@ def wire(
             "curves": judge.curves.sha256 if judge.curves else "absent",
             "model": judge.artifact.sha256 if judge.artifact else "absent",
             "challenger": judge.challenger.sha256 if judge.challenger else "absent",
+            "claim model": claims.detail() if claims else "absent",
             "graph": keeper.detail() if keeper else entities.name if entities else "absent",
         }
 
@@ -135,5 +149,6 @@ def wire(
         version=installed_version("drg-sentinel"),
         ready=ready,
         graph=entities,
+        score_claims=claims,
     )
-    return Wired(app, opened, judge, entities, keeper)
+    return Wired(app, opened, judge, entities, keeper, claims)

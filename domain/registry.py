@@ -22,6 +22,17 @@ SINGLE: Final = (CHAMPION, CHALLENGER)
 """Roles that one model has at a time."""
 
 
+PROVIDER: Final = "provider"
+CLAIM: Final = "claim"
+LEVELS: Final = (PROVIDER, CLAIM)
+"""What a model scores; each level has its own champion and challenger."""
+
+
+def level_of(manifest: Mapping[str, Any]) -> str:
+    """The level of a model by its manifest; older ones do not say that theirs is providers."""
+    return str(manifest.get("level", PROVIDER))
+
+
 @dataclass(frozen=True, slots=True)
 class Appointment:
     """That a model was given a role: by whom, when and why. None is ever changed."""

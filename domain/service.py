@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from domain.errors import Refusal
+from domain.errors import Refusal, SentinelError
 from domain.results import Results
 from domain.tables import Tables
 
@@ -72,4 +72,24 @@ class CheckOrders(Protocol):
 
     def __call__(self, records: Sequence[bytes], /) -> Told:
         """Judge order events, one a record; one result for each stay that they name and change."""
+        ...
+
+
+class NotReadyError(SentinelError):
+    """What answers is still being prepared; ask again."""
+
+
+class ScoreClaims(Protocol):
+    """Score claims by what they share with those that are stored; nothing is stored."""
+
+    def score(self, records: Sequence[bytes], /) -> Told:
+        """Score canonical claims, one a record, each beside the stored ones. NotReadyError at first."""
+        ...
+
+    def again(self, stay_id: str, /) -> dict[str, Any] | None:
+        """The score of a stored claim as all others are known, with its connections; None if unknown."""
+        ...
+
+    def rings(self, limit: int, /) -> dict[str, Any]:
+        """Suspicious claims that are tied together, most money at risk first, and as of when."""
         ...

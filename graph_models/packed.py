@@ -19,7 +19,9 @@ import polars as pl
 
 from domain.claim import CLAIM_TABLES
 from domain.errors import SchemaMismatchError, SentinelError
+from domain.registry import level_of as level_in
 from domain.schema import schema_sha256
+from domain.tables import Tables
 from graph_models.catalog import Feature
 from graph_models.head import Matrix
 
@@ -130,6 +132,10 @@ class Packed:
         """The reference rows of the SHAP values, (rows, features)."""
         return self._table("background.parquet").to_numpy()
 
+    def score(self, tables: Tables, verdicts: pl.DataFrame | None = None, *, upto: date) -> Scored:
+        """The scores of whom the model scores, from the claims complete before ``upto``."""
+        raise NotImplementedError
+
     @cached_property
     def entities(self) -> pl.DataFrame:
         """Those whom a reason compares with: an identifier, the features, perhaps more."""
@@ -154,13 +160,7 @@ class Packed:
         a library.
         """
         try:
-            level = level_of(folder)
-            if level != cls.LEVEL:
-                raise ArtifactError(
-                    f"the model is of level {level}, a model of level {cls.LEVEL} is needed here",
-                    where=str(folder),
-                    cure="Name the folder of a model of that level.",
-                )
+            cls._refuse_level(level_of(folder), folder)
             files = {name: (folder / name).read_bytes() for name in (MANIFEST, *cls.FILES)}
         except OSError as error:
             raise _unreadable(error, folder) from error
@@ -169,6 +169,8 @@ class Packed:
     @classmethod
     def of(cls, files: Mapping[str, bytes], where: Path) -> Self:
         """The model in these files, refused as by ``load``; errors name them as lying in ``where``."""
+        if MANIFEST in files:
+            cls._refuse_level(level_in(_read_manifest(files[MANIFEST], where)), where)
         missing = [name for name in (MANIFEST, *cls.FILES) if name not in files]
         if missing:
             raise ArtifactError(
@@ -179,6 +181,15 @@ class Packed:
         made = cls({name: files[name] for name in (MANIFEST, *cls.FILES)})
         made._verify(where)
         return made
+
+    @classmethod
+    def _refuse_level(cls, level: str, where: Path) -> None:
+        if level != cls.LEVEL:
+            raise ArtifactError(
+                f"the model is of level {level}, a model of level {cls.LEVEL} is needed here",
+                where=str(where),
+                cure="Name a model of that level.",
+            )
 
     def _verify(self, folder: Path) -> None:
         manifest = _read_manifest(self.files[MANIFEST], folder)
@@ -239,7 +250,7 @@ def level_of(folder: Path) -> str:
         head = (folder / MANIFEST).read_bytes()
     except OSError as error:
         raise _unreadable(error, folder) from error
-    return str(_read_manifest(head, folder).get("level", "provider"))
+    return level_in(_read_manifest(head, folder))
 
 
 def _unreadable(error: OSError, folder: Path) -> ArtifactError:

@@ -8,11 +8,12 @@ from typing import Any
 from fastapi import FastAPI
 
 from domain.graph_questions import Graph
-from domain.service import Assess, CheckOrders, Group, WhatIf
+from domain.service import Assess, CheckOrders, Group, ScoreClaims, WhatIf
 from scoring_api import (
     answers,
     assessing,
     catalogue,
+    claim_scores,
     console,
     findings,
     grouping,
@@ -53,6 +54,7 @@ def build(
     ready: Ready,
     check_orders: CheckOrders | None = None,
     graph: Graph | None = None,
+    score_claims: ScoreClaims | None = None,
 ) -> FastAPI:
     """The application; it serves until the store is closed, which its builder does.
 
@@ -60,7 +62,8 @@ def build(
     action in zh and en, severity, family, ...); with ``labels`` (fact or parameter name ->
     {zh, en}) the page names what was read in words. ``ready`` tells the state of further
     parts by name: text for one that is well, or ``{"ok": bool, "detail": text}``. Without
-    ``check_orders`` there are no routes of patients in hospital, without ``graph`` none of the graph.
+    ``check_orders`` there are no routes of patients in hospital, without ``graph`` none of the graph,
+    without ``score_claims`` none of claims' scores and rings.
     """
     checks, metrics = Checks(rules), Metrics(version)
     app = FastAPI(
@@ -81,6 +84,8 @@ def build(
         app.include_router(inhospital.route(check_orders, store))
     if graph is not None:
         app.include_router(graph_routes.route(graph))
+    if score_claims is not None:
+        app.include_router(claim_scores.route(score_claims))
     record = Record(store)
     app.include_router(reading.route(store, checks, record))
     app.include_router(findings.route(store))

@@ -12,7 +12,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from domain.feedback import Conclusion
-from domain.registry import Appointment, Registered
+from domain.registry import PROVIDER, Appointment, Registered
 from domain.results import Results
 from domain.review import Review, Reviewed
 from domain.tables import Tables
@@ -389,10 +389,10 @@ class Store:
         with translate(self._where), self.engine.connect() as connection:
             return registry.listing(connection)
 
-    def model_in_role(self, role: str) -> str | None:
-        """The digest of the model that has a role now, such as ``champion``; None if none has."""
+    def model_in_role(self, role: str, level: str = PROVIDER) -> str | None:
+        """The digest of the model of a level that has a role now, such as ``champion``; None if none has."""
         with translate(self._where), self.engine.connect() as connection:
-            return registry.in_role(connection, role)
+            return registry.in_role(connection, role, level)
 
     def model_files(self, sha256: str) -> dict[str, bytes]:
         """The files of a registered model by name; none if it is not registered."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from domain.registry import CHAMPION, SINGLE, Appointment, Registered
+from domain.registry import CHAMPION, PROVIDER, SINGLE, Appointment, Registered, level_of
 from store.errors import StoreRuleError
 from store.inserting import insert
 from store.model_tables import MODEL_FILES_SQL as FILES
@@ -43,7 +43,7 @@ def keep(
 def appoint(connection: sa.Connection, given: Appointment) -> list[Appointment]:
     """Give a registered model a role; what that changed, in this order.
 
-    Whoever had a role that one model has at a time is retired. Nothing is changed if the
+    Whoever of its level had a role that one model has at a time is retired. Nothing is changed if the
     model has the role already.
     """
     if connection.dialect.name == "postgresql":
@@ -64,12 +64,13 @@ def appoint(connection: sa.Connection, given: Appointment) -> list[Appointment]:
     if current is not None and current.role == given.role:
         return made
     if given.role in SINGLE:
+        level = _levels(connection)
         made += [
             Appointment(
                 sha256, "retired", given.by, f"{given.model_sha256[:12]} is {given.role}", given.at
             )
             for sha256, one in sorted(have.items())
-            if one.role == given.role
+            if one.role == given.role and level[sha256] == level[given.model_sha256]
         ]
     made.append(given)
     for one in made:
@@ -85,9 +86,11 @@ def appoint(connection: sa.Connection, given: Appointment) -> list[Appointment]:
     return made
 
 
-def in_role(connection: sa.Connection, role: str = CHAMPION) -> str | None:
-    """The model that has the role now; None if none has."""
-    return next((one.model_sha256 for one in _last(connection) if one.role == role), None)
+def in_role(connection: sa.Connection, role: str = CHAMPION, level: str = PROVIDER) -> str | None:
+    """The model of a level that has the role now; None if none has."""
+    has = [one.model_sha256 for one in _last(connection) if one.role == role]
+    of = _levels(connection) if has else {}
+    return next((sha256 for sha256 in has if of[sha256] == level), None)
 
 
 def files(connection: sa.Connection, sha256: str) -> dict[str, bytes]:
@@ -117,6 +120,12 @@ def appointments(connection: sa.Connection, sha256: str) -> list[Appointment]:
     """What a model was appointed to, oldest first."""
     query = sa.select(ROLES).where(ROLES.c.model_sha256 == sha256)
     return [_appointment(r) for r in connection.execute(query.order_by(ROLES.c.appointment_id))]
+
+
+def _levels(connection: sa.Connection) -> dict[str, str]:
+    """What each registered model scores."""
+    rows = connection.execute(sa.select(MODELS.c.sha256, MODELS.c.manifest))
+    return {row.sha256: level_of(row.manifest) for row in rows}
 
 
 def _last(connection: sa.Connection) -> list[Appointment]:

@@ -242,9 +242,11 @@ def pack(lesson: Lesson, *, upto: date, given: int, seed: int = SEED) -> StayMod
             pl.DataFrame(snap(lesson.again[background]), schema=list(columns), orient="row")
         ),
         "entities.parquet": parquet(
-            pl.DataFrame(lesson.again[shown], schema=list(columns), orient="row").insert_column(
+            pl.DataFrame(lesson.again[shown], schema=list(columns), orient="row")
+            .insert_column(
                 0, pl.Series("stay_id", [f"peer-{n}" for n in range(len(shown))], dtype=pl.String)
             )
+            .with_columns(score=sigmoid(raw(booster, snap(lesson.again[shown]))))
         ),
     }
     probability = sigmoid(line.apply(margin[late]))

@@ -30,7 +30,7 @@ from graph_models.stays.fitting import (
 from graph_models.stays.ground import COLUMNS, UNKNOWN, Graph, Known, Scaling, inputs, number
 from graph_models.stays.memory import Beside, Memory
 from graph_models.stays.network import Guess, StayNetwork
-from graph_models.stays.reading import OWN, RELATIONS, Habits, Journey, Stays, read
+from graph_models.stays.reading import OWN, RELATIONS, SMALL, Habits, Journey, Stays, read
 from graph_models.training import choose_device
 
 Numbers = NDArray[np.float64]
@@ -250,6 +250,10 @@ class Desk:
     def _place(self) -> dict[str, int]:
         return {stay: n for n, stay in enumerate(self.stays.ids)}
 
+    def knows(self, stay_id: str) -> bool:
+        """Whether the claim is one of those remembered."""
+        return stay_id in self._place
+
     def again(self, stay_id: str, *, without: Collection[str] = ()) -> Scored:
         """The score of a claim that is known, as ``StayModel.score`` gives it with ``again``.
 
@@ -276,11 +280,29 @@ class Desk:
         rows = np.flatnonzero(self.memory.codes[relation] == code).tolist()
         return [self.stays.ids[i] for i in rows if i != at]
 
+    def shares(self, claim: Tables) -> dict[str, list[str]]:
+        """Of one claim more: the known claims that share each small thing with it, in order."""
+        _, asked = self._read(claim, None)
+        found = {}
+        for relation in SMALL:
+            code = asked[relation]
+            rows = np.flatnonzero(self.memory.codes[relation] == code) if code >= 0 else ()
+            found[relation] = [self.stays.ids[i] for i in rows]
+        return found
+
     def score(self, claim: Tables, verdicts: pl.DataFrame | None = None) -> Scored:
         """The score of a batch of one claim, as the whole graph gives it with the claim as its last.
 
         SentinelError for any other number of claims, or one without a day of discharge or settlement.
         """
+        stays, asked = self._read(claim, verdicts)
+        fresh = {r: UNKNOWN if stays.keys[r][0] is None else len(self.books[r]) for r in RELATIONS}
+        day = int(stays.known[0])
+        links = self.memory.links(asked, fresh, day)
+        return self._judge(Rows(stays.ids, stays.own, stays.checks), links, asked, day=day)
+
+    def _read(self, claim: Tables, verdicts: pl.DataFrame | None) -> tuple[Stays, dict[str, int]]:
+        """The claim as arrays, and the known entities that it touches."""
         if len(claim) != 1:
             raise SentinelError(
                 f"{len(claim)} claims were given",
@@ -298,15 +320,11 @@ class Desk:
                 where=f"claim {claim.stays['stay_id'][0].as_py()}",
                 cure="Score it when the patient has left.",
             )
-        asked, fresh = {}, {}
+        asked = {}
         for relation in RELATIONS:
             key = stays.keys[relation][0]
-            book = self.books[relation]
-            asked[relation] = UNKNOWN if key is None else book.get(key, UNKNOWN)
-            fresh[relation] = UNKNOWN if key is None else len(book)
-        day = int(stays.known[0])
-        links = self.memory.links(asked, fresh, day)
-        return self._judge(Rows(stays.ids, stays.own, stays.checks), links, asked, day=day)
+            asked[relation] = UNKNOWN if key is None else self.books[relation].get(key, UNKNOWN)
+        return stays, asked
 
     def _judge(
         self,

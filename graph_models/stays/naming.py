@@ -45,7 +45,6 @@ _OWN: Final = {
     "lines": ("费用明细数(对数)", "Charge lines (log)", "log line", "LIN"), "drug_share": ("药品费占比", "Drugs as a share of charges", "share", "LIN"),
     "consumable_share": ("耗材费占比", "Consumables as a share of charges", "share", "LIN"),
     "test_share": ("检查检验费占比", "Tests as a share of charges", "share", "LIN"),
-    "weekday_in": ("入院星期", "Weekday of admission", "weekday", "DAY"), "weekday_out": ("出院星期", "Weekday of discharge", "weekday", "DAY"),
     "inpatient": ("住院", "Inpatient", "flag", "KND"), "cost_ratio": ("与同类诊断费用之比(对数)", "Charges against the usual of the diagnosis (log)", "log ratio", "PAY"),
     "gap_days": ("距上次出院天数", "Days since the last discharge", "day", "REA"), "chain": ("连续转院机构数", "Hospitals handing on in a row", "provider", "CIR"),
     "returned": ("转回的机构数", "Hospitals of the circle", "provider", "CIR"), "hits": ("检查命中数", "Hits of checks", "hit", "CHK"),

@@ -40,7 +40,7 @@ RELATIONS: Final = (*SMALL, *LARGE)
 
 OWN: Final = (
     "nights", "total", "fund", "fund_share", "own_share", "diagnoses", "procedures",
-    "lines", "drug_share", "consumable_share", "test_share", "weekday_in", "weekday_out",
+    "lines", "drug_share", "consumable_share", "test_share",
     "inpatient", "cost_ratio", "gap_days", "chain", "returned", "hits",
 )  # fmt: skip
 """Numbers of a stay by itself, in this order; amounts as log(1 + major units), NaN where unknown."""
@@ -160,7 +160,7 @@ def read(
                 np.where(total > 0, fund / total, np.nan),
                 np.where(total > 0, own_part / total, np.nan),
                 counts, procedures, shares["lines"], shares["drugs"], shares["consumables"],
-                shares["tests"], (came + 3) % 7, (left + 3) % 7, inpatient.astype(np.float64),
+                shares["tests"], inpatient.astype(np.float64),
                 amounts - typical, walks.gap, walks.length, walks.returned,
                 hits,
             ]

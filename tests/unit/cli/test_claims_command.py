@@ -1,13 +1,30 @@
 """A model of claims from the command line: generated months, a model, and what it says at each level."""
 
 import json
+import shutil
+import time
+from pathlib import Path
 
 import polars as pl
 import pytest
+from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
 import cli
+import rules
+import scoring_api
+import store
+from cli.champion import claim_model
 from data_samples import ring_months
+from domain.service import NotReadyError
+from graph_models.stays import StayModel
+from streaming import intake
+from streaming.claim_scores import ClaimScores
+from streaming.pipeline import Engine, assess
+from streaming.pseudonym import PseudonymKey
+from streaming.service import Desk, keep
+
+CHECK = next(Path(rules.__file__).parent.glob("catalog/**/LOS-001.yaml"))
 
 
 @pytest.fixture(scope="module")
@@ -126,3 +143,117 @@ def test_what_does_not_fit_together_is_refused(at, trained, words, what):
     done, _ = run(*(w.format(at) for w in words))
     assert done.exit_code != 0
     assert what in str(done.exception)
+
+
+def test_a_model_of_claims_has_its_own_champion(at, trained):
+    db = f"sqlite:///{at / 'register.db'}"
+    done, told = run("models", "register", at / "model", "--by", "ana", "--db", db)
+    assert told["registered"], done.output
+    done, told = run(
+        "promote", trained["model_sha256"][:12], "--by", "ben", "--reason", "trial", "--db", db
+    )
+    assert told["appointed"] == [[trained["model_sha256"], "champion"]], done.output
+    with store.open(db) as opened:
+        assert opened.model_in_role("champion", "claim") == trained["model_sha256"]
+        assert opened.model_in_role("champion") is None
+        assert claim_model(Path("champion"), db).sha256 == trained["model_sha256"]
+    done, _ = run("models", "list", "--json", "--db", db)
+    (row,) = [json.loads(x) for x in done.stdout.splitlines()]
+    assert (row["level"], row["role"]) == ("claim", "champion")
+    done, _ = run(
+        "models", "export", trained["model_sha256"][:12], "--out", at / "copy", "--db", db
+    )
+    assert StayModel.load(at / "copy").sha256 == trained["model_sha256"]
+    done, _ = run(
+        "models", "report", trained["model_sha256"][:12], "--out", at / "x.html", "--db", db
+    )
+    assert "a model of level provider is needed" in str(done.exception)
+
+
+@pytest.fixture(scope="module")
+def served(at, trained, tmp_path_factory):
+    """The service over the first month, with the model; and the records of the second."""
+    folder = tmp_path_factory.mktemp("served")
+    shutil.copy(CHECK, folder)
+    lines = (at / "claims.jsonl").read_text("utf-8").splitlines()
+    key = PseudonymKey.find(at / "key")
+    judge = Engine(rules.load(folder))
+    with store.open(f"sqlite:///{folder / 'a.db'}") as opened:
+        tables, _ = intake.decode([x.encode() for x in lines[:450]], key=key)
+        keep(opened, tables, assess(tables, judge), judge)
+        scores = ClaimScores(StayModel.load(at / "model"), judge, opened, key)
+        app = scoring_api.build(
+            store=opened, assess=Desk(judge, opened, key), group=None, what_if=None, rules=[],
+            version="0", ready=dict, score_claims=scores,
+        )  # fmt: skip
+        client = TestClient(app)
+        for _ in range(600):
+            if client.get("/v1/rings").status_code == 200:
+                break
+            time.sleep(0.1)
+        yield client, [json.loads(x) for x in lines[450:]], [json.loads(x) for x in lines[:450]]
+        scores.close()
+
+
+def test_new_claims_are_scored_beside_the_stored_ones_and_not_kept(served):
+    client, new, old = served
+    body = {"claims": [*new[:20], {"stay_id": "odd"}]}
+    first, second = (client.post("/v1/claims:score", json=body) for _ in range(2))
+    assert first.status_code == 200, first.text
+    assert first.json() == second.json()
+    told = first.json()
+    assert (told["read"], told["accepted"], told["set_aside"]) == (21, 20, 1)
+    assert [s["stay_id"] for s in told["scores"]] == [c["stay_id"] for c in new[:20]]
+    assert {s["remembered"] for s in told["scores"]} == {450}
+    assert not any(s["known"] for s in told["scores"])
+    phones = {}
+    for claim in old:
+        phones.setdefault(claim.get("phone"), []).append(claim["stay_id"])
+    for claim, one in zip(new[:20], told["scores"], strict=True):
+        shared = {s["relation"]: s for s in one["shared"]}
+        ours = phones.get(claim.get("phone"), [])
+        assert shared.get("phone", {"claims": 0})["claims"] == len(ours)
+        assert len(one["reasons"]) <= 4
+
+
+def test_a_stored_claim_says_what_its_score_rests_on(served):
+    client, _, old = served
+    rings = client.get("/v1/rings?limit=5").json()
+    assert rings["count"] >= len(rings["rings"]) >= 1
+    stay = rings["rings"][0]["stay_ids"][0]
+    told = client.get(f"/v1/stays/{stay}/score").json()
+    assert told["alert"]
+    assert told["score"] >= told["threshold"]
+    assert all(c["fall"] > 0 and c["claims"] >= len(c["stay_ids"]) for c in told["connections"])
+    (again,) = client.post(
+        "/v1/claims:score", json={"claims": [c for c in old if c["stay_id"] == stay]}
+    ).json()["scores"]
+    assert again["known"]
+    assert again["score"] == told["score"]
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/v1/stays/NOPE/score", 404), ("/v1/rings?limit=0", 422), ("/v1/rings?limit=x", 422)],
+)
+def test_odd_questions_are_problems(served, path, status):
+    client, *_ = served
+    answer = client.get(path)
+    assert answer.status_code == status
+    assert answer.json()["cure"]
+
+
+def test_until_the_claims_are_read_the_service_says_so(at, trained, tmp_path):
+    judge = Engine(rules.load(CHECK.parent))
+    with store.open(f"sqlite:///{tmp_path / 'empty.db'}") as opened:
+        scores = ClaimScores(
+            StayModel.load(at / "model"), judge, opened, PseudonymKey.find(at / "key")
+        )
+        with pytest.raises(NotReadyError, match="being read"):
+            scores.rings(1)
+        for _ in range(100):
+            if "no stored claim has ended" in scores.detail():
+                break
+            time.sleep(0.1)
+        assert "no stored claim has ended" in scores.detail()
+        scores.close()

@@ -1,0 +1,227 @@
+"""POST /v1/claims:score, GET /v1/stays/{stay_id}/score, GET /v1/rings: claims by what they share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Annotated, Any, Final, TypeVar
+
+import anyio
+import anyio.to_thread
+import msgspec
+from fastapi import APIRouter, Path, Query, Request
+
+from domain.claim import CHILDREN, STAYS
+from domain.service import NotReadyError, ScoreClaims
+from scoring_api import bodies, evidence
+from scoring_api.answers import Answer, Bilingual, Reason, RefusedClaim
+from scoring_api.assessing import EXAMPLE
+from scoring_api.bodies import MAX_CLAIMS
+from scoring_api.problems import ProblemError, document
+
+_AT_ONCE: Final = 2
+"""Scorings side by side: they hold a processor each, which others need too."""
+_RETRY_S: Final = 30
+
+StayId = Annotated[str, Path(max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$")]
+T = TypeVar("T")
+
+
+class Thing(Answer):
+    """What claims have in common."""
+
+    relation: str
+    """`patient`, `phone`, `address`, `bank_account`, `bill`, `joint` (both days of a stay), `circle`, `route`, …"""
+    name: Bilingual
+
+
+class Shared(Thing):
+    """Something that the claim shares with others."""
+
+    claims: int
+    """How many others."""
+    stay_ids: list[str]
+    """Some of them: at most 20."""
+
+
+class Connection(Shared):
+    """Something without which the score would be lower."""
+
+    fall: float
+    """By how much: the claim was scored again without it."""
+
+
+class AsOf(Answer):
+    """What the answer knows."""
+
+    model_sha256: str
+    threshold: float
+    """From this score on the model alerts."""
+    upto: date
+    """Stored claims complete before this day are remembered."""
+    remembered_at: datetime
+    remembered: int
+    """Claims that are remembered."""
+
+
+class ClaimScore(AsOf):
+    """How much a claim and its company resemble claims that were found fraudulent."""
+
+    stay_id: str
+    score: float
+    """Calibrated probability, 0 to 1. A lead, not a finding."""
+    alert: bool
+    base_value: float
+    reasons: list[Reason]
+
+
+class NewClaimScore(ClaimScore):
+    """The score of a claim beside those remembered."""
+
+    known: bool
+    """It is remembered itself: scored as it was stored, not as sent."""
+    shared: list[Shared]
+
+
+class KnownClaimScore(ClaimScore):
+    """The score of a stored claim as all others are known."""
+
+    connections: list[Connection]
+
+
+class ScoredClaims(Answer):
+    """Every claim of the request: scored or refused."""
+
+    read: int
+    accepted: int
+    set_aside: int
+    scores: list[NewClaimScore]
+    refused: list[RefusedClaim]
+
+
+class Ring(Answer):
+    """Suspicious claims of several people, tied together."""
+
+    ring: int
+    claims: int
+    patients: int
+    providers: int
+    physicians: int
+    expected: float
+    """Sum of the scores: so many frauds among the claims, if the scores are right."""
+    score: float
+    """Mean of the scores."""
+    at_risk_fen: int
+    """Sum of score times total amount, in the hundredth of `currency`."""
+    currency: str | None
+    ties: list[Thing]
+    stay_ids: list[str]
+    patient_ids: list[str]
+
+
+class Rings(AsOf):
+    """The rings among the remembered claims, most money at risk first."""
+
+    count: int
+    """How many there are."""
+    rings: list[Ring]
+
+
+class _Envelope(msgspec.Struct, forbid_unknown_fields=True):
+    claims: list[msgspec.Raw]
+
+
+_DECODER = msgspec.json.Decoder(_Envelope)
+
+
+def route(scores: ScoreClaims) -> APIRouter:
+    """The routes, with what they ask."""
+    router = APIRouter(tags=["claims"])
+    limiter = anyio.CapacityLimiter(_AT_ONCE)
+
+    async def ask(question: Callable[[], T]) -> T:
+        try:
+            return await anyio.to_thread.run_sync(question, limiter=limiter)
+        except NotReadyError as error:
+            raise ProblemError(
+                503,
+                "not-ready",
+                f"{error.what}.",
+                cure=error.cure,
+                headers={"Retry-After": str(_RETRY_S)},
+            ) from error
+
+    @router.post(
+        "/v1/claims:score",
+        response_model=ScoredClaims,
+        responses=document(400, 413, 415, 422, 500, 503),
+        summary="Score 1 to 500 claims by what they share with stored ones",
+        openapi_extra=bodies.describe(
+            {
+                "claims": {
+                    "type": "array",
+                    "minItems": 1,
+                    "maxItems": MAX_CLAIMS,
+                    "items": STAYS.json_schema(CHILDREN),
+                }
+            },
+            required=["claims"],
+            example=EXAMPLE,
+        ),
+    )
+    async def score_claims(request: Request) -> Any:
+        """Score canonical claims, each beside all remembered ones, and store nothing.
+
+        A claim of the request does not see the others of the request.
+        """
+        envelope = await bodies.read(request, _DECODER, '{"claims": [claim, ...]}')
+        records = bodies.check_number(envelope.claims)
+
+        def work() -> dict[str, Any]:
+            told = scores.score(records)
+            refused = evidence.tell_refused(told.refused)
+            if len(refused) == len(records):
+                raise evidence.refuse_all(refused, len(records))
+            return {
+                "read": len(records),
+                "accepted": len(told.results),
+                "set_aside": len(refused),
+                "scores": [_tell(one) for one in told.results],
+                "refused": refused,
+            }
+
+        return await ask(work)
+
+    @router.get(
+        "/v1/stays/{stay_id}/score",
+        response_model=KnownClaimScore,
+        responses=document(404, 422, 503),
+        summary="Score a stored claim as all others are known",
+    )
+    async def score_stay(stay_id: StayId) -> Any:
+        """The score of a remembered claim, its reasons, and the connections that it rests on."""
+        found = await ask(lambda: scores.again(stay_id))
+        if found is None:
+            raise ProblemError(
+                404,
+                "not-found",
+                f"No remembered claim has the id {stay_id}.",
+                cure="Take an id from GET /v1/rings or an alert; a claim of today is remembered tomorrow.",
+            )
+        return _tell(found)
+
+    @router.get(
+        "/v1/rings",
+        response_model=Rings,
+        responses=document(422, 503),
+        summary="List rings of suspicious claims",
+    )
+    async def list_rings(limit: Annotated[int, Query(ge=1, le=500)] = 50) -> Any:
+        """Claims from the model's threshold on, tied by what few people share."""
+        return await ask(lambda: scores.rings(limit))
+
+    return router
+
+
+def _tell(found: dict[str, Any]) -> dict[str, Any]:
+    return {**found, "reasons": [evidence.tell_reason(r) for r in found["reasons"]]}
