@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,6 +16,10 @@ from cli import models, options
 from cli.models import Device
 from cli.output import finish, say, tell, writable
 from cli.reading import PSEUDONYM_KEY
+
+if TYPE_CHECKING:
+    from domain.tables import Tables
+    from graph_models.stays import StayModel
 
 app = typer.Typer(
     help="Measure the fraud models again, on data that is not part of this project.",
@@ -164,14 +168,24 @@ def reasons(
 ) -> None:
     """Measure whether a model's reasons carry its scores, and whether they are stable.
 
-    Reason codes of the 100 highest alerts; people by exact ablation for some of them.
+    Reason codes of the 100 highest alerts; people by exact ablation for some of them. Of a model of
+    claims the connections of the 100 highest alerts instead of people.
     """
     import rules  # noqa: PLC0415
     from explain import Scorer, measure_codes, measure_people  # noqa: PLC0415
-    from graph_models import Artifact, cut  # noqa: PLC0415
+    from graph_models import Artifact, cut, level_of  # noqa: PLC0415
 
     began = time.monotonic()
     _ready(out)
+    if level_of(model) == "claim":
+        found, made = _reasons_of_claims(
+            model, models.read(inputs, written, key), upto.date() if upto else None, seed
+        )
+        if publish:
+            made = made.publish(found)
+            made.save(model)
+        _told_reasons(out, found, made.sha256, publish=publish, began=began)
+        return
     loaded = Artifact.load(model)
     tables = models.read(inputs, written, key)
     table = models.read_extra_table(extra or models.beside(inputs, models.EXTRA_FILE))
@@ -188,15 +202,44 @@ def reasons(
         first = [scored.subject_ids[i] for i in order if scored.subject_ids[i] in claimed]
         scorer = Scorer(loaded, known, judged, until, table)
         found["people"] = measure_people(scorer, first[:people], seed=seed)
-    made = loaded
     if publish:
-        made = loaded.publish(found)
-        made.save(model)
+        loaded = loaded.publish(found)
+        loaded.save(model)
+    _told_reasons(out, found, loaded.sha256, publish=publish, began=began)
+
+
+def _reasons_of_claims(
+    model: Path, tables: Tables, upto: date | None, seed: int
+) -> tuple[dict[str, Any], StayModel]:
+    import rules  # noqa: PLC0415
+    from explain import measure_codes, measure_connections  # noqa: PLC0415
+    from explain.fidelity import PROVIDERS  # noqa: PLC0415
+    from graph_models import cut  # noqa: PLC0415
+    from graph_models.stays import StayModel  # noqa: PLC0415
+
+    loaded = StayModel.load(model)
+    until = models.until(tables, upto, None)
+    known = cut(tables, until)
+    judged = models.verdicts(rules.load(), known)
+    scored = loaded.score(known, judged, upto=until, device="cpu")
+    say("  reason codes")
+    found = {"codes": measure_codes(loaded, scored, seed=seed)}
+    say("  connections")
+    desk = loaded.remember(known, judged, upto=until, device="cpu")
+    order = sorted(range(len(scored)), key=lambda i: -scored.scores[i])[:PROVIDERS]
+    first = [scored.subject_ids[i] for i in order if scored.scores[i] >= loaded.threshold]
+    found["connections"] = measure_connections(desk, first, seed=seed)
+    return found, loaded
+
+
+def _told_reasons(
+    out: Path | None, found: dict[str, Any], sha256: str, *, publish: bool, began: float
+) -> None:
     _write(out, found)
     finish(
         {
             **found,
-            "model_sha256": made.sha256,
+            "model_sha256": sha256,
             "published": publish,
             "seconds": round(time.monotonic() - began, 3),
         }

@@ -12,7 +12,7 @@ import shap
 from explain.attribution import Matrix, attribute
 from explain.reasons import leading
 from explain.removal import Because, Scorer, because
-from graph_models import Artifact, Scored
+from graph_models import Packed, Scored
 from graph_models.head import raw, sigmoid
 
 PROVIDERS: Final = 100
@@ -21,7 +21,7 @@ DRAWS: Final = 20
 """Random choices of as many reasons, or stays, that the named ones are compared with."""
 
 
-def measure_codes(artifact: Artifact, scored: Scored, *, seed: int) -> dict[str, Any]:
+def measure_codes(artifact: Packed, scored: Scored, *, seed: int) -> dict[str, Any]:
     """Fidelity and stability of the reason codes of the ``PROVIDERS`` highest alerts.
 
     ``named`` is the mean fall of the score when every feature of the named codes is set to
@@ -97,7 +97,7 @@ def measure_people(scorer: Scorer, provider_ids: Sequence[str], *, seed: int) ->
     return _summary(named_falls, random_falls, overlaps)
 
 
-def _halves(artifact: Artifact, chosen: Scored, rng: np.random.Generator) -> list[Matrix]:
+def _halves(artifact: Packed, chosen: Scored, rng: np.random.Generator) -> list[Matrix]:
     order = rng.permutation(len(artifact.background))
     made = []
     for half in np.array_split(order, 2):
@@ -111,7 +111,7 @@ def _halves(artifact: Artifact, chosen: Scored, rng: np.random.Generator) -> lis
     return made
 
 
-def _codes(artifact: Artifact, shares: Matrix, values: Matrix) -> set[str]:
+def _codes(artifact: Packed, shares: Matrix, values: Matrix) -> set[str]:
     return {artifact.features[at].reason for at, _ in leading(artifact, shares, values)}
 
 

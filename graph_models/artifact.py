@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import polars as pl
@@ -100,13 +100,6 @@ class Artifact(Packed):
         """The stored scores at the artifact's ``upto``; providers not known then are absent."""
         rows = self.entities.filter(pl.col("provider_id").is_in(list(set(provider_ids))))
         return self._finish(rows.select("provider_id", *self.feature_names), self.upto)
-
-    def publish(self, reasons: Mapping[str, Any]) -> Artifact:
-        """The same model with what was measured of its reasons in manifest and card.
-
-        It gets another ``sha256``, since that covers the card; its scores are the same.
-        """
-        return self.seal(self.files, {**self.manifest, "reasons": dict(reasons)})
 
     @cached_property
     def _networks(self) -> tuple[list[Network], Scaling | None]:

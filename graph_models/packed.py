@@ -226,6 +226,13 @@ class Packed:
     def _table(self, name: str) -> pl.DataFrame:
         return pl.read_parquet(io.BytesIO(self.files[name]))
 
+    def publish(self, reasons: Mapping[str, Any]) -> Self:
+        """The same model with what was measured of its reasons in manifest and card.
+
+        It gets another ``sha256``, since that covers the card; its scores are the same.
+        """
+        return self.seal(self.files, {**self.manifest, "reasons": dict(reasons)})
+
     @classmethod
     def seal(cls, files: Mapping[str, bytes], manifest: Mapping[str, Any]) -> Self:
         """The model of these files, with the card of its manifest and the digests of all files."""

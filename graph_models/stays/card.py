@@ -44,6 +44,7 @@ def write_card(manifest: dict[str, Any]) -> str:
             "|---|---|---|---|---|---|",
             *rows,
             "",
+            *_reasons(manifest.get("reasons")),
             "## 局限 Limits",
             "",
             "- 未被查实的结算单算作正常或未知；标签来自核查，核查过的并非随机样本。"
@@ -53,3 +54,25 @@ def write_card(manifest: dict[str, Any]) -> str:
             "",
         ]
     )
+
+
+def _reasons(found: dict[str, Any] | None) -> list[str]:
+    """How far reasons carry the scores, once it was measured (``sentinel evaluate reasons``)."""
+    if not found:
+        return []
+    names = {"codes": "原因代码 reason codes", "connections": "关联 connections (exact ablation)"}
+    return [
+        "## 原因 Do the reasons carry the score",
+        "",
+        "| | 去除所列后下降 fall without the named | 去除同数随机项 without as many random | 稳定性 stability |",
+        "|---|---|---|---|",
+        *(
+            f"| {names[k]} | {_figure(v['named'])} | {_figure(v['random'])} | {_figure(v.get('stability', 1.0))} |"
+            for k, v in found.items()
+        ),
+        "",
+    ]
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"

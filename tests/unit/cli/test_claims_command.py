@@ -3,11 +3,11 @@
 import json
 import shutil
 import time
+import warnings
 from pathlib import Path
 
 import polars as pl
 import pytest
-from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
 import cli
@@ -23,6 +23,10 @@ from streaming.claim_scores import ClaimScores
 from streaming.pipeline import Engine, assess
 from streaming.pseudonym import PseudonymKey
 from streaming.service import Desk, keep
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # it would rather have another HTTP client
+    from starlette.testclient import TestClient
 
 CHECK = next(Path(rules.__file__).parent.glob("catalog/**/LOS-001.yaml"))
 
@@ -93,6 +97,20 @@ def test_rings_and_reasons_are_written(at, trained):
     assert all(c["fall"] > 0 and c["claims"] >= len(c["stay_ids"]) > 0 for c in shared)
     assert all(len(x["reasons"]) <= 4 and x["score"] >= told["threshold"] for x in lines)
     assert pl.read_csv(at / "rings.csv").height == told["rings"]
+
+
+def test_whether_reasons_carry_the_scores_stands_in_the_card(at, trained):
+    shutil.copytree(at / "model", at / "published")
+    done, told = run(
+        "evaluate", "reasons", at / "claims.jsonl", "--model", at / "published", "--publish",
+        "--key", at / "key",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert told["connections"]["with_connections"] > 0
+    assert told["connections"]["named"] > told["connections"]["random"]
+    made = StayModel.load(at / "published")
+    assert made.sha256 == told["model_sha256"] != trained["model_sha256"]
+    assert f"{told['connections']['named']:.3f}" in (at / "published/card.md").read_text("utf-8")
 
 
 def test_the_unusual_comes_first(at):
