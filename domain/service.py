@@ -83,7 +83,10 @@ class ScoreClaims(Protocol):
     """Score claims by what they share with those that are stored; nothing is stored."""
 
     def score(self, records: Sequence[bytes], /) -> Told:
-        """Score canonical claims, one a record, each beside the stored ones. NotReadyError at first."""
+        """Score canonical claims, one a record, each beside the stored ones. NotReadyError at first.
+
+        A result says ``absent`` (zh, en) where a claim can have no score.
+        """
         ...
 
     def again(self, stay_id: str, /) -> dict[str, Any] | None:

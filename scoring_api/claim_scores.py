@@ -89,13 +89,22 @@ class KnownClaimScore(ClaimScore):
     connections: list[Connection]
 
 
+class Unscored(Answer):
+    """A claim that is accepted and can have no score."""
+
+    stay_id: str
+    absent: Bilingual
+    """Why."""
+
+
 class ScoredClaims(Answer):
-    """Every claim of the request: scored or refused."""
+    """Every claim of the request: scored, without a score, or refused."""
 
     read: int
     accepted: int
     set_aside: int
     scores: list[NewClaimScore]
+    unscored: list[Unscored]
     refused: list[RefusedClaim]
 
 
@@ -186,7 +195,8 @@ def route(scores: ScoreClaims) -> APIRouter:
                 "read": len(records),
                 "accepted": len(told.results),
                 "set_aside": len(refused),
-                "scores": [_tell(one) for one in told.results],
+                "scores": [_tell(one) for one in told.results if "absent" not in one],
+                "unscored": [one for one in told.results if "absent" in one],
                 "refused": refused,
             }
 

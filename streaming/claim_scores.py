@@ -82,6 +82,10 @@ class ClaimScores:
             said = self._verdicts(batch, look_back(self._store, batch))
             for stay_id in batch.stays["stay_id"].to_pylist():
                 one = batch.select(pa.array([stay_id]))
+                absent = self._absent(one)
+                if absent is not None:
+                    results.append({"stay_id": stay_id, "absent": absent})
+                    continue
                 known = held.desk.knows(stay_id)
                 scored = (
                     held.desk.again(stay_id)
@@ -179,6 +183,20 @@ class ClaimScores:
             "reasons": reasons.to_pylist(),
             **self._as_of(held),
         }
+
+    def _absent(self, claim: Tables) -> dict[str, str] | None:
+        """Why a claim has no score, in Chinese and English; None if it has one."""
+        (row,) = claim.stays.select(
+            ["currency", "discharge_date", "settlement_end_date"]
+        ).to_pylist()
+        ours = self._model.habits.currency
+        if ours is not None and row["currency"] != ours:
+            zh, en = f"模型按{ours}学习", f"the model learned from amounts in {ours}"
+        elif row["discharge_date"] is None and row["settlement_end_date"] is None:
+            zh, en = "尚未出院或结算", "the patient has not left, and nothing is settled"
+        else:
+            return None
+        return {"zh": zh, "en": en}
 
     @staticmethod
     def _shared(desk: Desk, claim: Tables) -> list[dict[str, Any]]:

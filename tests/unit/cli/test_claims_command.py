@@ -40,6 +40,17 @@ def at(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module", autouse=True)
+def few_checks(tmp_path_factory):
+    """One check only: judging takes no time."""
+    folder = tmp_path_factory.mktemp("rules")
+    shutil.copy(CHECK, folder)
+    small = rules.load(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rules, "load", lambda *_, **__: small)
+        yield small
+
+
 def run(*words):
     done = CliRunner().invoke(cli.app, [str(w) for w in words])
     return done, json.loads(done.stdout.splitlines()[-1]) if done.exit_code == 0 else {}
@@ -189,13 +200,12 @@ def test_a_model_of_claims_has_its_own_champion(at, trained):
 
 
 @pytest.fixture(scope="module")
-def served(at, trained, tmp_path_factory):
-    """The service over the first month, with the model; and the records of the second."""
+def served(at, trained, few_checks, tmp_path_factory):
+    """The service over most of the claims, with the model; and the records of the others and of these."""
     folder = tmp_path_factory.mktemp("served")
-    shutil.copy(CHECK, folder)
     lines = (at / "claims.jsonl").read_text("utf-8").splitlines()
     key = PseudonymKey.find(at / "key")
-    judge = Engine(rules.load(folder))
+    judge = Engine(few_checks)
     with store.open(f"sqlite:///{folder / 'a.db'}") as opened:
         tables, _ = intake.decode([x.encode() for x in lines[:450]], key=key)
         keep(opened, tables, assess(tables, judge), judge)
@@ -234,6 +244,20 @@ def test_new_claims_are_scored_beside_the_stored_ones_and_not_kept(served):
         assert len(one["reasons"]) <= 4
 
 
+def test_a_claim_that_can_have_no_score_says_why(served):
+    client, new, _ = served
+    dates = ("discharge_date", "discharge_time", "settlement_start_date", "settlement_end_date")
+    lying = {k: v for k, v in new[0].items() if k not in dates} | {"length_of_stay_days": None}
+    lying = {k: v for k, v in lying.items() if v is not None}
+    told = client.post("/v1/claims:score", json={"claims": [lying, new[1]]}).json()
+    assert [s["stay_id"] for s in told["scores"]] == [new[1]["stay_id"]]
+    assert [u["stay_id"] for u in told["unscored"]] == [lying["stay_id"]], told
+    assert "has not left" in told["unscored"][0]["absent"]["en"]
+    dollars = {**new[0], "currency": "USD"}
+    told = client.post("/v1/claims:score", json={"claims": [dollars]}).json()
+    assert "amounts in CNY" in told["unscored"][0]["absent"]["en"]
+
+
 def test_a_stored_claim_says_what_its_score_rests_on(served):
     client, _, old = served
     rings = client.get("/v1/rings?limit=5").json()
@@ -261,8 +285,8 @@ def test_odd_questions_are_problems(served, path, status):
     assert answer.json()["cure"]
 
 
-def test_until_the_claims_are_read_the_service_says_so(at, trained, tmp_path):
-    judge = Engine(rules.load(CHECK.parent))
+def test_until_the_claims_are_read_the_service_says_so(at, trained, few_checks, tmp_path):
+    judge = Engine(few_checks)
     with store.open(f"sqlite:///{tmp_path / 'empty.db'}") as opened:
         scores = ClaimScores(
             StayModel.load(at / "model"), judge, opened, PseudonymKey.find(at / "key")
