@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.table import Table
 
 from cli import options
-from cli.champion import in_role, load, nobody
-from cli.models import Device, Upto, verdicts
+from cli.champion import in_role, load, load_of_providers, nobody
+from cli.models import Device, Subject, Upto, verdicts
 from cli.output import finish, say, tell, writable
 from cli.stream_run import Database
 from domain.errors import SentinelError
@@ -121,27 +121,42 @@ def export(
 ) -> None:
     """Write a registered model as the folder that it was registered from."""
     import store  # noqa: PLC0415
-    from graph_models.models import model_of  # noqa: PLC0415
 
     writable(out)
     with store.open(db) as opened:
         sha256 = _find(opened, model)
-        artifact = model_of(opened.model_files(sha256), Path(f"register/{sha256[:12]}"))
+        artifact = load(opened, sha256)
     artifact.save(out)
     finish({"model_sha256": artifact.sha256, "out": str(out)})
 
 
 @app.command()
-def compare(db: Database = "sqlite:///sentinel.db") -> None:
-    """Tell how the challenger's scores differ from the champion's, over the providers that both scored."""
+def compare(
+    level: Annotated[Subject, typer.Option(help="Models of what.")] = Subject.PROVIDER,
+    rules: options.Rules = None,
+    db: Database = "sqlite:///sentinel.db",
+) -> None:
+    """Tell how the challenger's scores differ from the champion's, over whom both scored.
+
+    Models of providers have scored as batches came; models of claims score the stored claims of the
+    champion's window now.
+    """
     import numpy as np  # noqa: PLC0415
     from scipy.stats import spearmanr  # noqa: PLC0415
 
     import store  # noqa: PLC0415
 
     with store.open(db) as opened:
-        champion, challenger = (in_role(opened, role) for role in (CHAMPION, CHALLENGER))
-        ours, theirs = (opened.scores_of(one.sha256) for one in (champion, challenger))
+        champion, challenger = (in_role(opened, r, level.value) for r in (CHAMPION, CHALLENGER))
+        if level is Subject.CLAIM:
+            known, until = _window(opened, champion, None)
+            judged = verdicts(_rules(rules), known)
+            scored = [m.score(known, judged, upto=until) for m in (champion, challenger)]
+            ours, theirs = (
+                dict(zip(s.subject_ids, s.scores.tolist(), strict=True)) for s in scored
+            )
+        else:
+            ours, theirs = (opened.scores_of(one.sha256) for one in (champion, challenger))
     both = sorted(ours.keys() & theirs.keys())
     a, b = (np.array([scores[p] for p in both]) for scores in (ours, theirs))
     above, below = a >= champion.threshold, b >= challenger.threshold
@@ -149,7 +164,7 @@ def compare(db: Database = "sqlite:///sentinel.db") -> None:
         {
             "champion": champion.sha256,
             "challenger": challenger.sha256,
-            "providers_of_both": len(both),
+            f"{level.value}s_of_both": len(both),
             "rank_correlation": round(float(spearmanr(a, b)[0]), 4) if len(both) > 2 else None,
             "alerted_by_both": int((above & below).sum()),
             "alerted_by_champion_alone": [p for p, x, y in zip(both, above, below, strict=True) if x and not y],
@@ -172,11 +187,10 @@ def drift(
     Reads the stored claims of a window as long as that of the training, before ``--upto``.
     """
     import store  # noqa: PLC0415
-    from graph_models.models import model_of  # noqa: PLC0415
 
     with store.open(db) as opened:
         sha256 = _find(opened, model)
-        artifact = model_of(opened.model_files(sha256), Path(f"register/{sha256[:12]}"))
+        artifact = load(opened, sha256)
         found = _drift(opened, artifact, _rules(rules), _day(upto))
     finish({"model_sha256": artifact.sha256, **found.record()})
 
@@ -194,7 +208,7 @@ def report(
     import store  # noqa: PLC0415
 
     with store.open(db) as opened:
-        artifact = load(opened, _find(opened, model))
+        artifact = load_of_providers(opened, _find(opened, model))
         write_report(out, artifact, opened, _rules(rules))
     finish({"model_sha256": artifact.sha256, "report": str(out)})
 
@@ -237,12 +251,11 @@ def promote(
         raise SentinelError(
             f"there is no role {to}", where="--to", cure=f"Write one of {', '.join(ROLES)}."
         )
-    from graph_models.models import model_of  # noqa: PLC0415
 
     with store.open(db) as opened:
         sha256 = _find(opened, model)
         if to in (CHAMPION, CHALLENGER):
-            artifact = model_of(opened.model_files(sha256), Path(f"register/{sha256[:12]}"))
+            artifact = load(opened, sha256)
             if opened.last_end() is not None:
                 found = _drift(opened, artifact, _rules(rules))
                 _refuse_drift(found, artifact, despite_drift=despite_drift)
@@ -274,7 +287,7 @@ def refresh(
             if sha256 is None:
                 continue
             say(f"Refreshing the {role} {sha256[:12]}")
-            artifact = load(opened, sha256)
+            artifact = load_of_providers(opened, sha256)
             known, until = _window(opened, artifact, _day(upto))
             judged = verdicts(ruleset, known)
             made = make(artifact, known, judged, upto=until, device=device.value)

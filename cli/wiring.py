@@ -125,7 +125,8 @@ def wire(
     if claim_model is not None:
         from streaming.claim_scores import ClaimScores  # noqa: PLC0415 (PyTorch takes seconds)
 
-        claims = ClaimScores(champion.claim_model(claim_model, db), judge, opened, secret)
+        ours, rival = champion.claim_models(claim_model, db)
+        claims = ClaimScores(ours, judge, opened, secret, challenger=rival)
 
     def ready() -> Mapping[str, Any]:
         return {

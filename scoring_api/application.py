@@ -23,6 +23,7 @@ from scoring_api import (
     problems,
     reading,
     reviewing,
+    rings,
 )
 from scoring_api import (
     graph as graph_routes,
@@ -86,6 +87,8 @@ def build(
         app.include_router(graph_routes.route(graph))
     if score_claims is not None:
         app.include_router(claim_scores.route(score_claims))
+        app.include_router(rings.route(score_claims))
+        app.state.rings = True
     record = Record(store)
     app.include_router(reading.route(store, checks, record))
     app.include_router(findings.route(store))

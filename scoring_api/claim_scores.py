@@ -21,7 +21,7 @@ from scoring_api.problems import ProblemError, document
 
 _AT_ONCE: Final = 2
 """Scorings side by side: they hold a processor each, which others need too."""
-_RETRY_S: Final = 30
+RETRY_S: Final = 30
 
 StayId = Annotated[str, Path(max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$")]
 T = TypeVar("T")
@@ -57,11 +57,21 @@ class AsOf(Answer):
     model_sha256: str
     threshold: float
     """From this score on the model alerts."""
+    currency: str | None
+    """Of all amounts: the one that the model learned from."""
     upto: date
     """Stored claims complete before this day are remembered."""
     remembered_at: datetime
     remembered: int
     """Claims that are remembered."""
+
+
+class Challenger(Answer):
+    """What the model on trial says of the same claim; it alerts nobody."""
+
+    model_sha256: str
+    score: float
+    alert: bool
 
 
 class ClaimScore(AsOf):
@@ -73,6 +83,8 @@ class ClaimScore(AsOf):
     alert: bool
     base_value: float
     reasons: list[Reason]
+    challenger: Challenger | None
+    """Null without one."""
 
 
 class NewClaimScore(ClaimScore):
@@ -157,7 +169,7 @@ def route(scores: ScoreClaims) -> APIRouter:
                 "not-ready",
                 f"{error.what}.",
                 cure=error.cure,
-                headers={"Retry-After": str(_RETRY_S)},
+                headers={"Retry-After": str(RETRY_S)},
             ) from error
 
     @router.post(
@@ -195,7 +207,7 @@ def route(scores: ScoreClaims) -> APIRouter:
                 "read": len(records),
                 "accepted": len(told.results),
                 "set_aside": len(refused),
-                "scores": [_tell(one) for one in told.results if "absent" not in one],
+                "scores": [tell(one) for one in told.results if "absent" not in one],
                 "unscored": [one for one in told.results if "absent" in one],
                 "refused": refused,
             }
@@ -212,13 +224,8 @@ def route(scores: ScoreClaims) -> APIRouter:
         """The score of a remembered claim, its reasons, and the connections that it rests on."""
         found = await ask(lambda: scores.again(stay_id))
         if found is None:
-            raise ProblemError(
-                404,
-                "not-found",
-                f"No remembered claim has the id {stay_id}.",
-                cure="Take an id from GET /v1/rings or an alert; a claim of today is remembered tomorrow.",
-            )
-        return _tell(found)
+            raise unknown(stay_id)
+        return tell(found)
 
     @router.get(
         "/v1/rings",
@@ -233,5 +240,16 @@ def route(scores: ScoreClaims) -> APIRouter:
     return router
 
 
-def _tell(found: dict[str, Any]) -> dict[str, Any]:
+def unknown(stay_id: str) -> ProblemError:
+    """That no such claim is remembered."""
+    return ProblemError(
+        404,
+        "not-found",
+        f"No remembered claim has the id {stay_id}.",
+        cure="Take an id from GET /v1/rings or an alert; a claim of today is remembered tomorrow.",
+    )
+
+
+def tell(found: dict[str, Any]) -> dict[str, Any]:
+    """A score as in answers."""
     return {**found, "reasons": [evidence.tell_reason(r) for r in found["reasons"]]}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -42,6 +42,7 @@ class _Remembered:
     """What was made of the stored claims, and when."""
 
     desk: Desk
+    rival: Desk | None
     rings: pl.DataFrame
     upto: date
     claims: int
@@ -54,8 +55,18 @@ class ClaimScores:
     Requests are answered by what was remembered last; until the first time is done they are told so.
     """
 
-    def __init__(self, model: StayModel, engine: Engine, store: Store, key: PseudonymKey) -> None:
+    def __init__(
+        self,
+        model: StayModel,
+        engine: Engine,
+        store: Store,
+        key: PseudonymKey,
+        *,
+        challenger: StayModel | None = None,
+    ) -> None:
+        """``challenger`` scores the same claims in shadow: it alerts nobody and names no ring."""
         self._model, self._engine, self._store, self._key = model, engine, store, key
+        self._challenger = challenger
         self._held: _Remembered | None = None
         self._trouble: str | None = None
         self._stop = threading.Event()
@@ -87,13 +98,20 @@ class ClaimScores:
                     results.append({"stay_id": stay_id, "absent": absent})
                     continue
                 known = held.desk.knows(stay_id)
-                scored = (
-                    held.desk.again(stay_id)
-                    if known
-                    else held.desk.score(one, said.filter(pl.col("stay_id") == stay_id))
+                own = said.filter(pl.col("stay_id") == stay_id)
+
+                def ask(desk: Desk, claim: Tables = one, judged: pl.DataFrame = own) -> Scored:
+                    (name,) = claim.stays["stay_id"].to_pylist()
+                    return desk.again(name) if desk.knows(name) else desk.score(claim, judged)
+
+                results.append(
+                    {
+                        **self._tell(ask(held.desk), held),
+                        "known": known,
+                        "shared": self._shared(held.desk, one),
+                        "challenger": self._in_shadow(held, ask),
+                    }
                 )
-                shared = self._shared(held.desk, one)
-                results.append({**self._tell(scored, held), "known": known, "shared": shared})
         return Told(results, tuple(refused))
 
     def again(self, stay_id: str, /) -> dict[str, Any] | None:
@@ -106,7 +124,8 @@ class ClaimScores:
             {**_named(c.relation), "claims": c.claims, "stay_ids": c.stay_ids, "fall": c.fall}
             for c in because_of(held.desk, stay_id).connections
         ]
-        return {**self._tell(scored, held), "connections": rests}
+        shadow = self._in_shadow(held, lambda desk: desk.again(stay_id))
+        return {**self._tell(scored, held), "connections": rests, "challenger": shadow}
 
     def rings(self, limit: int, /) -> dict[str, Any]:
         """See ``ScoreClaims``."""
@@ -146,9 +165,12 @@ class ClaimScores:
         said = self._verdicts(known, None)
         findings = reviewed_claims(self._store.all_reviews())
         desk = self._model.remember(known, said, upto=upto, labels=findings)
+        rival = None
+        if self._challenger is not None:
+            rival = self._challenger.remember(known, said, upto=upto, labels=findings)
         scored = self._model.score(known, said, upto=upto, labels=findings)
         rings = levels.rings(scored, known, least=self._model.threshold)
-        return _Remembered(desk, rings, upto, len(known), datetime.now(UTC))
+        return _Remembered(desk, rival, rings, upto, len(known), datetime.now(UTC))
 
     def _verdicts(self, claims: Tables, history: Tables | None) -> pl.DataFrame:
         settled = drg.settle(claims, self._engine.library)
@@ -167,6 +189,7 @@ class ClaimScores:
         return {
             "model_sha256": self._model.sha256,
             "threshold": self._model.threshold,
+            "currency": self._model.habits.currency,
             "upto": held.upto.isoformat(),
             "remembered_at": held.at.isoformat(timespec="seconds"),
             "remembered": held.claims,
@@ -182,6 +205,17 @@ class ClaimScores:
             "base_value": row["base_value"],
             "reasons": reasons.to_pylist(),
             **self._as_of(held),
+        }
+
+    def _in_shadow(self, held: _Remembered, ask: Callable[[Desk], Scored]) -> dict[str, Any] | None:
+        """What the challenger says of the same claim; None without one."""
+        if held.rival is None or self._challenger is None:
+            return None
+        score = float(ask(held.rival).scores[0])
+        return {
+            "model_sha256": self._challenger.sha256,
+            "score": score,
+            "alert": score >= self._challenger.threshold,
         }
 
     def _absent(self, claim: Tables) -> dict[str, str] | None:

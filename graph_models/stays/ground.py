@@ -20,6 +20,7 @@ Codes = NDArray[np.int64]
 
 UNKNOWN: Final = -1
 CLIP: Final = 5.0
+LOGGED: Final = ("total", "fund", "lines", "cost_ratio")
 CARRIED: Final = ("patient",)
 """Through whom the signs of other stays come (``links.SIGNS``). Physicians, hospitals and the number
 of known frauds were measured and made a later month's answer worse (docs/models.md)."""
@@ -56,9 +57,17 @@ class Scaling:
         return 2 * len(self.mean)
 
 
+def logged(own: Numbers) -> Numbers:
+    """The own numbers, of ``LOGGED`` ones log(1 + number): a few are thousands of times the others."""
+    made = own.copy()
+    at = [OWN.index(n) for n in LOGGED]
+    made[:, at] = np.log1p(made[:, at])
+    return made
+
+
 def inputs(own: Numbers, linked: Numbers) -> Numbers:
-    """What the network reads of a stay: its own numbers, and log(1 + link)."""
-    return np.hstack([own, np.log1p(linked)])
+    """What the network reads of a stay: ``logged``, and log(1 + link)."""
+    return np.hstack([logged(own), np.log1p(linked)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,13 +39,13 @@ _SIGNS: Final = {
 }
 _OWN: Final = {
     "nights": ("住院天数", "Nights", "day", "LOS"),
-    "total": ("医疗费总额(对数)", "Total charges (log)", "log currency", "PAY"), "fund": ("基金支付(对数)", "Fund payment (log)", "log currency", "PAY"),
+    "total": ("医疗费总额", "Total charges", "currency", "PAY"), "fund": ("基金支付", "Fund payment", "currency", "PAY"),
     "fund_share": ("基金支付占比", "Share paid by the fund", "share", "PAY"), "own_share": ("个人负担占比", "Share paid by the patient", "share", "SLF"),
     "diagnoses": ("诊断数", "Diagnoses", "code", "COD"), "procedures": ("手术操作数", "Procedures", "code", "COD"),
-    "lines": ("费用明细数(对数)", "Charge lines (log)", "log line", "LIN"), "drug_share": ("药品费占比", "Drugs as a share of charges", "share", "LIN"),
+    "lines": ("费用明细数", "Charge lines", "line", "LIN"), "drug_share": ("药品费占比", "Drugs as a share of charges", "share", "LIN"),
     "consumable_share": ("耗材费占比", "Consumables as a share of charges", "share", "LIN"),
     "test_share": ("检查检验费占比", "Tests as a share of charges", "share", "LIN"),
-    "inpatient": ("住院", "Inpatient", "flag", "KND"), "cost_ratio": ("与同类诊断费用之比(对数)", "Charges against the usual of the diagnosis (log)", "log ratio", "PAY"),
+    "inpatient": ("住院", "Inpatient", "flag", "KND"), "cost_ratio": ("与同类诊断费用之比", "Charges against the usual of the diagnosis", "ratio", "PAY"),
     "gap_days": ("距上次出院天数", "Days since the last discharge", "day", "REA"), "chain": ("连续转院机构数", "Hospitals handing on in a row", "provider", "CIR"),
     "returned": ("转回的机构数", "Hospitals of the circle", "provider", "CIR"), "hits": ("检查命中数", "Hits of checks", "hit", "CHK"),
 }
@@ -86,7 +86,7 @@ def describe(name: str) -> Feature:
         (zh, en), (szh, sen) = _PARTIES[relation], _SIGNS[sign]
         return Feature(
             name, f"同一{zh}以往结算单的{szh}(对数均值)",
-            f"{sen.capitalize()} at earlier stays of the {en} (mean log)", "log count", _CODES[relation],
+            f"{sen.capitalize()} at earlier stays of the {en} (mean log)", "index", _CODES[relation],
         )  # fmt: skip
     relation, stat = name.split(":")
     (zh, en), (szh, sen, unit) = _PARTIES[relation], _STATS[stat]

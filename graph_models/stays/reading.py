@@ -43,7 +43,7 @@ OWN: Final = (
     "lines", "drug_share", "consumable_share", "test_share",
     "inpatient", "cost_ratio", "gap_days", "chain", "returned", "hits",
 )  # fmt: skip
-"""Numbers of a stay by itself, in this order; amounts as log(1 + major units), NaN where unknown."""
+"""Numbers of a stay by itself, in this order; amounts in major units, NaN where unknown."""
 
 LEAST_ITEMS: Final = 10
 """Fewer different items make two bills alike by chance."""
@@ -156,12 +156,12 @@ def read(
     with np.errstate(invalid="ignore", divide="ignore"):
         own = np.column_stack(
             [
-                nights, amounts, np.log1p(fund),
+                nights, total, fund,
                 np.where(total > 0, fund / total, np.nan),
                 np.where(total > 0, own_part / total, np.nan),
                 counts, procedures, shares["lines"], shares["drugs"], shares["consumables"],
                 shares["tests"], inpatient.astype(np.float64),
-                amounts - typical, walks.gap, walks.length, walks.returned,
+                np.exp(amounts - typical), walks.gap, walks.length, walks.returned,
                 hits,
             ]
         )  # fmt: skip
@@ -337,7 +337,7 @@ def _charged(
     spelled = kinds.dictionary.to_pylist()
     total = np.bincount(at, amounts, minlength=n)
     lines = np.bincount(at, minlength=n).astype(np.float64)
-    made = {"lines": np.where(lines > 0, np.log1p(lines), np.nan)}
+    made = {"lines": np.where(lines > 0, lines, np.nan)}
     for name, wanted in (("drugs", _DRUGS), ("consumables", _CONSUMABLES), ("tests", _TESTS)):
         part = np.isin(kind, [k for k, v in enumerate(spelled) if v in wanted])
         with np.errstate(invalid="ignore", divide="ignore"):

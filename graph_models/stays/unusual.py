@@ -13,7 +13,7 @@ from sklearn.ensemble import IsolationForest
 from domain.tables import Tables
 from graph_models.stays import links, naming
 from graph_models.stays.fitting import Progress, pretrain, run, surprise
-from graph_models.stays.ground import Graph, Known, Scaling, inputs, number
+from graph_models.stays.ground import Graph, Known, Scaling, inputs, logged, number
 from graph_models.stays.reading import OWN, read
 from graph_models.training import choose_device
 
@@ -85,5 +85,6 @@ def rank(
 
 
 def _known(rows: Numbers) -> Numbers:
+    own = logged(rows[:, : len(OWN)])
     # Trees of the forest read no gap; nothing that is known lies as low.
-    return np.nan_to_num(rows, nan=-20.0)
+    return np.nan_to_num(np.hstack([own, rows[:, len(OWN) :]]), nan=-20.0)

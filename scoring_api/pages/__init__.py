@@ -17,6 +17,10 @@ from scoring_api.pages.texts import FAMILIES, LANGUAGES, TEXTS, tell_absence, te
 
 HERE: Final = Path(__file__).parent
 
+MENU: Final = (("/", "alerts"), ("/findings", "periods"), ("/rules", "rules"))
+RINGS: Final = (("/rings", "rings"),)
+"""Only where a model of claims is served."""
+
 _TEMPLATES: Final = Environment(
     loader=FileSystemLoader(HERE),
     autoescape=True,
@@ -75,6 +79,7 @@ def render(
             "switch": f"{switched.path}?{switched.query}",
             "kept": f"lang={lang}",
             "here": request.url.path,
+            "menu": MENU + RINGS if getattr(request.app.state, "rings", False) else MENU,
             **context,
         }
     )

@@ -45,6 +45,51 @@ _BOTH: Final[dict[str, tuple[str, str]]] = {
     "alerts_of_physician": ("该医师的告警", "Alerts of this physician"),
     "unit.provider_month": ("机构的一个月", "a hospital's month"),
     "unit.physician_day": ("医师的一天", "a physician's day"),
+    # rings and scores of single claims
+    "rings": ("团伙", "Rings"),
+    "rings_note": (
+        "评分达到告警阈值、且由至多三十人共用的事物（电话、账户、账单、同日入出院等）相连的结算单；按涉险金额排列。是线索，不是结论。",
+        "Claims whose score alerts and which are tied by what at most thirty people share (a telephone, an account, a bill, "
+        "days of stay); most money at risk first. A lead, not a finding.",
+    ),
+    "rings_as_of": (
+        "依据 {upto} 前完成的 {n} 份结算单，于 {at} 读取；模型 {model}，告警阈值 {threshold}。",
+        "From {n} claims complete before {upto}, read at {at}; model {model}, alerting from {threshold} on.",
+    ),
+    "rings_none": ("没有团伙。", "There is no ring."),
+    "rings_wait": (
+        "正在读取已存的结算单，请稍后再打开本页。",
+        "The stored claims are being read; open this page again in a minute.",
+    ),
+    "rings_more": ("共 {n} 个，列出前 {shown} 个。", "{n} in all; the first {shown} are listed."),
+    "ring_at_risk": ("涉险金额（概率×总额）", "At risk (score × total)"),
+    "ring_people": ("患者", "Patients"),
+    "ring_providers": ("机构", "Hospitals"),
+    "ring_physicians": ("医师", "Physicians"),
+    "ring_ties": ("共有", "What they share"),
+    "ring_score": ("平均评分", "Mean score"),
+    "ring_claims": ("{n} 份结算单", "{n} claims"),
+    "claim_score": ("结算单欺诈概率", "Fraud score of the claim"),
+    "claim_score_note": (
+        "与已查实欺诈的结算单及其关联的相似程度（校准后的概率），按目前已知的全部结算单计算；是线索，不是结论。",
+        "How much the claim and its company resemble claims that were found fraudulent, as all others are known now: a calibrated "
+        "probability, a lead, not a finding.",
+    ),
+    "claim_alerts": ("达到告警阈值 {threshold}", "at or above the alert threshold {threshold}"),
+    "claim_quiet": ("低于告警阈值 {threshold}", "below the alert threshold {threshold}"),
+    "connections": ("评分所依据的关联", "Connections that the score rests on"),
+    "connections_note": (
+        "逐一去除每种关联后重新评分；“下降”是评分因此降低的百分点。",
+        "Each kind of connection was taken away and the claim scored again; the fall is by how many points the score drops.",
+    ),
+    "connections_none": ("没有一种关联单独提高评分。", "No connection alone raises the score."),
+    "connection": ("共有", "Shared"),
+    "connection_others": ("其他结算单", "Other claims"),
+    "connection_fall": ("下降", "Fall"),
+    "no_reasons": (
+        "没有一项原因提高评分半个百分点以上。",
+        "No reason raises the score by half a point or more.",
+    ),
     # catalogue
     "rules": ("检查项", "Checks"),
     "rules_found": ("共 {n} 项", "{n} checks"),

@@ -14,10 +14,12 @@ import cli
 import rules
 import scoring_api
 import store
-from cli.champion import claim_model
+from cli.champion import claim_models
 from data_samples import ring_months
 from domain.service import NotReadyError
 from graph_models.stays import StayModel
+from scoring_api.pages.formats import format_amount
+from scoring_api.pages.texts import TEXTS
 from streaming import intake
 from streaming.claim_scores import ClaimScores
 from streaming.pipeline import Engine, assess
@@ -185,7 +187,10 @@ def test_a_model_of_claims_has_its_own_champion(at, trained):
     with store.open(db) as opened:
         assert opened.model_in_role("champion", "claim") == trained["model_sha256"]
         assert opened.model_in_role("champion") is None
-        assert claim_model(Path("champion"), db).sha256 == trained["model_sha256"]
+        assert [m and m.sha256 for m in claim_models(Path("champion"), db)] == [
+            trained["model_sha256"],
+            None,
+        ]
     done, _ = run("models", "list", "--json", "--db", db)
     (row,) = [json.loads(x) for x in done.stdout.splitlines()]
     assert (row["level"], row["role"]) == ("claim", "champion")
@@ -199,6 +204,37 @@ def test_a_model_of_claims_has_its_own_champion(at, trained):
     assert "a model of level provider is needed" in str(done.exception)
 
 
+def test_champion_and_challenger_are_compared_over_stored_claims(at, trained, few_checks):
+    db = f"sqlite:///{at / 'compared.db'}"
+    other = at / "other"
+    done, rival = run(
+        "train", at / "claims.jsonl", "--level", "claim", "--labels", at / "labels.csv",
+        "--model", other, "--key", at / "key", "--device", "cpu", "--seed", "7",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    lines = (at / "claims.jsonl").read_text("utf-8").splitlines()
+    tables, _ = intake.decode([x.encode() for x in lines], key=PseudonymKey.find(at / "key"))
+    judge = Engine(few_checks)
+    with store.open(db) as opened:
+        keep(opened, tables, assess(tables, judge), judge)
+    for folder, digest, role in (
+        (at / "model", trained["model_sha256"], "champion"),
+        (other, rival["model_sha256"], "challenger"),
+    ):
+        run("models", "register", folder, "--by", "ana", "--db", db)
+        done, _ = run(
+            "promote", digest[:12], "--to", role, "--by", "ben", "--reason", "x", "--db", db
+        )
+        assert done.exit_code == 0, done.exception
+    done, told = run("models", "compare", "--level", "claim", "--db", db)
+    assert done.exit_code == 0, done.exception
+    assert 550 < told["claims_of_both"] <= 600
+    assert (told["champion"], told["challenger"]) == (
+        trained["model_sha256"], rival["model_sha256"],
+    )  # fmt: skip
+    assert 0 < told["rank_correlation"] <= 1
+
+
 @pytest.fixture(scope="module")
 def served(at, trained, few_checks, tmp_path_factory):
     """The service over most of the claims, with the model; and the records of the others and of these."""
@@ -209,7 +245,8 @@ def served(at, trained, few_checks, tmp_path_factory):
     with store.open(f"sqlite:///{folder / 'a.db'}") as opened:
         tables, _ = intake.decode([x.encode() for x in lines[:450]], key=key)
         keep(opened, tables, assess(tables, judge), judge)
-        scores = ClaimScores(StayModel.load(at / "model"), judge, opened, key)
+        model = StayModel.load(at / "model")
+        scores = ClaimScores(model, judge, opened, key, challenger=model)
         app = scoring_api.build(
             store=opened, assess=Desk(judge, opened, key), group=None, what_if=None, rules=[],
             version="0", ready=dict, score_claims=scores,
@@ -234,6 +271,8 @@ def test_new_claims_are_scored_beside_the_stored_ones_and_not_kept(served):
     assert [s["stay_id"] for s in told["scores"]] == [c["stay_id"] for c in new[:20]]
     assert {s["remembered"] for s in told["scores"]} == {450}
     assert not any(s["known"] for s in told["scores"])
+    # Here the challenger is the champion itself.
+    assert all(s["challenger"]["score"] == s["score"] for s in told["scores"])
     phones = {}
     for claim in old:
         phones.setdefault(claim.get("phone"), []).append(claim["stay_id"])
@@ -272,6 +311,26 @@ def test_a_stored_claim_says_what_its_score_rests_on(served):
     ).json()["scores"]
     assert again["known"]
     assert again["score"] == told["score"]
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_the_page_of_rings_leads_to_each_claim_and_what_it_rests_on(served, lang):
+    client, *_ = served
+    first = client.get("/v1/rings?limit=1").json()["rings"][0]
+    page = client.get(f"/rings?lang={lang}", headers={"accept": "text/html"})
+    assert page.status_code == 200
+    words = TEXTS[lang]
+    assert words["rings_note"] in page.text
+    assert format_amount(first["at_risk_fen"], first["currency"]) in page.text
+    stay = first["stay_ids"][0]
+    assert f'href="/scores/{stay}?lang={lang}"' in page.text
+    told = client.get(f"/v1/stays/{stay}/score").json()
+    one = client.get(f"/scores/{stay}?lang={lang}")
+    assert words["connections"] in one.text
+    for connection in told["connections"]:
+        assert connection["name"][lang] in one.text
+    assert client.get("/scores/NOPE", headers={"accept": "text/html"}).status_code == 404
+    assert f'href="/rings?lang={lang}"' in client.get(f"/?lang={lang}").text
 
 
 @pytest.mark.parametrize(
