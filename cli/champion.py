@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from domain.errors import SentinelError
-from domain.registry import CHALLENGER, CHAMPION, CLAIM, PROVIDER
+from domain.registry import CHALLENGER, CHAMPION, PROVIDER
 
 if TYPE_CHECKING:
-    from graph_models import Artifact, Packed
-    from graph_models.stays import StayModel
+    from graph_models import Packed
     from store import Store
 
+Model = TypeVar("Model", bound="Packed")
 _BY_ROLE: Final = Path(CHAMPION)
 """What `--model` says for the model of the register."""
 
 
-def models_to_use(model: Path, db: str | None) -> tuple[Artifact, Artifact | None]:
-    """The model in a folder; or for ``champion`` that of the register of ``db``, and its challenger."""
-    from graph_models import Artifact  # noqa: PLC0415 (PyTorch takes seconds)
+def models_to_use(kind: type[Model], model: Path, db: str | None) -> tuple[Model, Model | None]:
+    """The model in a folder; or for ``champion`` that of the register of ``db``, and its challenger.
 
+    ``kind`` says of which level: ``graph_models.Artifact`` or ``graph_models.stays.StayModel``.
+    """
     if model != _BY_ROLE or model.is_dir():
-        return Artifact.load(model), None
+        return kind.load(model), None
     if db is None:
         raise SentinelError(
             "there is no database whose register could name the champion",
@@ -32,53 +33,41 @@ def models_to_use(model: Path, db: str | None) -> tuple[Artifact, Artifact | Non
     import store  # noqa: PLC0415
 
     with store.open(db) as opened:
-        rival = opened.model_in_role(CHALLENGER)
-        found = in_role(opened, CHAMPION)
-        other = None if rival is None else load(opened, rival)
-    return cast("Artifact", found), cast("Artifact | None", other)
+        champion = load_as(kind, opened, holder(opened, CHAMPION, kind.LEVEL))
+        rival = opened.model_in_role(CHALLENGER, kind.LEVEL)
+        return champion, None if rival is None else load_as(kind, opened, rival)
 
 
-def in_role(opened: Store, role: str, level: str = PROVIDER) -> Packed:
-    """The model of a level that has the role; SentinelError if none has."""
+def holder(opened: Store, role: str, level: str = PROVIDER) -> str:
+    """The digest of the model of a level that has the role; SentinelError if none has."""
     sha256 = opened.model_in_role(role, level)
     if sha256 is None:
-        raise nobody(role if level == PROVIDER else f"{role} of {level}s")
-    return load(opened, sha256)
+        raise nobody(role, level)
+    return sha256
 
 
-def claim_models(model: Path, db: str) -> tuple[StayModel, StayModel | None]:
-    """The model of claims in a folder; or for ``champion`` that of the register of ``db``, and its challenger."""
-    from graph_models.stays import StayModel  # noqa: PLC0415 (PyTorch takes seconds)
-
-    if model != _BY_ROLE or model.is_dir():
-        return StayModel.load(model), None
-    import store  # noqa: PLC0415
-
-    with store.open(db) as opened:
-        found = in_role(opened, CHAMPION, CLAIM)
-        rival = opened.model_in_role(CHALLENGER, CLAIM)
-        other = None if rival is None else load(opened, rival)
-    return cast("StayModel", found), cast("StayModel | None", other)
-
-
-def nobody(role: str) -> SentinelError:
-    """That no registered model has the role."""
+def nobody(role: str, level: str = PROVIDER) -> SentinelError:
+    """That no registered model of the level has the role."""
     return SentinelError(
-        f"no registered model is {role}",
+        f"no registered model is {role}"
+        if level == PROVIDER
+        else f"no registered model of {level}s is {role}",
         where="the register of the database",
         cure=f"Register one (sentinel models register FOLDER), then: sentinel promote MODEL --to {role}.",
     )
 
 
 def load(opened: Store, sha256: str) -> Packed:
-    """A registered model, refused if it no longer fits this version."""
-    from graph_models.models import model_of  # noqa: PLC0415
+    """A registered model of any level, refused if it no longer fits this version."""
+    from graph_models.models import model_of  # noqa: PLC0415 (PyTorch takes seconds)
 
-    return model_of(opened.model_files(sha256), Path(f"register/{sha256[:12]}"))
+    return model_of(opened.model_files(sha256), _place(sha256))
 
 
-def load_of_providers(opened: Store, sha256: str) -> Artifact:
-    """A registered model of providers; any other is refused."""
-    from graph_models import Artifact  # noqa: PLC0415
+def load_as(kind: type[Model], opened: Store, sha256: str) -> Model:
+    """A registered model of a level; one of another is refused too."""
+    return kind.of(opened.model_files(sha256), _place(sha256))
 
-    return Artifact.of(opened.model_files(sha256), Path(f"register/{sha256[:12]}"))
+
+def _place(sha256: str) -> Path:
+    return Path(f"register/{sha256[:12]}")

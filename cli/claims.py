@@ -51,7 +51,7 @@ def train(
     return made
 
 
-def told(made: StayModel, folder: Path, seconds: float) -> dict[str, Any]:
+def summary(made: StayModel, folder: Path, seconds: float) -> dict[str, Any]:
     """What the command says of a model at its end."""
     return {
         "model": str(folder),
@@ -95,14 +95,8 @@ def score(
         )
     judged = models.verdicts(rules.load(), known)
     findings = None if labels is None else read_claim_labels(labels)
-    scored = loaded.score(
-        known,
-        judged,
-        upto=last,
-        labels=findings,
-        again=not on_arrival,
-        device=device,
-    )
+    survey = loaded.survey(known, judged, upto=last, labels=findings, device=device)
+    scored = survey.then() if on_arrival else survey.again()
     told: dict[str, Any] = {
         "level": level,
         "claims": len(scored),
@@ -112,17 +106,15 @@ def score(
     if level == "claim":
         pl.DataFrame({"stay_id": scored.subject_ids, "score": scored.scores}).write_csv(out)
     elif level == "ring":
-        found = levels.rings(scored, known, least=loaded.threshold)
+        found = levels.rings(scored, survey.stays, least=loaded.threshold)
         found.with_columns(pl.col(pl.List(pl.String)).list.join(" ")).write_csv(out)
         told["rings"] = found.height
     else:
-        table = levels.parties(scored, known, level)
+        table = levels.parties(scored, survey.stays, level)
         table.write_csv(out)
         told["parties"] = table.height
     if reasons is not None:
-        desk = None
-        if not on_arrival:
-            desk = loaded.remember(known, judged, upto=last, labels=findings, device=device)
+        desk = None if on_arrival else survey.desk()
         told["explained"] = _explain(loaded, scored, reasons, desk)
     return {
         **told,

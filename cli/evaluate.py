@@ -221,14 +221,14 @@ def _reasons_of_claims(
     until = models.until(tables, upto, None)
     known = cut(tables, until)
     judged = models.verdicts(rules.load(), known)
-    scored = loaded.score(known, judged, upto=until, device="cpu")
+    survey = loaded.survey(known, judged, upto=until, device="cpu")
+    scored = survey.again()
     say("  reason codes")
     found = {"codes": measure_codes(loaded, scored, seed=seed)}
     say("  connections")
-    desk = loaded.remember(known, judged, upto=until, device="cpu")
     order = sorted(range(len(scored)), key=lambda i: -scored.scores[i])[:PROVIDERS]
     first = [scored.subject_ids[i] for i in order if scored.scores[i] >= loaded.threshold]
-    found["connections"] = measure_connections(desk, first, seed=seed)
+    found["connections"] = measure_connections(survey.desk(), first, seed=seed)
     return found, loaded
 
 

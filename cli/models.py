@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta, timezone
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import polars as pl
 import typer
@@ -110,12 +110,24 @@ def train(
     began = time.monotonic()
     writable(model)
     if level is Subject.CLAIM:
-        _train_claims(
-            began, inputs, model, written, key,
-            {"--extra": extra, "--weak": weak, "--report": report, "--db": db},
-            labels=labels, reviews=reviews, upto=upto.date() if upto else None, seed=seed,
+        from cli import claims  # noqa: PLC0415 (which reads with this module)
+
+        for option, unfit in (
+            ("--extra", extra), ("--weak", weak), ("--report", report), ("--db", db),
+        ):  # fmt: skip
+            if unfit:
+                raise _of_providers(option)
+        findings = claims.gather(labels, reviews)
+        trained = claims.train(
+            read(inputs, written, key),
+            findings,
+            model,
+            upto=upto.date() if upto else None,
+            seed=seed,
             device=device.value,
-        )  # fmt: skip
+        )
+        _tell(trained.headline)
+        finish(claims.summary(trained, model, time.monotonic() - began))
         return
     if labels is None:
         raise SentinelError(
@@ -258,29 +270,6 @@ def score(
             "seconds": round(time.monotonic() - began, 3),
         }
     )
-
-
-def _train_claims(
-    began: float,
-    inputs: Sequence[Path],
-    model: Path,
-    written: InputFormat | None,
-    key: Path,
-    unfit: Mapping[str, object],
-    *,
-    labels: Path | None,
-    reviews: str | None,
-    **how: Any,
-) -> None:
-    from cli import claims  # noqa: PLC0415 (which reads with this module)
-
-    for option, given in unfit.items():
-        if given:
-            raise _of_providers(option)
-    findings = claims.gather(labels, reviews)
-    made = claims.train(read(inputs, written, key), findings, model, **how)
-    _tell(made.headline)
-    finish(claims.told(made, model, time.monotonic() - began))
 
 
 def _of_providers(option: str) -> SentinelError:

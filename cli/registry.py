@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cli import options
-from cli.champion import in_role, load, load_of_providers, nobody
+from cli.champion import holder, load, load_as, nobody
 from cli.models import Device, Subject, Upto, verdicts
 from cli.output import finish, say, tell, writable
 from cli.stream_run import Database
@@ -124,8 +124,7 @@ def export(
 
     writable(out)
     with store.open(db) as opened:
-        sha256 = _find(opened, model)
-        artifact = load(opened, sha256)
+        artifact = load(opened, _find(opened, model))
     artifact.save(out)
     finish({"model_sha256": artifact.sha256, "out": str(out)})
 
@@ -147,7 +146,9 @@ def compare(
     import store  # noqa: PLC0415
 
     with store.open(db) as opened:
-        champion, challenger = (in_role(opened, r, level.value) for r in (CHAMPION, CHALLENGER))
+        champion, challenger = (
+            load(opened, holder(opened, role, level.value)) for role in (CHAMPION, CHALLENGER)
+        )
         if level is Subject.CLAIM:
             known, until = _window(opened, champion, None)
             judged = verdicts(_rules(rules), known)
@@ -189,8 +190,7 @@ def drift(
     import store  # noqa: PLC0415
 
     with store.open(db) as opened:
-        sha256 = _find(opened, model)
-        artifact = load(opened, sha256)
+        artifact = load(opened, _find(opened, model))
         found = _drift(opened, artifact, _rules(rules), _day(upto))
     finish({"model_sha256": artifact.sha256, **found.record()})
 
@@ -206,9 +206,10 @@ def report(
 ) -> None:
     """Write the report on a model: quality, scores, features, drift, and what reviews say."""
     import store  # noqa: PLC0415
+    from graph_models import Artifact  # noqa: PLC0415
 
     with store.open(db) as opened:
-        artifact = load_of_providers(opened, _find(opened, model))
+        artifact = load_as(Artifact, opened, _find(opened, model))
         write_report(out, artifact, opened, _rules(rules))
     finish({"model_sha256": artifact.sha256, "report": str(out)})
 
@@ -251,7 +252,6 @@ def promote(
         raise SentinelError(
             f"there is no role {to}", where="--to", cure=f"Write one of {', '.join(ROLES)}."
         )
-
     with store.open(db) as opened:
         sha256 = _find(opened, model)
         if to in (CHAMPION, CHALLENGER):
@@ -277,6 +277,7 @@ def refresh(
     started with ``--model champion`` use it from their next start.
     """
     import store  # noqa: PLC0415
+    from graph_models import Artifact  # noqa: PLC0415
     from graph_models import refresh as make  # noqa: PLC0415
 
     done: list[dict[str, Any]] = []
@@ -287,7 +288,7 @@ def refresh(
             if sha256 is None:
                 continue
             say(f"Refreshing the {role} {sha256[:12]}")
-            artifact = load_of_providers(opened, sha256)
+            artifact = load_as(Artifact, opened, sha256)
             known, until = _window(opened, artifact, _day(upto))
             judged = verdicts(ruleset, known)
             made = make(artifact, known, judged, upto=until, device=device.value)
@@ -324,13 +325,9 @@ def _window(opened: Store, artifact: Packed, upto: date | None) -> tuple[Tables,
             cure="Assess claims into it first: sentinel assess … --db URL.",
         )
     until = upto or last + timedelta(days=1)
-    manifest = artifact.manifest
-    trained = date.fromisoformat(
-        manifest.get("refreshed", {}).get("trained_upto", manifest["upto"])
-    )
-    days = trained - date.fromisoformat(manifest["window"]["first"])
-    known = cut(opened.ended(until - days, until), until)
-    say(f"  {len(known):,} claims from {until - days} to {until}")
+    begin = until - artifact.reach
+    known = cut(opened.ended(begin, until), until)
+    say(f"  {len(known):,} claims from {begin} to {until}")
     return known, until
 
 
@@ -343,9 +340,9 @@ def _drift(opened: Store, artifact: Packed, ruleset: RuleSet, upto: date | None 
 
 def _compared(opened: Store, artifact: Packed, now: pl.DataFrame) -> Drift:
     """How far these providers are from those of the training, which the first of its line knows."""
-    from graph_models import drift  # noqa: PLC0415
+    from graph_models import drift, origin  # noqa: PLC0415
 
-    first = artifact.manifest.get("refreshed", {}).get("origin", artifact.sha256)
+    first = origin(artifact)
     files = opened.model_files(first)
     then = type(artifact).of(files, Path(first)) if files else artifact
     used = [f["name"] for f in artifact.manifest["features"] if f["used"]]
@@ -372,7 +369,7 @@ def _refuse_drift(found: Drift, artifact: Packed, *, despite_drift: bool) -> Non
 def _find(opened: Store, wanted: str) -> str:
     """The registered model that a role or the beginning of a digest names."""
     if wanted in (CHAMPION, CHALLENGER):
-        return in_role(opened, wanted).sha256
+        return holder(opened, wanted)
     found = [one.sha256 for one in opened.models() if one.sha256.startswith(wanted)]
     if len(found) == 1 and len(wanted) >= _SHORTEST:
         return found[0]

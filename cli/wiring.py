@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import drg
 import rules
-from cli import champion
 from cli.champion import models_to_use
 from cli.graph_access import owner
 from cli.models import EXTRA_FILE, beside, read_extra_table
@@ -43,7 +42,9 @@ def engine(
     """
     artifact = challenger = extra = None
     if model is not None:
-        artifact, challenger = models_to_use(model, db)
+        from graph_models import Artifact  # noqa: PLC0415 (PyTorch takes seconds)
+
+        artifact, challenger = models_to_use(Artifact, model, db)
         extra = read_extra_table(beside(inputs, EXTRA_FILE))
     return Engine(
         ruleset=rules.load(rules_dir, parameters=parameters, reference=reference),
@@ -123,9 +124,10 @@ def wire(
 
     claims = None
     if claim_model is not None:
-        from streaming.claim_scores import ClaimScores  # noqa: PLC0415 (PyTorch takes seconds)
+        from graph_models.stays import StayModel  # noqa: PLC0415 (PyTorch takes seconds)
+        from streaming.claim_scores import ClaimScores  # noqa: PLC0415
 
-        ours, rival = champion.claim_models(claim_model, db)
+        ours, rival = models_to_use(StayModel, claim_model, db)
         claims = ClaimScores(ours, judge, opened, secret, challenger=rival)
 
     def ready() -> Mapping[str, Any]:

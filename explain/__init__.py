@@ -1,8 +1,8 @@
 """Why a provider has its score: SHAP values that add up, reasons, and the people it rests on."""
 
 from explain.attribution import TOLERANCE, Attribution, ExplanationError, attribute
-from explain.connections import Connection, because_of, measure_connections
-from explain.fidelity import measure_codes, measure_people
+from explain.connections import Connection, because_of
+from explain.fidelity import measure_codes, measure_connections, measure_people
 from explain.reasons import explain
 from explain.removal import Because, Group, Scorer, because
 

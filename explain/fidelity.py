@@ -10,15 +10,20 @@ import pyarrow as pa
 import shap
 
 from explain.attribution import Matrix, attribute
+from explain.connections import because_of
 from explain.reasons import leading
 from explain.removal import Because, Scorer, because
 from graph_models import Packed, Scored
 from graph_models.head import raw, sigmoid
+from graph_models.stays import Desk
+from graph_models.stays.reading import RELATIONS
 
 PROVIDERS: Final = 100
 """At most so many scores are measured, the highest from the model's threshold on: what officers read."""
 DRAWS: Final = 20
 """Random choices of as many reasons, or stays, that the named ones are compared with."""
+CONNECTION_DRAWS: Final = 5
+"""The same of connections."""
 
 
 def measure_codes(artifact: Packed, scored: Scored, *, seed: int) -> dict[str, Any]:
@@ -97,6 +102,33 @@ def measure_people(scorer: Scorer, provider_ids: Sequence[str], *, seed: int) ->
     return _summary(named_falls, random_falls, overlaps)
 
 
+def measure_connections(desk: Desk, stay_ids: Sequence[str], *, seed: int) -> dict[str, Any]:
+    """Fidelity of the connections named by exact ablation.
+
+    ``named`` is the mean fall without them, ``random`` that without as many drawn from all that the
+    claim has (``CONNECTION_DRAWS`` each).
+    """
+    rng = np.random.default_rng(seed)
+    named, drawn = [], []
+    for stay_id in stay_ids:
+        found = because_of(desk, stay_id)
+        if not found.connections:
+            continue
+        has = [r for r in RELATIONS if desk.company(stay_id, r)]
+        named.append(found.together)
+        falls = []
+        for _ in range(CONNECTION_DRAWS):
+            gone = rng.choice(has, len(found.connections), replace=False).tolist()
+            falls.append(found.score - float(desk.again(stay_id, without=gone).scores[0]))
+        drawn.append(float(np.mean(falls)))
+    return {
+        "claims": len(stay_ids),
+        "with_connections": len(named),
+        "named": _mean(named),
+        "random": _mean(drawn),
+    }
+
+
 def _halves(artifact: Packed, chosen: Scored, rng: np.random.Generator) -> list[Matrix]:
     order = rng.permutation(len(artifact.background))
     made = []
@@ -124,13 +156,14 @@ def _overlap(one: set[str], other: set[str]) -> float:
 
 
 def _summary(named: list[float], drawn: list[float], overlaps: list[float]) -> dict[str, Any]:
-    def mean(values: list[float]) -> float | None:
-        return round(float(np.mean(values)), 4) if values else None
-
     return {
         "providers": len(overlaps),
         "with_reasons": len(named),
-        "named": mean(named),
-        "random": mean(drawn),
-        "stability": mean(overlaps),
+        "named": _mean(named),
+        "random": _mean(drawn),
+        "stability": _mean(overlaps),
     }
+
+
+def _mean(values: list[float]) -> float | None:
+    return round(float(np.mean(values)), 4) if values else None

@@ -38,11 +38,6 @@ class Artifact(Packed):
     write_card = staticmethod(write_card)
 
     @cached_property
-    def entities(self) -> pl.DataFrame:
-        """Every provider known at ``upto``: features, ``margin``, ``score``, ``peer_group``."""
-        return self._table("entities.parquet")
-
-    @cached_property
     def peers(self) -> pl.DataFrame:
         """Quantiles of each feature in each peer group."""
         return self._table("peers.parquet")

@@ -152,8 +152,12 @@ def flag_metrics(flagged: Flags, y: Flags, *, seed: int) -> dict[str, Any]:
 
 def recall_at(values: Matrix, y: Flags, share: float) -> float:
     """Share of the fraudulent among the ``share`` of rows with the highest values."""
-    first = np.argsort(-values, kind="stable")[: max(1, round(share * len(y)))]
-    return round(float(y[first].sum() / y.sum()), 4)
+    return round(float(y[foremost(values, share)].sum() / y.sum()), 4)
+
+
+def foremost(values: Matrix, share: float) -> Rows:
+    """The ``share`` of rows (one at least) with the highest values, highest first; ties as they stand."""
+    return np.argsort(-values, kind="stable")[: max(1, round(share * len(values)))]
 
 
 def difference(values: Matrix, other: Matrix, y: Flags, *, seed: int) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -20,5 +19,5 @@ def load_model(folder: Path) -> Packed:
 
 def model_of(files: Mapping[str, bytes], where: Path) -> Packed:
     """The model in these files. Errors as by ``Packed.of``."""
-    manifest = json.loads(files.get(MANIFEST, b"{}"))
+    manifest = packed.read_manifest(files[MANIFEST], where) if MANIFEST in files else {}
     return (StayModel if level_of(manifest) == CLAIM else Artifact).of(files, where)

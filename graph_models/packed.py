@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -107,6 +107,12 @@ class Packed:
         return date.fromisoformat(self.manifest["upto"])
 
     @property
+    def reach(self) -> timedelta:
+        """How far the claims of the training went back from its day."""
+        trained = self.manifest.get("refreshed", {}).get("trained_upto", self.manifest["upto"])
+        return date.fromisoformat(trained) - date.fromisoformat(self.manifest["window"]["first"])
+
+    @property
     def threshold(self) -> float:
         """The score from which the model alone raises an alert."""
         return float(self.manifest["threshold"]["score"])
@@ -138,7 +144,10 @@ class Packed:
 
     @cached_property
     def entities(self) -> pl.DataFrame:
-        """Those whom a reason compares with: an identifier, the features, perhaps more."""
+        """Those whom a reason compares with: an identifier, the features, and ``score``.
+
+        Of a model of providers every provider known at ``upto``, with ``margin`` and ``peer_group``.
+        """
         return self._table("entities.parquet")
 
     def save(self, folder: Path) -> None:
@@ -170,7 +179,7 @@ class Packed:
     def of(cls, files: Mapping[str, bytes], where: Path) -> Self:
         """The model in these files, refused as by ``load``; errors name them as lying in ``where``."""
         if MANIFEST in files:
-            cls._refuse_level(level_in(_read_manifest(files[MANIFEST], where)), where)
+            cls._refuse_level(level_in(read_manifest(files[MANIFEST], where)), where)
         missing = [name for name in (MANIFEST, *cls.FILES) if name not in files]
         if missing:
             raise ArtifactError(
@@ -192,7 +201,7 @@ class Packed:
             )
 
     def _verify(self, folder: Path) -> None:
-        manifest = _read_manifest(self.files[MANIFEST], folder)
+        manifest = read_manifest(self.files[MANIFEST], folder)
         digests, packages, schema = (manifest[k] for k in ("files", "packages", "schema"))
         for name in self.FILES:
             if hashlib.sha256(self.files[name]).hexdigest() != digests.get(name):
@@ -257,7 +266,7 @@ def level_of(folder: Path) -> str:
         head = (folder / MANIFEST).read_bytes()
     except OSError as error:
         raise _unreadable(error, folder) from error
-    return level_in(_read_manifest(head, folder))
+    return level_in(read_manifest(head, folder))
 
 
 def _unreadable(error: OSError, folder: Path) -> ArtifactError:
@@ -284,7 +293,8 @@ def installed() -> dict[str, str]:
     return found
 
 
-def _read_manifest(text: bytes, folder: Path) -> dict[str, Any]:
+def read_manifest(text: bytes, folder: Path) -> dict[str, Any]:
+    """The manifest in a text that lies in ``folder``; ArtifactError if it is none of ours."""
     try:
         manifest: dict[str, Any] = json.loads(text)
         _ = [manifest[k] for k in ("files", "packages", "schema")]

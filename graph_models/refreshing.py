@@ -15,7 +15,7 @@ from domain.errors import SentinelError
 from domain.tables import Tables
 from graph_models import packing
 from graph_models.artifact import Artifact
-from graph_models.packed import MANIFEST
+from graph_models.packed import MANIFEST, Packed
 
 _LEARNED = ("model.txt", "gnn.pt", "background.parquet")
 
@@ -61,7 +61,7 @@ def refresh(
     return packing.finish({n: artifact.files[n] for n in _LEARNED}, manifest, scored)
 
 
-def origin(artifact: Artifact) -> str:
+def origin(artifact: Packed) -> str:
     """The digest of the model that was trained; its own if it was never refreshed."""
     found: str = artifact.manifest.get("refreshed", {}).get("origin", artifact.sha256)
     return found

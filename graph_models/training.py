@@ -38,13 +38,9 @@ class Scaling:
         """From a graph; a column that is constant or never known is switched off."""
         mean, spread = {}, {}
         for kind in NUMBERED:
-            x = data[kind].x.double().numpy()
-            known = ~np.isnan(x)
-            n = np.maximum(known.sum(0), 1)
-            m = np.where(known, x, 0).sum(0) / n
-            s = np.sqrt(np.where(known, (x - m) ** 2, 0).sum(0) / n)
+            m, s = moments(data[kind].x.double().numpy())
             mean[kind] = torch.from_numpy(m).float()
-            spread[kind] = torch.from_numpy(np.where(s > 1e-6, s, np.inf)).float()
+            spread[kind] = torch.from_numpy(s).float()
         return cls(mean, spread)
 
     def apply(self, data: HeteroData) -> HeteroData:
@@ -60,6 +56,15 @@ class Scaling:
     def widths(self) -> dict[str, int]:
         """Columns of each node kind after ``apply``."""
         return {k: 2 * len(self.mean[k]) for k in NUMBERED}
+
+
+def moments(x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and spread of each column over what is known; infinite for one that is constant or never known."""
+    known = ~np.isnan(x)
+    n = np.maximum(known.sum(0), 1)
+    mean = np.where(known, x, 0).sum(0) / n
+    spread = np.sqrt(np.where(known, (x - mean) ** 2, 0).sum(0) / n)
+    return mean, np.where(spread > 1e-6, spread, np.inf)
 
 
 @contextmanager

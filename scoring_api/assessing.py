@@ -6,14 +6,11 @@ from typing import Any, Final
 
 import anyio
 import anyio.to_thread
-import msgspec
 from fastapi import APIRouter, Request
 
-from domain.claim import CHILDREN, STAYS
 from domain.service import Assess
 from scoring_api import bodies, evidence
 from scoring_api.answers import Assessed
-from scoring_api.bodies import MAX_CLAIMS
 from scoring_api.evidence import Checks
 from scoring_api.metrics import Metrics
 from scoring_api.problems import document
@@ -22,13 +19,6 @@ from store import Store
 _AT_ONCE: Final = 4
 """Assessments side by side. They compete for the processors and for the one database writer;
 the others wait their turn here and leave the threads to those who read alerts."""
-
-
-class _Envelope(msgspec.Struct, forbid_unknown_fields=True):
-    claims: list[msgspec.Raw]
-
-
-_DECODER = msgspec.json.Decoder(_Envelope)
 
 EXAMPLE: Final[dict[str, Any]] = {
     "claims": [
@@ -88,14 +78,7 @@ def route(assess: Assess, store: Store, checks: Checks, metrics: Metrics) -> API
         summary="Assess 1 to 500 claims now",
         tags=["claims"],
         openapi_extra=bodies.describe(
-            {
-                "claims": {
-                    "type": "array",
-                    "minItems": 1,
-                    "maxItems": MAX_CLAIMS,
-                    "items": STAYS.json_schema(CHILDREN),
-                }
-            },
+            {"claims": bodies.CLAIMS_SCHEMA},
             required=["claims"],
             example=EXAMPLE,
         ),
@@ -107,8 +90,7 @@ def route(assess: Assess, store: Store, checks: Checks, metrics: Metrics) -> API
         judged. The same claim given again leaves one decision. Personal fields become
         keyed pseudonyms before anything is stored.
         """
-        envelope = await bodies.read(request, _DECODER, '{"claims": [claim, ...]}')
-        records = bodies.check_number(envelope.claims)
+        records = await bodies.read_claims(request)
         told = await anyio.to_thread.run_sync(work, records, limiter=limiter)
         if told["accepted"] == 0:
             raise evidence.refuse_all(told["refused"], told["read"])

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from fastapi import Request
 
+from domain.claim import CHILDREN, STAYS
 from scoring_api.problems import ProblemError
 
 MAX_BODY_BYTES: Final = 16 * 2**20
@@ -20,6 +21,20 @@ MAX_CLAIMS: Final = 500
 """What one request may ask for; larger files go through the command line."""
 
 T = TypeVar("T")
+
+
+class _Claims(msgspec.Struct, forbid_unknown_fields=True):
+    claims: list[msgspec.Raw]
+
+
+_CLAIMS: Final = msgspec.json.Decoder(_Claims)
+CLAIMS_SCHEMA: Final[dict[str, Any]] = {
+    "type": "array",
+    "minItems": 1,
+    "maxItems": MAX_CLAIMS,
+    "items": STAYS.json_schema(CHILDREN),
+}
+"""What OpenAPI says of the claims of a request."""
 
 
 async def read(request: Request, decoder: msgspec.json.Decoder[T], shape: str) -> T:
@@ -60,6 +75,11 @@ async def read(request: Request, decoder: msgspec.json.Decoder[T], shape: str) -
             "The body is not valid JSON in UTF-8.",
             cure="Check that the body is complete and encoded in UTF-8.",
         ) from error
+
+
+async def read_claims(request: Request) -> list[bytes]:
+    """The claims of a body that holds nothing else, each as it was sent; a problem if none or too many."""
+    return check_number((await read(request, _CLAIMS, '{"claims": [claim, ...]}')).claims)
 
 
 async def read_form(request: Request) -> dict[str, str]:

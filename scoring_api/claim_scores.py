@@ -8,22 +8,19 @@ from typing import Annotated, Any, Final, TypeVar
 
 import anyio
 import anyio.to_thread
-import msgspec
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Query, Request
 
-from domain.claim import CHILDREN, STAYS
 from domain.service import NotReadyError, ScoreClaims
 from scoring_api import bodies, evidence
 from scoring_api.answers import Answer, Bilingual, Reason, RefusedClaim
 from scoring_api.assessing import EXAMPLE
-from scoring_api.bodies import MAX_CLAIMS
+from scoring_api.inhospital import StayId
 from scoring_api.problems import ProblemError, document
 
 _AT_ONCE: Final = 2
 """Scorings side by side: they hold a processor each, which others need too."""
 RETRY_S: Final = 30
 
-StayId = Annotated[str, Path(max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$")]
 T = TypeVar("T")
 
 
@@ -148,13 +145,6 @@ class Rings(AsOf):
     rings: list[Ring]
 
 
-class _Envelope(msgspec.Struct, forbid_unknown_fields=True):
-    claims: list[msgspec.Raw]
-
-
-_DECODER = msgspec.json.Decoder(_Envelope)
-
-
 def route(scores: ScoreClaims) -> APIRouter:
     """The routes, with what they ask."""
     router = APIRouter(tags=["claims"])
@@ -178,14 +168,7 @@ def route(scores: ScoreClaims) -> APIRouter:
         responses=document(400, 413, 415, 422, 500, 503),
         summary="Score 1 to 500 claims by what they share with stored ones",
         openapi_extra=bodies.describe(
-            {
-                "claims": {
-                    "type": "array",
-                    "minItems": 1,
-                    "maxItems": MAX_CLAIMS,
-                    "items": STAYS.json_schema(CHILDREN),
-                }
-            },
+            {"claims": bodies.CLAIMS_SCHEMA},
             required=["claims"],
             example=EXAMPLE,
         ),
@@ -195,8 +178,7 @@ def route(scores: ScoreClaims) -> APIRouter:
 
         A claim of the request does not see the others of the request.
         """
-        envelope = await bodies.read(request, _DECODER, '{"claims": [claim, ...]}')
-        records = bodies.check_number(envelope.claims)
+        records = await bodies.read_claims(request)
 
         def work() -> dict[str, Any]:
             told = scores.score(records)

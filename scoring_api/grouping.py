@@ -9,13 +9,11 @@ import anyio.to_thread
 import msgspec
 from fastapi import APIRouter, Request
 
-from domain.claim import CHILDREN, STAYS
 from domain.errors import SentinelError
 from domain.service import Group, WhatIf
 from scoring_api import bodies, evidence
 from scoring_api.answers import Compared, Grouped
 from scoring_api.assessing import EXAMPLE
-from scoring_api.bodies import MAX_CLAIMS
 from scoring_api.problems import ProblemError, document
 
 _AT_ONCE: Final = 4
@@ -35,7 +33,7 @@ _QUESTION = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _CHANGES = msgspec.json.Decoder(list[dict[str, Any]])
 _SHAPE = '{"claim": claim, "changes": [change, ...]}'
 
-_CLAIM = STAYS.json_schema(CHILDREN)
+_CLAIM = bodies.CLAIMS_SCHEMA["items"]
 
 
 def route(group: Group, what_if: WhatIf) -> APIRouter:
@@ -50,12 +48,7 @@ def route(group: Group, what_if: WhatIf) -> APIRouter:
         summary="Group and price 1 to 500 claims",
         openapi_extra=bodies.describe(
             {
-                "claims": {
-                    "type": "array",
-                    "minItems": 1,
-                    "maxItems": MAX_CLAIMS,
-                    "items": _CLAIM,
-                },
+                "claims": bodies.CLAIMS_SCHEMA,
                 "trace": {
                     "type": "boolean",
                     "default": False,

@@ -9,7 +9,8 @@ from starlette.responses import Response
 
 from domain.service import NotReadyError, ScoreClaims
 from scoring_api import pages
-from scoring_api.claim_scores import RETRY_S, StayId, tell, unknown
+from scoring_api.claim_scores import RETRY_S, tell, unknown
+from scoring_api.inhospital import StayId
 
 RINGS_A_PAGE: Final = 100
 CLAIMS_SHOWN: Final = 50

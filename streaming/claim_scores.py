@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -20,7 +20,7 @@ from explain import because_of, explain
 from graph_models import cut, reviewed_claims
 from graph_models.stays import Desk, StayModel, levels
 from graph_models.stays.naming import party
-from store import Store, StoreError
+from store import Store
 from streaming import intake
 from streaming.pipeline import Engine
 from streaming.pseudonym import PseudonymKey
@@ -43,6 +43,7 @@ class _Remembered:
 
     desk: Desk
     rival: Desk | None
+    """The challenger's."""
     rings: pl.DataFrame
     upto: date
     claims: int
@@ -97,19 +98,14 @@ class ClaimScores:
                 if absent is not None:
                     results.append({"stay_id": stay_id, "absent": absent})
                     continue
-                known = held.desk.knows(stay_id)
                 own = said.filter(pl.col("stay_id") == stay_id)
-
-                def ask(desk: Desk, claim: Tables = one, judged: pl.DataFrame = own) -> Scored:
-                    (name,) = claim.stays["stay_id"].to_pylist()
-                    return desk.again(name) if desk.knows(name) else desk.score(claim, judged)
-
                 results.append(
                     {
-                        **self._tell(ask(held.desk), held),
-                        "known": known,
-                        "shared": self._shared(held.desk, one),
-                        "challenger": self._in_shadow(held, ask),
+                        **self._tell(_ask(held.desk, stay_id, one, own), held),
+                        "known": held.desk.knows(stay_id),
+                        "shared": _shared(held.desk, stay_id, one),
+                        "challenger": held.rival
+                        and _in_shadow(held.rival, _ask(held.rival, stay_id, one, own)),
                     }
                 )
         return Told(results, tuple(refused))
@@ -124,7 +120,7 @@ class ClaimScores:
             {**_named(c.relation), "claims": c.claims, "stay_ids": c.stay_ids, "fall": c.fall}
             for c in because_of(held.desk, stay_id).connections
         ]
-        shadow = self._in_shadow(held, lambda desk: desk.again(stay_id))
+        shadow = held.rival and _in_shadow(held.rival, held.rival.again(stay_id))
         return {**self._tell(scored, held), "connections": rests, "challenger": shadow}
 
     def rings(self, limit: int, /) -> dict[str, Any]:
@@ -141,10 +137,7 @@ class ClaimScores:
             try:
                 self._held = self._remember()
                 self._trouble = None
-            except (
-                SentinelError,
-                StoreError,
-            ) as error:  # the database is away, or has no claim yet
+            except SentinelError as error:  # the database is away, or has no claim yet
                 self._trouble = told(error)
                 wait = _AGAIN_S
             self._stop.wait(wait)
@@ -157,20 +150,16 @@ class ClaimScores:
                 where="the database",
                 cure="Assess claims first: POST /v1/claims:assess or sentinel assess.",
             )
-        upto, manifest = last + timedelta(days=1), self._model.manifest
-        window = date.fromisoformat(manifest["upto"]) - date.fromisoformat(
-            manifest["window"]["first"]
-        )
-        known = cut(self._store.ended(upto - window, upto), upto)
+        upto = last + timedelta(days=1)
+        known = cut(self._store.ended(upto - self._model.reach, upto), upto)
         said = self._verdicts(known, None)
         findings = reviewed_claims(self._store.all_reviews())
-        desk = self._model.remember(known, said, upto=upto, labels=findings)
+        survey = self._model.survey(known, said, upto=upto, labels=findings)
         rival = None
         if self._challenger is not None:
             rival = self._challenger.remember(known, said, upto=upto, labels=findings)
-        scored = self._model.score(known, said, upto=upto, labels=findings)
-        rings = levels.rings(scored, known, least=self._model.threshold)
-        return _Remembered(desk, rival, rings, upto, len(known), datetime.now(UTC))
+        rings = levels.rings(survey.again(), survey.stays, least=self._model.threshold)
+        return _Remembered(survey.desk(), rival, rings, upto, len(known), datetime.now(UTC))
 
     def _verdicts(self, claims: Tables, history: Tables | None) -> pl.DataFrame:
         settled = drg.settle(claims, self._engine.library)
@@ -207,17 +196,6 @@ class ClaimScores:
             **self._as_of(held),
         }
 
-    def _in_shadow(self, held: _Remembered, ask: Callable[[Desk], Scored]) -> dict[str, Any] | None:
-        """What the challenger says of the same claim; None without one."""
-        if held.rival is None or self._challenger is None:
-            return None
-        score = float(ask(held.rival).scores[0])
-        return {
-            "model_sha256": self._challenger.sha256,
-            "score": score,
-            "alert": score >= self._challenger.threshold,
-        }
-
     def _absent(self, claim: Tables) -> dict[str, str] | None:
         """Why a claim has no score, in Chinese and English; None if it has one."""
         (row,) = claim.stays.select(
@@ -232,17 +210,30 @@ class ClaimScores:
             return None
         return {"zh": zh, "en": en}
 
-    @staticmethod
-    def _shared(desk: Desk, claim: Tables) -> list[dict[str, Any]]:
-        found = []
-        (own,) = claim.stays["stay_id"].to_pylist()
-        for relation, every in desk.shares(claim).items():
-            stay_ids = [s for s in every if s != own]
-            if stay_ids:
-                found.append(
-                    {**_named(relation), "claims": len(stay_ids), "stay_ids": stay_ids[-SHOWN:]}
-                )
-        return found
+
+def _ask(desk: Desk, stay_id: str, claim: Tables, judged: pl.DataFrame) -> Scored:
+    """The score of a claim as it is remembered, else as it was sent."""
+    return desk.again(stay_id) if desk.knows(stay_id) else desk.score(claim, judged)
+
+
+def _in_shadow(rival: Desk, scored: Scored) -> dict[str, Any]:
+    """What the challenger says of a claim."""
+    score = float(scored.scores[0])
+    return {
+        "model_sha256": rival.model.sha256,
+        "score": score,
+        "alert": score >= rival.model.threshold,
+    }
+
+
+def _shared(desk: Desk, stay_id: str, claim: Tables) -> list[dict[str, Any]]:
+    """What a claim shares with which remembered ones."""
+    found = []
+    for relation, every in desk.shares(claim).items():
+        others = [s for s in every if s != stay_id]
+        if others:
+            found.append({**_named(relation), "claims": len(others), "stay_ids": others[-SHOWN:]})
+    return found
 
 
 def _named(relation: str) -> dict[str, Any]:

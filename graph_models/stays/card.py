@@ -67,7 +67,7 @@ def _reasons(found: dict[str, Any] | None) -> list[str]:
         "| | 去除所列后下降 fall without the named | 去除同数随机项 without as many random | 稳定性 stability |",
         "|---|---|---|---|",
         *(
-            f"| {names[k]} | {_figure(v['named'])} | {_figure(v['random'])} | {_figure(v.get('stability', 1.0))} |"
+            f"| {names[k]} | {_figure(v['named'])} | {_figure(v['random'])} | {_figure(v.get('stability'))} |"
             for k, v in found.items()
         ),
         "",

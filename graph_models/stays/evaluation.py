@@ -10,18 +10,20 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from domain.errors import SentinelError
 from domain.tables import Tables
+from graph_models.evaluation import foremost
 from graph_models.head import raw, snap
+from graph_models.learning import SEED
 from graph_models.packed import Scored
 from graph_models.stays import levels, naming
 from graph_models.stays.fitting import Progress
-from graph_models.stays.learning import SEED, Lesson, learn, pack
+from graph_models.stays.learning import Lesson, learn, pack
 from graph_models.stays.measuring import quality, rings_found
-from graph_models.stays.model import EPOCH, StayModel
-from graph_models.stays.reading import Stays, read
+from graph_models.stays.reading import Stays, day_number, read
 from graph_models.stays.unusual import COLUMNS as SEEN
 from graph_models.stays.unusual import Forest
-from graph_models.window import day_after_last
+from graph_models.window import KNOWN_ON, day_after_last, frame, known_on
 
 Numbers = NDArray[np.float64]
 
@@ -49,11 +51,20 @@ def evaluate_rings(
     """
     say = progress or (lambda _: None)
     end = day_after_last(tables)
+    days = frame(tables, "stays").select("stay_id", known_on())
+    later = days.filter(pl.col(KNOWN_ON) >= upto).join(labels.filter("label"), on="stay_id")
+    if not later.height:
+        raise SentinelError(
+            f"no ring was planted among the claims of {upto} and later",
+            where="graph_models.stays.evaluate_rings",
+            cure="Name an earlier day with --upto, or generate more months: sentinel samples rings.",
+        )
     found_by_then = labels.filter(pl.col("known_on") < upto)
     lesson = learn(tables, None, labels, upto=upto, seed=seed, device=device, progress=progress)
     model = pack(lesson, upto=upto, given=labels.height, seed=seed)
-    stays = read(tables, upto=end, habits=model.habits)
-    late = stays.known >= (upto - EPOCH).days
+    survey = model.survey(tables, upto=end, labels=found_by_then, device=device)
+    stays = survey.stays
+    late = stays.known >= day_number(upto)
     truth = _Truth.of(labels, stays, late)
     made: dict[str, Any] = {
         "learned_from": {
@@ -66,18 +77,16 @@ def evaluate_rings(
     }
     boosters = {n: lesson.trees(lesson.judged, c, seed=seed) for n, c in lesson.sets().items()}
     forest = Forest(lesson.again[:, _seen(lesson)], seed=seed)
-    for mode in ("then", "again"):
+    for mode, look in (("then", survey.then), ("again", survey.again)):
         say(f"judging the later claims, {mode}")
-        scored = model.score(
-            tables, None, upto=end, labels=found_by_then, again=mode == "again", device=device
-        )
+        scored = look()
         x = scored.features[:, 1:].to_numpy()[late]
         values = {n: raw(b, snap(x)) for n, b in boosters.items()}
         values["network alone"] = x[:, model.feature_names.index(naming.NETWORK)]
         values["model"] = scored.margins[late]
         values["without labels"] = forest.rank(x[:, _seen(lesson)])
         made[mode] = {name: truth.judge(v, seed=seed) for name, v in values.items()}
-    made["levels"] = _levels(model, scored, tables, late, truth)
+    made["levels"] = _levels(scored, tables, late, truth)
     return made
 
 
@@ -103,7 +112,7 @@ class _Truth:
 
     def judge(self, values: Numbers, *, seed: int) -> dict[str, Any]:
         found, rings = rings_found(values, self.ring, SHARE)
-        first = np.argsort(-values, kind="stable")[: max(1, round(SHARE * len(values)))]
+        first = foremost(values, SHARE)
         kinds = sorted(set(self.kind.tolist()) - {""})
         return quality(values, self.fraud, seed=seed) | {
             "rings_found": found,
@@ -116,10 +125,10 @@ class _Truth:
 
 
 def _levels(
-    model: StayModel, scored: Scored, tables: Tables, late: NDArray[np.bool_], truth: _Truth
+    scored: Scored, tables: Tables, late: NDArray[np.bool_], truth: _Truth
 ) -> dict[str, Any]:
     ids = [s for s, kept in zip(scored.subject_ids, late.tolist(), strict=True) if kept]
-    judged, inside = scored.select(ids), tables.select(pa.array(ids))
+    judged, inside = scored.select(ids), read(tables.select(pa.array(ids)), upto=scored.upto)
     ring_of = dict(zip(ids, truth.ring.tolist(), strict=True))
     least = float(np.quantile(judged.scores, 1 - RING_SHARE))
     found = levels.rings(judged, inside, least=least)
@@ -142,7 +151,7 @@ def _levels(
     }
     for relation in ("physician", "provider"):
         table = levels.parties(judged, inside, relation)
-        guilty = levels.count_in(judged, inside, relation, {s for s, r in ring_of.items() if r})
+        guilty = levels.count_in(inside, relation, {s for s, r in ring_of.items() if r})
         y = np.array([guilty.get(p, 0) >= 2 for p in table["party_id"].to_list()])
         if y.any() and not y.all():
             made[relation] = quality(table["share"].to_numpy(), y, seed=SEED)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score
 from torch import Tensor, nn
 
-from graph_models.head import raw, sigmoid, snap
+from graph_models.head import snap
 from graph_models.stays.ground import UNKNOWN, Graph, Known
 from graph_models.stays.network import KINDS, Guess, Heard, StayNetwork
 from graph_models.stays.reading import RELATIONS, Stays
@@ -40,10 +40,10 @@ CHECKED: Final = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Learnt:
-    """A network, and what it guesses with if it has learned without labels."""
+    """A network that has learned without labels, and what it guesses with."""
 
     network: StayNetwork
-    guess: Guess | None = None
+    guess: Guess
 
 
 def pretrain(
@@ -88,8 +88,6 @@ def surprise(learnt: Learnt, heard: Heard, x: Tensor, said: Sequence[Tensor]) ->
     ``x`` are the numbers now, ``said`` what the network that learned without labels made all stays
     say at their own time (``run``). NaN where a stay has no such company. Nothing of a label.
     """
-    if learnt.guess is None:
-        raise ValueError("the network has not learned to guess")
     with few_threads(), torch.no_grad():
         off = _numbers_loss(learnt.guess(learnt.network, said, heard), x)
         made = np.full((len(x), 1 + len(RELATIONS)), np.nan)
@@ -161,12 +159,12 @@ def run(
     return margin.double().cpu().numpy(), said
 
 
-def divide(stays: Stays, known: Known, blocks: int = BLOCKS) -> Codes:
+def divide(stays: Stays, known: Known) -> Codes:
     """The block of time of each stay: with about as many labelled stays each, whole days together."""
     labelled = np.sort(stays.known[known.label != UNKNOWN])
     if not len(labelled):
         return np.zeros(len(stays), dtype=np.int64)
-    cuts = labelled[[len(labelled) * k // blocks for k in range(1, blocks)]]
+    cuts = labelled[[len(labelled) * k // BLOCKS for k in range(1, BLOCKS)]]
     return np.searchsorted(cuts, stays.known, side="right").astype(np.int64)
 
 
@@ -259,11 +257,6 @@ def fit_trees(x: Numbers, y: Flags, *, seed: int) -> lgb.Booster:
     }
     data = lgb.Dataset(snap(x), label=y.astype(np.float64), params=params)
     return lgb.train(params, data, num_boost_round=300)
-
-
-def judge(booster: lgb.Booster, x: Numbers) -> Numbers:
-    """Its probability of each row."""
-    return sigmoid(raw(booster, snap(x)))
 
 
 def _numbers_loss(guessed: Tensor, x: Tensor) -> Tensor:

@@ -14,12 +14,12 @@ from torch import Tensor
 from graph_models.stays import links
 from graph_models.stays.prefix import Prefix
 from graph_models.stays.reading import OWN, RELATIONS, SMALL, Stays
+from graph_models.training import CLIP, moments
 
 Numbers = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
 UNKNOWN: Final = -1
-CLIP: Final = 5.0
 LOGGED: Final = ("total", "fund", "lines", "cost_ratio")
 CARRIED: Final = ("patient",)
 """Through whom the signs of other stays come (``links.SIGNS``). Physicians, hospitals and the number
@@ -40,11 +40,7 @@ class Scaling:
     @classmethod
     def fit(cls, given: Numbers) -> Scaling:
         """A column that is constant or never known is switched off."""
-        known = ~np.isnan(given)
-        n = np.maximum(known.sum(0), 1)
-        mean = np.where(known, given, 0).sum(0) / n
-        spread = np.sqrt(np.where(known, (given - mean) ** 2, 0).sum(0) / n)
-        return cls(mean, np.where(spread > 1e-6, spread, np.inf))
+        return cls(*moments(given))
 
     def apply(self, given: Numbers) -> Tensor:
         """(stays, 2 columns) float32: standard numbers, 0 where unknown, then flags "known"."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import asdict, dataclass
 from datetime import date
-from typing import Any, Final
+from typing import Final
 
 import lightgbm as lgb
 import numpy as np
@@ -21,6 +21,7 @@ from graph_models.catalog import CHECK
 from graph_models.evaluation import best_threshold
 from graph_models.fitting import MIN_CLASS
 from graph_models.head import Calibration, fold_in, raw, sigmoid, snap, used_columns
+from graph_models.learning import BACKGROUND_ROWS, SEED
 from graph_models.packed import FORMAT, installed
 from graph_models.packing import parquet
 from graph_models.stays import naming
@@ -37,17 +38,15 @@ from graph_models.stays.fitting import (
 )
 from graph_models.stays.ground import UNKNOWN, Graph, Known, Scaling, inputs, number
 from graph_models.stays.measuring import quality
-from graph_models.stays.model import EPOCH, StayModel, assemble, days, names
+from graph_models.stays.model import StayModel, assemble, days, names
 from graph_models.stays.network import KINDS, StayNetwork
-from graph_models.stays.reading import OWN, Stays, read
+from graph_models.stays.reading import OWN, Stays, day_number, day_of, read
 from graph_models.training import choose_device
 
 Numbers = NDArray[np.float64]
 Codes = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
-SEED: Final = 20240501
-BACKGROUND_ROWS: Final = 100
 PEERS: Final = 5_000
 """Claims of the training that reasons compare with."""
 ALONE: Final = "claim alone"
@@ -107,13 +106,25 @@ class Lesson:
     def later(self, columns: Flags, *, seed: int) -> Numbers:
         """Margins of the labelled claims from boosters of earlier blocks; NaN where there are none."""
         margin = np.full(len(self.stays), np.nan)
-        for k in range(2, int(self.block.max()) + 1):
-            learn, here = self.judged & (self.block < k), self.judged & (self.block == k)
-            few = min(self.fraud[learn].sum(), (~self.fraud)[learn].sum()) < MIN_CLASS // 2
-            if not few and here.any():
-                booster = self.trees(learn, columns, seed=seed)
-                margin[here] = raw(booster, snap(self.again[here]))
+        for k in _judges(self.judged, self.fraud, self.block):
+            here = self.judged & (self.block == k)
+            booster = self.trees(self.judged & (self.block < k), columns, seed=seed)
+            margin[here] = raw(booster, snap(self.again[here]))
         return margin
+
+
+def _judges(judged: Flags, fraud: Flags, block: Codes) -> list[int]:
+    """The blocks that a booster of earlier ones can judge: it has learned from some of either kind."""
+
+    def enough(learn: Flags) -> bool:
+        return bool(min(fraud[learn].sum(), (~fraud)[learn].sum()) >= MIN_CLASS // 2)
+
+    last = int(block.max(initial=0))
+    return [
+        k
+        for k in range(2, last + 1)
+        if enough(judged & (block < k)) and (judged & (block == k)).any()
+    ]
 
 
 def train(
@@ -151,7 +162,7 @@ def learn(
     chosen = choose_device(device)
     say("reading the claims and what they have in common")
     stays = read(tables, verdicts, upto=upto)
-    last = (upto - EPOCH).days
+    last = day_number(upto)
     known = Known.of(stays, days(labels)).before(last)
     block = divide(stays, known)
     judged = (known.label != UNKNOWN) & (block > 0)
@@ -161,6 +172,13 @@ def learn(
             f"too few labelled claims: {frauds} fraudulent, {others} others after the first quarter of the time",
             where="graph_models.stays.train",
             cure=f"Label at least {MIN_CLASS} claims of each kind whose finding was known before {upto}.",
+        )
+    late = judged & np.isin(block, _judges(judged, known.label == 1, block))
+    if not (known.label[late] == 1).any() or not (known.label[late] == 0).any():
+        raise SentinelError(
+            "no later claims of both kinds are left to judge the model by, once it has learned from earlier ones",
+            where="graph_models.stays.train",
+            cure="Give findings, fraudulent and not, that are spread over the time of the claims.",
         )
     _, codes = number(stays)
     graph = Graph(codes, stays, known, device=chosen)
@@ -258,8 +276,8 @@ def pack(lesson: Lesson, *, upto: date, given: int, seed: int = SEED) -> StayMod
         "upto": upto.isoformat(),
         "window": {
             "claims": len(lesson.stays),
-            "first": _day(lesson.stays.known.min()),
-            "last": _day(lesson.stays.known.max()),
+            "first": day_of(int(lesson.stays.known.min())).isoformat(),
+            "last": day_of(int(lesson.stays.known.max())).isoformat(),
         },
         "labels": {
             "given": given,
@@ -293,8 +311,6 @@ def pack(lesson: Lesson, *, upto: date, given: int, seed: int = SEED) -> StayMod
 
 def _weights(lesson: Lesson) -> bytes:
     buffer = io.BytesIO()
-    guess = lesson.before.guess
-    assert guess is not None  # noqa: S101 - pretrain makes it
     torch.save(
         {
             "kind": lesson.kind,
@@ -305,14 +321,10 @@ def _weights(lesson: Lesson) -> bytes:
                 for name, module in (
                     ("network", lesson.network),
                     ("before", lesson.before.network),
-                    ("guess", guess),
+                    ("guess", lesson.before.guess),
                 )
             },
         },
         buffer,
     )
     return buffer.getvalue()
-
-
-def _day(number_of_day: Any) -> str:
-    return date.fromordinal(EPOCH.toordinal() + int(number_of_day)).isoformat()

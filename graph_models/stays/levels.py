@@ -10,13 +10,11 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 
-from domain.tables import Tables
 from graph_models.packed import Scored
 from graph_models.stays.ground import number
 from graph_models.stays.links import CROWD
-from graph_models.stays.reading import Codes, Stays, read
+from graph_models.stays.reading import Codes, Stays
 
-PARTIES: Final = ("patient", "physician", "provider", "department")
 PRIOR: Final = 10.0
 """Claims of the usual score that each party starts from: two claims alone make no bad physician."""
 TIES: Final = ("patient", "phone", "bank_account", "address", "bill", "circle", "joint")
@@ -26,14 +24,14 @@ MOST_PEOPLE: Final = 30
 LEAST_PEOPLE: Final = 2
 
 
-def parties(scored: Scored, tables: Tables, relation: str) -> pl.DataFrame:
+def parties(scored: Scored, stays: Stays, relation: str) -> pl.DataFrame:
     """How much of a party's claims is fraud by their scores, the largest share first.
 
     ``party_id``, ``claims``, ``expected`` (sum of the probabilities), ``share`` (that of a party of
     the size, drawn towards the share of all by ``PRIOR`` claims), ``at_risk_fen`` (sum of probability
-    times total amount, in the hundredth of ``currency``). ``relation`` is one of ``PARTIES``.
+    times total amount, in the hundredth of ``currency``). ``stays`` are those scored, in the
+    order of the scores; ``relation`` is one of theirs.
     """
-    stays = _read(scored, tables)
     usual = float(scored.scores.mean()) if len(scored) else 0.0
     return (
         pl.DataFrame(
@@ -55,14 +53,13 @@ def parties(scored: Scored, tables: Tables, relation: str) -> pl.DataFrame:
     )
 
 
-def rings(scored: Scored, tables: Tables, *, least: float) -> pl.DataFrame:
+def rings(scored: Scored, stays: Stays, *, least: float) -> pl.DataFrame:
     """Claims with a score of ``least`` or more that are tied together, most money at risk first.
 
     ``ring`` counts from 1; ``claims``, ``patients``, ``providers``, ``physicians`` count; ``expected``
     and ``at_risk_fen`` as for ``parties``; ``score`` is the mean of the claims'; ``ties`` names what they
     have in common; ``stay_ids`` and ``patient_ids`` say who. Fewer than two people are no ring.
     """
-    stays = _read(scored, tables)
     _, codes = number(stays)
     chosen = np.flatnonzero(scored.scores >= least)
     person = codes["patient"][chosen]
@@ -136,14 +133,8 @@ def _people(codes: Codes, patient: Codes) -> Codes:
     return np.bincount(pairs[:, 0], minlength=int(codes.max(initial=-1)) + 1)
 
 
-def _read(scored: Scored, tables: Tables) -> Stays:
-    """The stays in the order of the scores."""
-    return read(tables, upto=scored.upto)
-
-
-def count_in(scored: Scored, tables: Tables, relation: str, chosen: set[str]) -> dict[str, int]:
+def count_in(stays: Stays, relation: str, chosen: set[str]) -> dict[str, int]:
     """How many of the ``chosen`` claims each party has."""
-    stays = _read(scored, tables)
     found: dict[str, int] = {}
     for stay, party in zip(stays.ids, stays.keys[relation], strict=True):
         if party is not None and stay in chosen:

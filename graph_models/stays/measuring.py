@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from graph_models.evaluation import foremost, recall_at
+
 Numbers = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
@@ -21,7 +23,6 @@ def quality(values: Numbers, y: Flags, *, seed: int) -> dict[str, Any]:
 
     Ties stand in the order given. ``most_1`` is the recall that the first hundredth could hold.
     """
-    order = np.argsort(-values, kind="stable")
     rng = np.random.default_rng(seed)
     draws = rng.integers(0, len(y), (RESAMPLES, len(y)))
     many = [average_precision_score(y[d], values[d]) for d in draws if y[d].any()]
@@ -35,9 +36,9 @@ def quality(values: Numbers, y: Flags, *, seed: int) -> dict[str, Any]:
         "pr_auc_high": round(float(high), 4),
     }
     for share in SHARES:
-        first = order[: max(1, round(share * len(y)))]
+        first = foremost(values, share)
         name = round(100 * share)
-        made[f"recall_{name}"] = round(float(y[first].sum() / y.sum()), 4)
+        made[f"recall_{name}"] = recall_at(values, y, share)
         made[f"precision_{name}"] = round(float(y[first].mean()), 4)
         made[f"most_{name}"] = round(min(1.0, len(first) / float(y.sum())), 4)
     return made
@@ -48,7 +49,7 @@ def rings_found(values: Numbers, rings: NDArray[np.str_], share: float) -> tuple
 
     ``rings`` names the ring of each claim, empty for none.
     """
-    first = np.argsort(-values, kind="stable")[: max(1, round(share * len(values)))]
+    first = foremost(values, share)
     named = sorted(set(rings.tolist()) - {""})
     seen = [int((rings[first] == r).sum()) for r in named]
     least = [min(2, int((rings == r).sum())) for r in named]

@@ -22,27 +22,25 @@ from graph_models.head import raw, sigmoid, snap
 from graph_models.packed import Packed, Scored
 from graph_models.peers import EVERYONE
 from graph_models.stays import card, naming
-from graph_models.stays.fitting import (
-    Learnt,
-    run,
-    surprise,
-)
+from graph_models.stays.fitting import Learnt, run, surprise
 from graph_models.stays.ground import COLUMNS, UNKNOWN, Graph, Known, Scaling, inputs, number
 from graph_models.stays.memory import Beside, Memory
 from graph_models.stays.network import Guess, StayNetwork
-from graph_models.stays.reading import OWN, RELATIONS, SMALL, Habits, Journey, Stays, read
+from graph_models.stays.reading import (
+    OWN,
+    RELATIONS,
+    SMALL,
+    Habits,
+    Journey,
+    Stays,
+    day_number,
+    day_of,
+    read,
+)
 from graph_models.training import choose_device
 
 Numbers = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 
-SEED: Final = 20240501
-BACKGROUND_ROWS: Final = 100
-PEERS: Final = 5_000
-"""Stays of the training that reasons compare with."""
-LEAST_HITS: Final = 20
-"""A check that hit fewer stays of the training is no column; its hits still count."""
-EPOCH: Final = date(1970, 1, 1)
 OF_JOURNEY: Final = ("gap_days", "chain", "returned")
 """Own numbers that a claim has from the same patient's others."""
 NOT_LOOKED_AT: Final = (torch.empty(0), torch.empty(0))
@@ -70,7 +68,6 @@ class StayModel(Packed):
         before = Learnt(StayNetwork(stored["kind"], scaling.width), Guess(scaling.width))
         network.load_state_dict(stored["network"])
         before.network.load_state_dict(stored["before"])
-        assert before.guess is not None  # noqa: S101 - made above
         before.guess.load_state_dict(stored["guess"])
         before.guess.eval()
         before.network.eval()
@@ -111,18 +108,8 @@ class StayModel(Packed):
         ``again``: as all others are known on that day; without it each as it was when it came.
         ``labels`` (``stay_id, label, known_on``) are what investigators have found until then.
         """
-        pass_ = self._pass(tables, verdicts, upto, labels, device=device)
-        network, before, scaling = self._on(pass_.x.device)
-        graph, margin, links, x = pass_.graph, pass_.margin, pass_.links, pass_.x
-        if again:
-            graph = graph.again((upto - EPOCH).days)
-            links = graph.links()
-            x = scaling.apply(inputs(pass_.stays.own, links)).to(x.device)
-            margin = run(network, graph, x, pass_.said)[0]
-        odd = surprise(before, graph, x, pass_.said_before)
-        linked = np.hstack([links, graph.heard(pass_.links)])
-        rows = Rows(pass_.stays.ids, pass_.stays.own, pass_.stays.checks)
-        return self.finish(rows, linked, margin=margin, odd=odd, upto=upto)
+        survey = self.survey(tables, verdicts, upto=upto, labels=labels, device=device)
+        return survey.again() if again else survey.then()
 
     def remember(
         self,
@@ -134,38 +121,35 @@ class StayModel(Packed):
         device: str = "auto",
     ) -> Desk:
         """What answers for one claim more beside those complete before ``upto``."""
-        journeys: dict[str, Journey] = {}
-        pass_ = self._pass(tables, verdicts, upto, labels, device=device, journeys=journeys)
-        entities = {r: len(book) for r, book in pass_.books.items()}
-        memory, first = (
-            Memory.of(pass_.graph, entities, [s.cpu() for s in said], pass_.links)
-            for said in (pass_.said, pass_.said_before)
-        )
-        return Desk(self, pass_.stays, pass_.books, memory, first, journeys)
+        return self.survey(tables, verdicts, upto=upto, labels=labels, device=device).desk()
 
-    def _pass(
+    def survey(
         self,
         tables: Tables,
-        verdicts: pl.DataFrame | None,
-        upto: date,
-        labels: pl.DataFrame | None,
+        verdicts: pl.DataFrame | None = None,
         *,
-        device: str,
-        journeys: dict[str, Journey] | None = None,
-    ) -> _Pass:
+        upto: date,
+        labels: pl.DataFrame | None = None,
+        device: str = "auto",
+    ) -> Survey:
+        """One pass over the claims, for whoever wants scores and a desk of them. As ``score``."""
         chosen = choose_device(device)
+        journeys: dict[str, Journey] = {}
         stays = read(tables, verdicts, upto=upto, habits=self.habits, journeys=journeys)
         books, codes = number(stays)
-        known = Known.of(stays, days(labels)).before((upto - EPOCH).days)
+        known = Known.of(stays, days(labels)).before(day_number(upto))
         graph = Graph(codes, stays, known, device=chosen)
-        network, before, scaling = self._on(chosen)
+        network, before, scaling = self.on(chosen)
         links = graph.links()
         x = scaling.apply(inputs(stays.own, links)).to(chosen)
         margin, said = run(network, graph, x)
         said_before = run(before.network, graph, x)[1]
-        return _Pass(stays, books, graph, x, margin, said, said_before, links)
+        return Survey(
+            self, upto, stays, books, graph, journeys,
+            x=x, margin=margin, said=said, said_before=said_before, links=links,
+        )  # fmt: skip
 
-    def _on(self, device: torch.device) -> tuple[StayNetwork, Learnt, Scaling]:
+    def on(self, device: torch.device) -> tuple[StayNetwork, Learnt, Scaling]:
         """``learnt`` on a device: a copy of its own, since others may be at work with theirs."""
         if device.type == "cpu":
             return self.learnt
@@ -173,8 +157,7 @@ class StayModel(Packed):
             network, before, scaling = copy.deepcopy(self.learnt)
             network.to(device)
             before.network.to(device)
-            if before.guess is not None:
-                before.guess.to(device)
+            before.guess.to(device)
             self._copies[device] = (network, before, scaling)
         return self._copies[device]
 
@@ -218,17 +201,48 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True)
-class _Pass:
-    """All stays at their own time."""
+class Survey:
+    """All claims before a day as a model sees them: each at its own time, and what it then said."""
 
+    model: StayModel
+    upto: date
     stays: Stays
     books: dict[str, dict[str, int]]
     graph: Graph
+    journeys: dict[str, Journey]
     x: torch.Tensor
     margin: Numbers
     said: list[torch.Tensor]
     said_before: list[torch.Tensor]
     links: Numbers
+
+    def then(self) -> Scored:
+        """The score of each claim as it was when it came."""
+        return self._scored(self.graph, self.x, self.links, self.margin)
+
+    def again(self) -> Scored:
+        """The score of each claim as all others are known on the day."""
+        network, _, scaling = self.model.on(self.x.device)
+        graph = self.graph.again(day_number(self.upto))
+        links = graph.links()
+        x = scaling.apply(inputs(self.stays.own, links)).to(self.x.device)
+        return self._scored(graph, x, links, run(network, graph, x, self.said)[0])
+
+    def desk(self) -> Desk:
+        """What answers for one claim more beside these."""
+        entities = {r: len(book) for r, book in self.books.items()}
+        memory, first = (
+            Memory.of(self.graph, entities, [s.cpu() for s in said], self.links)
+            for said in (self.said, self.said_before)
+        )
+        return Desk(self.model, self.stays, self.books, memory, first, self.journeys)
+
+    def _scored(self, graph: Graph, x: torch.Tensor, links: Numbers, margin: Numbers) -> Scored:
+        before = self.model.on(self.x.device)[1]
+        odd = surprise(before, graph, x, self.said_before)
+        linked = np.hstack([links, graph.heard(self.links)])
+        rows = Rows(self.stays.ids, self.stays.own, self.stays.checks)
+        return self.model.finish(rows, linked, margin=margin, odd=odd, upto=self.upto)
 
 
 @dataclass(frozen=True)
@@ -274,21 +288,18 @@ class Desk:
     def company(self, stay_id: str, relation: str) -> list[str]:
         """The other claims that share this of a claim that is known, in order."""
         at = self._place[stay_id]
-        code = self.memory.codes[relation][at]
-        if code < 0:
-            return []
-        rows = np.flatnonzero(self.memory.codes[relation] == code).tolist()
-        return [self.stays.ids[i] for i in rows if i != at]
+        sharing = self._sharing(relation, int(self.memory.codes[relation][at]))
+        return [s for s in sharing if s != stay_id]
 
     def shares(self, claim: Tables) -> dict[str, list[str]]:
         """Of one claim more: the known claims that share each small thing with it, in order."""
         _, asked = self._read(claim, None)
-        found = {}
-        for relation in SMALL:
-            code = asked[relation]
-            rows = np.flatnonzero(self.memory.codes[relation] == code) if code >= 0 else ()
-            found[relation] = [self.stays.ids[i] for i in rows]
-        return found
+        return {relation: self._sharing(relation, asked[relation]) for relation in SMALL}
+
+    def _sharing(self, relation: str, code: int) -> list[str]:
+        """The known claims of an entity, in order; none of -1."""
+        rows = np.flatnonzero(self.memory.codes[relation] == code) if code >= 0 else ()
+        return [self.stays.ids[i] for i in rows]
 
     def score(self, claim: Tables, verdicts: pl.DataFrame | None = None) -> Scored:
         """The score of a batch of one claim, as the whole graph gives it with the claim as its last.
@@ -343,7 +354,7 @@ class Desk:
         odd = surprise(before, Beside(self.first, asked, at), x, NOT_LOOKED_AT)
         linked = np.hstack([links, self.memory.heard(asked, at)])
         known = int(self.memory.known.max(initial=0)) if day is None else day
-        upto = date.fromordinal(EPOCH.toordinal() + known + 1)
+        upto = day_of(known + 1)
         return self.model.finish(rows, linked, margin=margin, odd=odd, upto=upto)
 
 
@@ -364,6 +375,6 @@ def days(labels: pl.DataFrame | None) -> dict[str, tuple[bool, int]]:
     if labels is None:
         return {}
     return {
-        stay: (label, (day - EPOCH).days)
+        stay: (label, day_number(day))
         for stay, label, day in labels.select("stay_id", "label", "known_on").iter_rows()
     }

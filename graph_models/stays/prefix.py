@@ -70,18 +70,18 @@ class Prefix:
         )
         return cls(said, begin, end, itself, count, bool(own.any()))
 
-    def total(self, x: Tensor, itself: Tensor | None = None) -> Tensor:
-        """Sum over the events, (asking rows, width) in float64; ``itself`` is what a row said then."""
+    def total(self, x: Tensor) -> Tensor:
+        """Sum over the events, (asking rows, width) in float64."""
         said = x[self.rows].double()
         running = torch.cat([said.new_zeros(1, x.shape[1]), said.cumsum(0)])
         summed = running[self.high] - running[self.low]
         if self.hears_itself:
-            mine = (x if itself is None else itself)[: len(self.own)].double()
+            mine = x[: len(self.own)].double()
             summed = summed - torch.where(self.own[:, None], mine, 0.0)
         return summed
 
-    def mean(self, x: Tensor, itself: Tensor | None = None) -> Tensor:
+    def mean(self, x: Tensor) -> Tensor:
         """Mean over the events as float32, 0 where there are none."""
         many = self.count.clamp(min=1).double()[:, None]
-        averaged = (self.total(x, itself) / many).float()
+        averaged = (self.total(x) / many).float()
         return torch.where(self.count[:, None] > 0, averaged, 0.0)

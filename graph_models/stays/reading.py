@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from functools import lru_cache
 from typing import Final
 
@@ -45,6 +45,7 @@ OWN: Final = (
 )  # fmt: skip
 """Numbers of a stay by itself, in this order; amounts in major units, NaN where unknown."""
 
+_EPOCH: Final = date(1970, 1, 1)
 LEAST_ITEMS: Final = 10
 """Fewer different items make two bills alike by chance."""
 LEAST_STAYS: Final = 20
@@ -122,7 +123,7 @@ def read(
     stays = tables.stays.select(_READ)
     out = _days(stays["discharge_date"])
     known = np.fmax(out, _days(stays["settlement_end_date"]))
-    last = (upto - date(1970, 1, 1)).days
+    last = day_number(upto)
     ids = np.array(stays["stay_id"].to_pylist(), dtype=object)
     inside = np.flatnonzero(known < last)
     order = inside[np.lexsort((ids[inside], known[inside]))]
@@ -198,6 +199,16 @@ def read(
         names, known[order].astype(np.int64), own, np.nan_to_num(_number(head["total_amount_fen"])).astype(np.int64), habits,
         {r: keys[r] for r in RELATIONS}, checks,
     )  # fmt: skip
+
+
+def day_number(day: date) -> int:
+    """Days since 1970, as everything here counts them."""
+    return (day - _EPOCH).days
+
+
+def day_of(number: int) -> date:
+    """The day of a number."""
+    return _EPOCH + timedelta(days=number)
 
 
 def _currency(head: pa.Table, habits: Habits | None) -> str | None:

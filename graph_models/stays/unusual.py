@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from sklearn.ensemble import IsolationForest
 
 from domain.tables import Tables
+from graph_models.learning import SEED
 from graph_models.stays import links, naming
 from graph_models.stays.fitting import Progress, pretrain, run, surprise
 from graph_models.stays.ground import Graph, Known, Scaling, inputs, logged, number
-from graph_models.stays.reading import OWN, read
+from graph_models.stays.reading import OWN, day_number, read
 from graph_models.training import choose_device
 
 Numbers = NDArray[np.float64]
@@ -23,7 +24,6 @@ TREES: Final = 200
 LEARNED: Final = 20_000
 """Claims that the forest learns from; more change nothing that can be told."""
 COLUMNS: Final = (*OWN, *links.NAMES, naming.SURPRISE, *naming.FITS)
-SEED: Final = 20240501
 
 
 class Forest:
@@ -70,7 +70,7 @@ def rank(
         return pl.DataFrame(schema={"stay_id": pl.String, "unusual": pl.Float64})
     _, codes = number(stays)
     graph = Graph(codes, stays, Known.of(stays, {}), device=chosen)
-    again = graph.again((upto - date(1970, 1, 1)).days)
+    again = graph.again(day_number(upto))
     first, later = graph.links(), again.links()
     scaling = Scaling.fit(inputs(stays.own, first))
     then, now = (scaling.apply(inputs(stays.own, v)).to(chosen) for v in (first, later))

@@ -14,7 +14,7 @@ import cli
 import rules
 import scoring_api
 import store
-from cli.champion import claim_models
+from cli.champion import models_to_use
 from data_samples import ring_months
 from domain.service import NotReadyError
 from graph_models.stays import StayModel
@@ -187,7 +187,7 @@ def test_a_model_of_claims_has_its_own_champion(at, trained):
     with store.open(db) as opened:
         assert opened.model_in_role("champion", "claim") == trained["model_sha256"]
         assert opened.model_in_role("champion") is None
-        assert [m and m.sha256 for m in claim_models(Path("champion"), db)] == [
+        assert [m and m.sha256 for m in models_to_use(StayModel, Path("champion"), db)] == [
             trained["model_sha256"],
             None,
         ]

@@ -209,15 +209,16 @@ def test_connections_find_what_single_claims_do_not(months):
 
 def test_shares_of_parties_and_rings_come_from_the_scores(months, model):
     _, tables, _ = months
-    scored = model.score(tables, upto=day_after_last(tables), device="cpu")
-    physicians = levels.parties(scored, tables, "physician")
+    survey = model.survey(tables, upto=day_after_last(tables), device="cpu")
+    scored = survey.again()
+    physicians = levels.parties(scored, survey.stays, "physician")
     assert set(physicians["currency"]) == {"CNY"}
     assert physicians["at_risk_fen"].dtype == pl.Int64
     assert physicians["expected"].sum() == pytest.approx(scored.scores.sum())
     assert physicians["claims"].sum() == len(scored)
     assert physicians["share"].is_sorted(descending=True)
     least = float(np.quantile(scored.scores, 0.97))
-    found = levels.rings(scored, tables, least=least)
+    found = levels.rings(scored, survey.stays, least=least)
     assert found.height
     person = dict(
         zip(*(tables.stays[c].to_pylist() for c in ("stay_id", "patient_id")), strict=True)
@@ -258,6 +259,20 @@ def test_too_few_findings_and_odd_claims_are_refused(months, model):
     inside = replace(one, stays=stay.to_arrow().cast(one.stays.schema))
     with pytest.raises(SentinelError, match="no day of discharge"):
         desk.score(inside)
+
+
+def test_frauds_of_the_first_months_alone_are_refused(months):
+    _, tables, labels = months
+    first = labels.sort("known_on").filter("label")["stay_id"][:8]
+    few = labels.filter(~pl.col("label") | pl.col("stay_id").is_in(first.implode()))
+    with pytest.raises(SentinelError, match="later claims"):
+        train(tables, None, few, upto=day_after_last(tables), device="cpu")
+
+
+def test_rings_are_not_evaluated_where_none_was_planted(months):
+    _, tables, labels = months
+    with pytest.raises(SentinelError, match="no ring was planted among the claims of"):
+        evaluate_rings(tables, labels, upto=day_after_last(tables), device="cpu")
 
 
 def test_claims_of_another_currency_are_refused(months, model):
