@@ -226,9 +226,9 @@ def unknown(stay_id: str) -> ProblemError:
     """That no such claim is remembered."""
     return ProblemError(
         404,
-        "not-found",
+        "not-remembered",
         f"No remembered claim has the id {stay_id}.",
-        cure="Take an id from GET /v1/rings or an alert; a claim of today is remembered tomorrow.",
+        cure="Take an id from GET /v1/rings or an alert; what is stored today is read once a day.",
     )
 
 

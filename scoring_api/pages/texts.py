@@ -48,9 +48,9 @@ _BOTH: Final[dict[str, tuple[str, str]]] = {
     # rings and scores of single claims
     "rings": ("团伙", "Rings"),
     "rings_note": (
-        "评分达到告警阈值、且由至多三十人共用的事物（电话、账户、账单、同日入出院等）相连的结算单；按涉险金额排列。是线索，不是结论。",
+        "评分达到告警阈值、且由至多三十人共用的事物（电话、账户、账单、同日入出院等）相连的结算单；按涉险金额（评分×总额之和）排列。是线索，不是结论。",
         "Claims whose score alerts and which are tied by what at most thirty people share (a telephone, an account, a bill, "
-        "days of stay); most money at risk first. A lead, not a finding.",
+        "days of stay); most money at risk (the sum of score × total) first. A lead, not a finding.",
     ),
     "rings_as_of": (
         "依据 {upto} 前完成的 {n} 份结算单，于 {at} 读取；模型 {model}，告警阈值 {threshold}。",
@@ -62,7 +62,7 @@ _BOTH: Final[dict[str, tuple[str, str]]] = {
         "The stored claims are being read; open this page again in a minute.",
     ),
     "rings_more": ("共 {n} 个，列出前 {shown} 个。", "{n} in all; the first {shown} are listed."),
-    "ring_at_risk": ("涉险金额（概率×总额）", "At risk (score × total)"),
+    "ring_at_risk": ("涉险金额", "At risk"),
     "ring_people": ("患者", "Patients"),
     "ring_providers": ("机构", "Hospitals"),
     "ring_physicians": ("医师", "Physicians"),
@@ -383,6 +383,10 @@ _ERRORS: Final[dict[str, tuple[str, str]]] = {
     "not-found": (
         "这里没有您要找的内容。",
         "请从告警列表重新打开；告警不会被删除，地址可能不完整。",
+    ),
+    "not-remembered": (
+        "尚未读取这份结算单，因此没有评分。",
+        "请从团伙页或告警列表打开；当天的结算单在下一次读取（每天一次）后才有评分。",
     ),
     "cursor": ("分页位置无法识别。", "请回到第一页重新翻页。"),
     "cursor-filter": ("筛选条件或排序已改变，原来的分页位置不再适用。", "请回到第一页重新翻页。"),
