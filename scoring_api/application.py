@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from domain.access import Permission
 from domain.graph_questions import Graph
 from domain.service import Assess, CheckOrders, Group, ScoreClaims, WhatIf
 from scoring_api import (
@@ -28,6 +29,7 @@ from scoring_api import (
 from scoring_api import (
     graph as graph_routes,
 )
+from scoring_api.access import PUBLIC, Access, OpenAccess, include, needs, whole_view
 from scoring_api.evidence import Checks
 from scoring_api.health import Ready
 from scoring_api.metrics import Metrics
@@ -56,6 +58,7 @@ def build(
     check_orders: CheckOrders | None = None,
     graph: Graph | None = None,
     score_claims: ScoreClaims | None = None,
+    access: Access | None = None,
 ) -> FastAPI:
     """The application; it serves until the store is closed, which its builder does.
 
@@ -64,7 +67,8 @@ def build(
     {zh, en}) the page names what was read in words. ``ready`` tells the state of further
     parts by name: text for one that is well, or ``{"ok": bool, "detail": text}``. Without
     ``check_orders`` there are no routes of patients in hospital, without ``graph`` none of the graph,
-    without ``score_claims`` none of claims' scores and rings.
+    without ``score_claims`` none of claims' scores and rings. ``access`` recognises callers; without it
+    every caller may do everything, which is for one person on their own machine.
     """
     checks, metrics = Checks(rules), Metrics(version)
     app = FastAPI(
@@ -78,26 +82,31 @@ def build(
         redoc_url=None,
         redirect_slashes=False,
     )
+    app.state.access = access or OpenAccess()
     problems.install(app)
-    app.include_router(assessing.route(assess, store, checks, metrics))
-    app.include_router(grouping.route(group, what_if))
+    include(
+        app,
+        assessing.route(assess, store, checks, metrics),
+        needs(Permission.CLAIMS_ASSESS),
+    )
+    include(app, grouping.route(group, what_if), needs(Permission.CLAIMS_GROUP))
     if check_orders is not None:
-        app.include_router(inhospital.route(check_orders, store))
+        include(app, inhospital.route(check_orders, store))
     if graph is not None:
-        app.include_router(graph_routes.route(graph))
+        include(app, graph_routes.route(graph), needs(Permission.GRAPH_READ), whole_view)
     if score_claims is not None:
-        app.include_router(claim_scores.route(score_claims))
-        app.include_router(rings.route(score_claims))
-        app.state.rings = True
+        include(app, claim_scores.route(score_claims))
+        include(app, rings.route(score_claims), needs(Permission.GRAPH_READ), whole_view)
     record = Record(store)
-    app.include_router(reading.route(store, checks, record))
-    app.include_router(findings.route(store))
-    app.include_router(reviewing.route(store, record))
-    app.include_router(health.route(store, checks, metrics, ready, version))
-    app.include_router(periods.route(store, checks))
-    app.include_router(catalogue.route(checks, record))
-    app.include_router(console.route(store, checks))
+    include(app, reading.route(store, checks, record))
+    include(app, findings.route(store))
+    include(app, reviewing.route(store, record))
+    include(app, health.route(store, checks, metrics, ready, version), PUBLIC)
+    include(app, periods.route(store, checks), needs(Permission.ALERTS_READ))
+    include(app, catalogue.route(checks, record), needs(Permission.RULES_READ))
+    include(app, console.route(store, checks))
     app.add_middleware(Watch, metrics=metrics)
+    app.state.pages = frozenset(path for _, path in app.state.routes)
     _describe_problems(app)
     return app
 

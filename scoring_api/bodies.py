@@ -9,6 +9,7 @@ import msgspec
 from fastapi import Request
 
 from domain.claim import CHILDREN, STAYS
+from scoring_api.access import csrf
 from scoring_api.problems import ProblemError
 
 MAX_BODY_BYTES: Final = 16 * 2**20
@@ -39,6 +40,7 @@ CLAIMS_SCHEMA: Final[dict[str, Any]] = {
 
 async def read(request: Request, decoder: msgspec.json.Decoder[T], shape: str) -> T:
     """The body as the decoder's type; ``shape`` shows what should have been sent."""
+    csrf.check_header(request)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise ProblemError(
@@ -83,7 +85,7 @@ async def read_claims(request: Request) -> list[bytes]:
 
 
 async def read_form(request: Request) -> dict[str, str]:
-    """The fields of a form, of each name the last; a problem if it is too large."""
+    """The fields of a form of our own pages, of each name the last; a problem if it is too large or foreign."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
@@ -94,7 +96,9 @@ async def read_form(request: Request) -> dict[str, str]:
                 f"The form is larger than {MAX_FORM_BYTES // 2**10} KiB.",
                 cure="Shorten the note; a longer text is a document of its own.",
             )
-    return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+    values = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+    csrf.check_form(request, values)
+    return values
 
 
 def check_number(claims: list[msgspec.Raw]) -> list[bytes]:

@@ -10,8 +10,10 @@ import anyio
 import anyio.to_thread
 from fastapi import APIRouter, Query, Request
 
+from domain.access import Permission
 from domain.service import NotReadyError, ScoreClaims
 from scoring_api import bodies, evidence
+from scoring_api.access import needs, whole_view
 from scoring_api.answers import Answer, Bilingual, Reason, RefusedClaim
 from scoring_api.assessing import EXAMPLE
 from scoring_api.inhospital import StayId
@@ -167,6 +169,7 @@ def route(scores: ScoreClaims) -> APIRouter:
         response_model=ScoredClaims,
         responses=document(400, 413, 415, 422, 500, 503),
         summary="Score 1 to 500 claims by what they share with stored ones",
+        dependencies=[needs(Permission.CLAIMS_ASSESS)],
         openapi_extra=bodies.describe(
             {"claims": bodies.CLAIMS_SCHEMA},
             required=["claims"],
@@ -201,6 +204,7 @@ def route(scores: ScoreClaims) -> APIRouter:
         response_model=KnownClaimScore,
         responses=document(404, 422, 503),
         summary="Score a stored claim as all others are known",
+        dependencies=[needs(Permission.GRAPH_READ), whole_view],
     )
     async def score_stay(stay_id: StayId) -> Any:
         """The score of a remembered claim, its reasons, and the connections that it rests on."""
@@ -214,6 +218,7 @@ def route(scores: ScoreClaims) -> APIRouter:
         response_model=Rings,
         responses=document(422, 503),
         summary="List rings of suspicious claims",
+        dependencies=[needs(Permission.GRAPH_READ), whole_view],
     )
     async def list_rings(limit: Annotated[int, Query(ge=1, le=500)] = 50) -> Any:
         """Claims from the model's threshold on, tied by what few people share."""

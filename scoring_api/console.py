@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.resources
 from collections import Counter
 from itertools import groupby
 from typing import Annotated, Any, Final
@@ -11,8 +12,10 @@ from fastapi import APIRouter, Path, Request
 from pydantic import ValidationError
 from starlette.responses import FileResponse, Response
 
+from domain.access import Permission
 from domain.results import Severity
 from scoring_api import cursors, evidence, pages, reading, reviewing
+from scoring_api.access import PUBLIC, needs, who
 from scoring_api.evidence import Checks
 from scoring_api.listing import AlertQuery
 from scoring_api.pages import formats
@@ -22,7 +25,17 @@ from store import AlertSort, Store
 
 ALERTS_A_PAGE: Final = 25
 
-_ASSETS: Final = {"console.css": "text/css; charset=utf-8", "icon.svg": "image/svg+xml"}
+_KINDS: Final = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+_ASSETS: Final = {
+    **{file.name: file for file in pages.HERE.iterdir() if file.suffix in _KINDS},
+    # Plotly's own script comes in its wheel, so that charts need no other site.
+    "plotly.min.js": importlib.resources.files("plotly") / "package_data" / "plotly.min.js",
+}
+"""What /static serves, by name; nothing else of the folder can be asked for."""
 _FIELDS: Final = (
     "min_severity", "rule", "provider", "min_amount", "currency", "text", "sort", "family",
     "status", "department", "physician", "cursor",
@@ -33,7 +46,7 @@ def route(store: Store, checks: Checks) -> APIRouter:
     """The pages, with what they read."""
     router = APIRouter(include_in_schema=False)
 
-    @router.get("/")
+    @router.get("/", dependencies=[needs(Permission.ALERTS_READ)])
     def list_page(request: Request) -> Response:
         given = {
             name: value for name in _FIELDS if (value := request.query_params.get(name, "").strip())
@@ -55,7 +68,7 @@ def route(store: Store, checks: Checks) -> APIRouter:
             fields = words["comma"].join(words.get(name, name) for name in wrong)
             context["problem"] = words["bad_filter"].format(fields=fields)
             return pages.render(request, "list.html", context, 422)
-        wanted = query.wanted()
+        wanted = query.wanted(who(request).rows)
         after = cursors.read(query.cursor, wanted, query.sort) if query.cursor else None
         page = store.alerts(wanted, query.sort, after, query.limit)
         context["rows"] = [evidence.tell_alert(row) for row in page.rows]
@@ -66,9 +79,9 @@ def route(store: Store, checks: Checks) -> APIRouter:
             context["next"] = "/?" + urlencode({**given, "cursor": cursor, "lang": lang})
         return pages.render(request, "list.html", context)
 
-    @router.get("/alerts/{alert_id}")
+    @router.get("/alerts/{alert_id}", dependencies=[needs(Permission.ALERTS_READ)])
     def alert_page(request: Request, alert_id: Annotated[str, Path(max_length=64)]) -> Response:
-        told = evidence.tell_record(reading.find(store, alert_id), checks)
+        told = evidence.tell_record(reading.find(store, alert_id, who(request)), checks)
         lang = pages.choose_language(request)
         bars = (
             formats.draw_waterfall(told["scored"], lang, told["currency"], TEXTS[lang])
@@ -85,15 +98,15 @@ def route(store: Store, checks: Checks) -> APIRouter:
         }
         return pages.render(request, "alert.html", context)
 
-    @router.get("/static/{name}")
+    @router.get("/static/{name}", dependencies=[PUBLIC])
     def asset(name: str) -> Response:
         if name not in _ASSETS:
             raise ProblemError(
                 404, "not-found", "There is no such file.", cure="Open the list of alerts instead."
             )
         return FileResponse(
-            pages.HERE / name,
-            media_type=_ASSETS[name],
+            str(_ASSETS[name]),
+            media_type=_KINDS[f".{name.rpartition('.')[2]}"],
             headers={"Cache-Control": "public, max-age=300"},
         )
 

@@ -74,6 +74,6 @@ def _digest(wanted: AlertFilter, sort: AlertSort) -> str:
     text = f"{sort}|{sorted(wanted.severities)}|" + "|".join(
         str(getattr(wanted, name))
         for name in AlertFilter.__dataclass_fields__
-        if name != "severities"
+        if name not in {"severities", "rows"}
     )
     return hashlib.sha256(text.encode()).hexdigest()[:12]

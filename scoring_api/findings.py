@@ -8,9 +8,11 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from domain.access import ALL_ROWS, Permission, Principal, Rows
+from scoring_api.access import needs, who
 from scoring_api.answers import Answer, Bilingual, SeverityWord
 from scoring_api.listing import MAX_PAGE, Text
 from scoring_api.problems import ProblemError, document
@@ -43,8 +45,8 @@ class FindingQuery(BaseModel):
         ),
     ] = None
 
-    def wanted(self) -> FindingFilter:
-        """The conditions as the store takes them."""
+    def wanted(self, rows: Rows = ALL_ROWS) -> FindingFilter:
+        """The conditions as the store takes them, within the rows that the caller may see."""
         return FindingFilter(
             self.provider,
             self.physician,
@@ -53,6 +55,7 @@ class FindingQuery(BaseModel):
             self.period_from,
             self.period_to,
             self.closed,
+            rows,
         )
 
     def place(self) -> tuple[int, str] | None:
@@ -109,10 +112,11 @@ def route(store: Store) -> APIRouter:
         responses=document(422, 503),
         summary="List findings on months and days",
         tags=["findings"],
+        dependencies=[needs(Permission.ALERTS_READ)],
     )
-    def list_findings(query: Annotated[FindingQuery, Query()]) -> Any:
+    def list_findings(request: Request, query: Annotated[FindingQuery, Query()]) -> Any:
         """Findings by filter, worst first, a page at a time."""
-        page = store.findings(query.wanted(), query.place(), query.limit)
+        page = store.findings(query.wanted(who(request).rows), query.place(), query.limit)
         cursor = None if page.after is None else write_cursor(page.after)
         return {
             "findings": [tell(row) for row in page.rows],
@@ -126,18 +130,19 @@ def route(store: Store) -> APIRouter:
         responses=document(404, 422, 503),
         summary="Open a finding",
         tags=["findings"],
+        dependencies=[needs(Permission.ALERTS_READ)],
     )
-    def open_finding(finding_id: FindingId) -> Any:
+    def open_finding(request: Request, finding_id: FindingId) -> Any:
         """One finding with its thresholds and facts."""
-        return tell(find(store, finding_id))
+        return tell(find(store, finding_id, who(request)))
 
     return router
 
 
-def find(store: Store, finding_id: str) -> Mapping[str, Any]:
-    """The stored finding; ProblemError 404 if there is none."""
+def find(store: Store, finding_id: str, principal: Principal) -> Mapping[str, Any]:
+    """The stored finding; ProblemError 404 if there is none that the caller may see."""
     row = store.finding(finding_id)
-    if row is None:
+    if row is None or not principal.rows.allow(row["provider_id"], None, row["physician_id"]):
         raise ProblemError(
             404,
             "not-found",

@@ -11,9 +11,11 @@ import msgspec
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from domain.access import Permission
 from domain.orders import event_schema
 from domain.service import CheckOrders
 from scoring_api import bodies, evidence
+from scoring_api.access import needs, who
 from scoring_api.answers import Answer, Bilingual, RefusedClaim, SeverityWord
 from scoring_api.listing import MAX_PAGE, Text
 from scoring_api.problems import ProblemError, document
@@ -165,6 +167,7 @@ def route(check: CheckOrders, store: Store) -> APIRouter:
         response_model=Checked,
         responses=document(400, 413, 415, 422, 500, 503),
         summary="Judge 1 to 200 order events now",
+        dependencies=[needs(Permission.CLAIMS_ASSESS)],
         openapi_extra=bodies.describe(
             {
                 "events": {
@@ -217,11 +220,16 @@ def route(check: CheckOrders, store: Store) -> APIRouter:
         response_model=OpenStayPage,
         responses=document(422, 503),
         summary="List patients in hospital",
+        dependencies=[needs(Permission.ORDERS_READ)],
     )
-    def list_open_stays(query: Annotated[OpenStaysQuery, Query()]) -> Any:
+    def list_open_stays(request: Request, query: Annotated[OpenStaysQuery, Query()]) -> Any:
         """Patients in hospital with running cost and active orders, a page at a time."""
         found = store.open_stays.page(
-            provider_id=query.provider, phase=query.phase, after=query.after, limit=query.limit
+            provider_id=query.provider,
+            phase=query.phase,
+            after=query.after,
+            limit=query.limit,
+            rows=who(request).rows,
         )
         full = len(found) == query.limit
         return {"stays": found, "after": found[-1]["stay_id"] if full else None}
@@ -231,10 +239,11 @@ def route(check: CheckOrders, store: Store) -> APIRouter:
         response_model=OpenStayRecord,
         responses=document(404, 422, 503),
         summary="Open a patient in hospital",
+        dependencies=[needs(Permission.ORDERS_READ)],
     )
-    def open_stay(stay_id: StayId) -> Any:
+    def open_stay(request: Request, stay_id: StayId) -> Any:
         """One patient in hospital with what was found and told."""
-        found = store.open_stays.find(stay_id)
+        found = store.open_stays.find(stay_id, who(request).rows)
         if found is None:
             raise ProblemError(
                 404,

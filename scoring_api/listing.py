@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.types import StringConstraints
 
+from domain.access import ALL_ROWS, Rows
 from domain.results import Severity
 from store import AlertFilter, AlertSort
 
@@ -63,8 +64,8 @@ class AlertQuery(BaseModel):
         Field(max_length=512, description="Where the page starts, from the page before."),
     ] = None
 
-    def wanted(self) -> AlertFilter:
-        """The conditions as the store takes them."""
+    def wanted(self, rows: Rows = ALL_ROWS) -> AlertFilter:
+        """The conditions as the store takes them, within the rows that the caller may see."""
         return AlertFilter(
             severities=frozenset(self.severity),
             min_severity=self.min_severity,
@@ -81,4 +82,5 @@ class AlertQuery(BaseModel):
             admitted_to=self.admitted_to,
             text=self.text,
             superseded=self.superseded,
+            rows=rows,
         )

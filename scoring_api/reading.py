@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Request
 
+from domain.access import Permission, Principal
 from scoring_api import cursors, evidence
+from scoring_api.access import needs, who
 from scoring_api.answers import AlertDetail, AlertPage, RuleList
 from scoring_api.evidence import Checks
 from scoring_api.listing import AlertQuery
@@ -28,15 +30,16 @@ def route(store: Store, checks: Checks, record: Record) -> APIRouter:
         responses=document(400, 422, 503),
         summary="List alerts",
         tags=["alerts"],
+        dependencies=[needs(Permission.ALERTS_READ)],
     )
-    def list_alerts(query: Annotated[AlertQuery, Query()]) -> Any:
+    def list_alerts(request: Request, query: Annotated[AlertQuery, Query()]) -> Any:
         """Alerts by filter and order, a page at a time.
 
         Pages start after a place and not at a number, so alerts that appear meanwhile
         neither repeat nor hide any. Amounts of several currencies are compared by their
         numbers: give `currency` where the store holds more than one.
         """
-        wanted = query.wanted()
+        wanted = query.wanted(who(request).rows)
         after = cursors.read(query.cursor, wanted, query.sort) if query.cursor else None
         page = store.alerts(wanted, query.sort, after, query.limit)
         cursor = cursors.write(wanted, query.sort, page.after) if page.after else None
@@ -53,14 +56,15 @@ def route(store: Store, checks: Checks, record: Record) -> APIRouter:
         responses=document(404, 422, 503),
         summary="Open an alert",
         tags=["alerts"],
+        dependencies=[needs(Permission.ALERTS_READ)],
     )
-    def open_alert(alert_id: Id) -> Any:
+    def open_alert(request: Request, alert_id: Id) -> Any:
         """One alert with its hits (thresholds, facts), score, reasons and every check's verdict."""
-        return evidence.tell_record(find(store, alert_id), checks)
+        return evidence.tell_record(find(store, alert_id, who(request)), checks)
 
     @router.get(
         "/v1/rules", response_model=RuleList, summary="List the checks", tags=["rules"],
-        responses=document(422),
+        responses=document(422), dependencies=[needs(Permission.RULES_READ)],
     )  # fmt: skip
     def list_rules(
         family: Annotated[str | None, Query(max_length=8, description="Such as ADM.")] = None,
@@ -85,6 +89,7 @@ def route(store: Store, checks: Checks, record: Record) -> APIRouter:
         responses=document(404, 422),
         summary="Read a check",
         tags=["rules"],
+        dependencies=[needs(Permission.RULES_READ)],
     )
     def read_rule(rule_id: Id) -> Any:
         """One check: text, predicate, thresholds, basis, known false positives, and its record."""
@@ -101,10 +106,14 @@ def route(store: Store, checks: Checks, record: Record) -> APIRouter:
     return router
 
 
-def find(store: Store, alert_id: str) -> AlertRecord:
-    """The alert of that id; a 404 problem if there is none."""
+def find(store: Store, alert_id: str, principal: Principal) -> AlertRecord:
+    """The alert of that id; a 404 problem if there is none that the caller may see."""
     record = store.alert(alert_id)
-    if record is None:
+    if record is None or not principal.rows.allow(
+        record.decision["provider_id"],
+        record.decision["department"],
+        record.decision["attending_physician_id"],
+    ):
         raise ProblemError(
             404,
             "not-found",

@@ -8,16 +8,17 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final, NoReturn
-from urllib.parse import urlsplit
 
 import msgspec
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
+from domain.access import Permission, Principal
 from domain.results import identifier
 from domain.review import LONGEST_NOTE, OUTCOMES, REASONS, REASONS_OF, Review
 from scoring_api import bodies, findings, pages, reading
+from scoring_api.access import needs, who
 from scoring_api.answers import ReviewList
 from scoring_api.findings import FindingId
 from scoring_api.pages import formats
@@ -36,7 +37,7 @@ class Given(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
     outcome: str
     reason: str
-    reviewer: str
+    reviewer: str | None = None
     rule_ids: list[str] | None = None
     recovered_fen: int | None = None
     note: str | None = None
@@ -58,11 +59,16 @@ _PROPERTIES: Final[dict[str, Any]] = {
         "description": "Money recovered, in the hundredth of the currency; with one check only.",
     },
     "note": {"type": "string", "maxLength": LONGEST_NOTE},
-    "reviewer": {"type": "string", "minLength": 1, "maxLength": LONGEST_REVIEWER},
+    "reviewer": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": LONGEST_REVIEWER,
+        "description": "Who reviews, where nobody signs in; otherwise it is the account's name.",
+    },
 }
 _BODY: Final = bodies.describe(
     _PROPERTIES,
-    required=["outcome", "reason", "reviewer"],
+    required=["outcome", "reason"],
     example={
         "rule_ids": ["ADM-003"],
         "outcome": "confirmed",
@@ -83,6 +89,7 @@ _KEY: Final = {
 _SHAPE: Final = 'an object such as {"outcome": "confirmed", "reason": "violation", "reviewer": "…"}'
 _READS: Final[dict[str, Any]] = {
     "response_model": ReviewList, "responses": document(404, 422, 503), "tags": ["reviews"],
+    "dependencies": [needs(Permission.ALERTS_READ)],
 }  # fmt: skip
 _WRITES: Final[dict[str, Any]] = {
     "response_model": ReviewList,
@@ -90,6 +97,7 @@ _WRITES: Final[dict[str, Any]] = {
     "responses": document(400, 404, 413, 415, 422, 503),
     "openapi_extra": {**_BODY, "parameters": [_KEY]},
     "tags": ["reviews"],
+    "dependencies": [needs(Permission.ALERTS_WORK)],
 }
 
 
@@ -97,28 +105,30 @@ def route(store: Store, record: Record) -> APIRouter:
     """The routes and forms, with what they read and write."""
     router = APIRouter()
 
-    def keep_of_alert(alert_id: str, given: Given, key: str) -> None:
-        found = reading.find(store, alert_id)
+    def keep_of_alert(alert_id: str, principal: Principal, given: Given, key: str) -> None:
+        found = reading.find(store, alert_id, principal)
         hit = list(dict.fromkeys(hit["rule_id"] for hit in found.hits))
         decision = found.decision
         of = {"decision_id": decision["decision_id"], "stay_id": decision["stay_id"]}
         store.keep_reviews(
-            _reviews(given, hit, key, decision["currency"], decision["decision_id"], of)
+            _reviews(given, principal, hit, key, decision["currency"], decision["decision_id"], of)
         )
         record.forget()
 
-    def keep_of_finding(finding_id: str, given: Given, key: str) -> None:
-        row = findings.find(store, finding_id)
+    def keep_of_finding(finding_id: str, principal: Principal, given: Given, key: str) -> None:
+        row = findings.find(store, finding_id, principal)
         of = {"finding_id": finding_id}
-        store.keep_reviews(_reviews(given, [row["rule_id"]], key, row["currency"], finding_id, of))
+        store.keep_reviews(
+            _reviews(given, principal, [row["rule_id"]], key, row["currency"], finding_id, of)
+        )
         record.forget()
 
-    def of_alert(alert_id: str) -> dict[str, Any]:
-        decision_id = reading.find(store, alert_id).decision["decision_id"]
+    def of_alert(alert_id: str, principal: Principal) -> dict[str, Any]:
+        decision_id = reading.find(store, alert_id, principal).decision["decision_id"]
         return tell(store.reviews(decision_id=decision_id))
 
-    def of_finding(finding_id: str) -> dict[str, Any]:
-        findings.find(store, finding_id)
+    def of_finding(finding_id: str, principal: Principal) -> dict[str, Any]:
+        findings.find(store, finding_id, principal)
         return tell(store.reviews(finding_id=finding_id))
 
     @router.post("/v1/alerts/{alert_id}/reviews", summary="Review an alert", **_WRITES)
@@ -128,40 +138,51 @@ def route(store: Store, record: Record) -> APIRouter:
         The last review of each check counts. Answers with all reviews of the alert.
         """
         given = await bodies.read(request, _DECODER, _SHAPE)
-        await run_in_threadpool(keep_of_alert, alert_id, given, _key(request))
-        return await run_in_threadpool(of_alert, alert_id)
+        await run_in_threadpool(keep_of_alert, alert_id, who(request), given, _key(request))
+        return await run_in_threadpool(of_alert, alert_id, who(request))
 
     @router.post("/v1/findings/{finding_id}/reviews", summary="Review a finding", **_WRITES)
     async def review_finding(finding_id: FindingId, request: Request) -> Any:
         """Keep what a person concluded of a finding on a month or day; nothing is overwritten."""
         given = await bodies.read(request, _DECODER, _SHAPE)
-        await run_in_threadpool(keep_of_finding, finding_id, given, _key(request))
-        return await run_in_threadpool(of_finding, finding_id)
+        await run_in_threadpool(keep_of_finding, finding_id, who(request), given, _key(request))
+        return await run_in_threadpool(of_finding, finding_id, who(request))
 
     @router.get("/v1/alerts/{alert_id}/reviews", summary="Reviews of an alert", **_READS)
-    def reviews_of_alert(alert_id: Id) -> Any:
+    def reviews_of_alert(request: Request, alert_id: Id) -> Any:
         """All reviews of an alert, oldest first; `counts` marks the last one of each check."""
-        return of_alert(alert_id)
+        return of_alert(alert_id, who(request))
 
     @router.get("/v1/findings/{finding_id}/reviews", summary="Reviews of a finding", **_READS)
-    def reviews_of_finding(finding_id: FindingId) -> Any:
+    def reviews_of_finding(request: Request, finding_id: FindingId) -> Any:
         """All reviews of a finding, oldest first."""
-        return of_finding(finding_id)
+        return of_finding(finding_id, who(request))
 
-    @router.post("/alerts/{alert_id}/reviews", include_in_schema=False)
+    @router.post(
+        "/alerts/{alert_id}/reviews",
+        include_in_schema=False,
+        dependencies=[needs(Permission.ALERTS_WORK)],
+    )
     async def alert_form(alert_id: Id, request: Request) -> Response:
-        return await _sent(request, f"/alerts/{alert_id}", partial(keep_of_alert, alert_id))
+        return await _sent(
+            request, f"/alerts/{alert_id}", partial(keep_of_alert, alert_id, who(request))
+        )
 
-    @router.post("/findings/{finding_id}/reviews", include_in_schema=False)
+    @router.post(
+        "/findings/{finding_id}/reviews",
+        include_in_schema=False,
+        dependencies=[needs(Permission.ALERTS_WORK)],
+    )
     async def finding_form(finding_id: FindingId, request: Request) -> Response:
-        return await _sent(request, f"/findings/{finding_id}", partial(keep_of_finding, finding_id))
+        return await _sent(
+            request, f"/findings/{finding_id}", partial(keep_of_finding, finding_id, who(request))
+        )
 
     return router
 
 
 async def _sent(request: Request, page: str, keep: Callable[[Given, str], None]) -> Response:
     """Keep the review that a form sent, and lead back to its page."""
-    check_same_origin(request)
     given = _form(await bodies.read_form(request))
     await run_in_threadpool(keep, given, uuid.uuid4().hex)
     lang = pages.choose_language(request)
@@ -184,26 +205,17 @@ def tell(given: Sequence[Review]) -> dict[str, Any]:
     }
 
 
-def check_same_origin(request: Request) -> None:
-    """Refuse a form that another site's page sent in this person's name; a 403 problem."""
-    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
-    if site is not None:
-        own = site in ("same-origin", "none")
-    else:
-        own = origin is not None and urlsplit(origin).netloc == request.headers.get("host")
-    if not own:
-        raise ProblemError(
-            403,
-            "cross-site",
-            "The form did not come from a page of this service.",
-            cure="Open the page here and send the form from it; programs use the routes below /v1.",
-        )
-
-
 def _reviews(  # noqa: PLR0917
-    given: Given, hit: list[str], key: str, currency: str, subject: str, of: Mapping[str, str]
+    given: Given,
+    principal: Principal,
+    hit: list[str],
+    key: str,
+    currency: str,
+    subject: str,
+    of: Mapping[str, str],
 ) -> list[Review]:
     rules = hit if given.rule_ids is None else list(dict.fromkeys(given.rule_ids))
+    reviewer = _reviewer(given, principal)
     _check(given, rules, hit)
     now = datetime.now(UTC)
     return [
@@ -212,7 +224,7 @@ def _reviews(  # noqa: PLR0917
             rule_id=rule_id,
             outcome=given.outcome,
             reason=given.reason,
-            reviewer=given.reviewer.strip(),
+            reviewer=reviewer,
             reviewed_at=now,
             recovered_fen=given.recovered_fen,
             currency=None if given.recovered_fen is None else currency,
@@ -221,6 +233,20 @@ def _reviews(  # noqa: PLR0917
         )
         for rule_id in rules
     ]
+
+
+def _reviewer(given: Given, principal: Principal) -> str:
+    """Who reviews: the account that is signed in, or where nobody signs in whoever the caller names."""
+    told = (given.reviewer or "").strip()
+    if principal.means != "open":
+        if told not in ("", principal.name):
+            _refuse("reviewer", "Another one is named than is signed in.", "Leave reviewer out.")
+        return principal.name
+    if not 1 <= len(told) <= LONGEST_REVIEWER:
+        _refuse(
+            "reviewer", "Who reviews is not said.", f"Write 1 to {LONGEST_REVIEWER} characters."
+        )
+    return told
 
 
 def _check(given: Given, rules: list[str], hit: list[str]) -> None:
@@ -236,10 +262,6 @@ def _check(given: Given, rules: list[str], hit: list[str]) -> None:
     if not rules or set(rules) - set(hit):
         found = ", ".join(hit) or "none"
         _refuse("rule_ids", "A check is named that did not hit here.", f"Those that hit: {found}.")
-    if not 1 <= len(given.reviewer.strip()) <= LONGEST_REVIEWER:
-        _refuse(
-            "reviewer", "Who reviews is not said.", f"Write 1 to {LONGEST_REVIEWER} characters."
-        )
     if given.note is not None and len(given.note) > LONGEST_NOTE:
         _refuse("note", "The note is too long.", f"Write at most {LONGEST_NOTE} characters.")
     if given.recovered_fen is None:
@@ -270,7 +292,7 @@ def _form(values: Mapping[str, str]) -> Given:
     return Given(
         outcome=outcome,
         reason=reason,
-        reviewer=values.get("reviewer", ""),
+        reviewer=values.get("reviewer"),
         rule_ids=[values["rule_id"]] if "rule_id" in values else None,
         recovered_fen=fen,
         note=values.get("note"),

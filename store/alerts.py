@@ -11,8 +11,10 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from domain.access import ALL_ROWS, Rows
 from domain.results import Severity, Verdict
 from store import bodies
+from store.rows import within
 from store.state_tables import STAY_STATES_SQL as STATES
 from store.state_tables import WITHDRAWALS_SQL as WITHDRAWALS
 from store.tables import (
@@ -60,7 +62,7 @@ class AlertFilter:
     admission date. ``text`` is looked for in titles, stay, provider and rule ids,
     without regard to case. Of a stay's decisions only the one that its state names counts
     (highest version, then judged last; none of a withdrawn claim); ``superseded`` lists the
-    alerts of the others too.
+    alerts of the others too. ``rows`` are what the caller may see.
     """
 
     severities: frozenset[Severity] = frozenset()
@@ -78,6 +80,7 @@ class AlertFilter:
     admitted_to: date | None = None
     text: str | None = None
     superseded: bool = False
+    rows: Rows = ALL_ROWS
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +287,12 @@ def _one(connection: sa.Connection, query: sa.Select[Any]) -> Row | None:
 
 
 def _filter(query: sa.Select[Any], wanted: AlertFilter) -> sa.Select[Any]:
-    conditions: list[sa.ColumnElement[bool]] = []
+    conditions = within(
+        wanted.rows,
+        ALERTS.c.provider_id,
+        DECISIONS.c.department,
+        DECISIONS.c.attending_physician_id,
+    )
     if not wanted.superseded:
         conditions.append(_counts())
     if wanted.severities:

@@ -10,7 +10,9 @@ from typing import Any, Final
 import pyarrow as pa
 import sqlalchemy as sa
 
+from domain.access import ALL_ROWS, Rows
 from store.inserting import in_parts, insert, locked, upsert
+from store.rows import within
 from store.state_tables import FINDING_VERSIONS_SQL as VERSIONS
 from store.tables import FINDINGS_SQL as FINDINGS
 from store.tables import SEVERITY_RANK
@@ -33,6 +35,7 @@ class FindingFilter:
     first: date | None = None
     last: date | None = None
     closed: bool = False
+    rows: Rows = ALL_ROWS
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +221,7 @@ def _conditions(wanted: FindingFilter) -> list[sa.ColumnElement[bool]]:
         )
         if value is not None
     ]
+    conditions += within(wanted.rows, columns.provider_id, None, columns.physician_id)
     if not wanted.closed:
         conditions.append(columns.closed_at.is_(None))
     if wanted.first is not None:

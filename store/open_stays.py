@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from domain.access import ALL_ROWS, Rows
 from store import inserting
 from store.errors import StoreError, translate
 from store.open_tables import OPEN_LINES_SQL as LINES
@@ -23,6 +24,7 @@ from store.open_tables import OPEN_ORDERS_SQL as ORDERS
 from store.open_tables import OPEN_STAYS_SQL as STAYS
 from store.open_tables import ORDER_DECISIONS_SQL as DECISIONS
 from store.open_tables import PLAN_SUGGESTIONS_SQL as SUGGESTIONS
+from store.rows import within
 from store.tables import CLAIMS_SQL as CLAIMS
 from store.tables import RULESETS_SQL as RULESETS
 from store.writing import Ruleset
@@ -90,18 +92,21 @@ class OpenStays:
         phase: str = "open",
         after: str = "",
         limit: int = 50,
+        rows: Rows = ALL_ROWS,
     ) -> list[dict[str, Any]]:
         """Stays of a phase by identifier, from ``after`` on: running cost, active orders, last event."""
-        query = sa.select(*_SHOWN).where(STAYS.c.phase == phase, STAYS.c.stay_id > after)
+        query = sa.select(*_SHOWN).where(
+            STAYS.c.phase == phase, STAYS.c.stay_id > after, *_within(rows)
+        )
         if provider_id is not None:
             query = query.where(STAYS.c.provider_id == provider_id)
         with translate(self._where), self._readers.connect() as connection:
-            rows = connection.execute(query.order_by(STAYS.c.stay_id).limit(limit))
-            return [dict(row._mapping) for row in rows]
+            found = connection.execute(query.order_by(STAYS.c.stay_id).limit(limit))
+            return [dict(row._mapping) for row in found]
 
-    def find(self, stay_id: str) -> dict[str, Any] | None:
-        """One stay as ``page`` tells it, whatever its phase; None if there is none."""
-        query = sa.select(*_SHOWN).where(STAYS.c.stay_id == stay_id)
+    def find(self, stay_id: str, rows: Rows = ALL_ROWS) -> dict[str, Any] | None:
+        """One stay as ``page`` tells it, whatever its phase; None if there is none in sight."""
+        query = sa.select(*_SHOWN).where(STAYS.c.stay_id == stay_id, *_within(rows))
         with translate(self._where), self._readers.connect() as connection:
             row = connection.execute(query).one_or_none()
         return None if row is None else dict(row._mapping)
@@ -316,3 +321,7 @@ def _forget(connection: sa.Connection, stay_ids: Sequence[str]) -> None:
     for table in (ORDERS, LINES, STAYS):
         for here in inserting.among(connection, table.c.stay_id, there):
             connection.execute(sa.delete(table).where(here))
+
+
+def _within(rows: Rows) -> list[sa.ColumnElement[bool]]:
+    return within(rows, STAYS.c.provider_id, STAYS.c.department, STAYS.c.physician_id)

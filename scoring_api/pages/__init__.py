@@ -7,19 +7,31 @@ from pathlib import Path
 from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from domain import review
+from domain.access import Permission, Principal
 from domain.withdrawal import REASONS
 from scoring_api.pages import formats
 from scoring_api.pages.texts import FAMILIES, LANGUAGES, TEXTS, tell_absence, tell_error
 
 HERE: Final = Path(__file__).parent
 
-MENU: Final = (("/", "alerts"), ("/findings", "periods"), ("/rules", "rules"))
-RINGS: Final = (("/rings", "rings"),)
-"""Only where a model of claims is served."""
+_P = Permission
+MENU: Final = (
+    ("/", "alerts", _P.ALERTS_READ),
+    ("/cases", "cases", _P.CASES_READ),
+    ("/cockpit", "cockpit", _P.INDICATORS_READ),
+    ("/findings", "periods", _P.ALERTS_READ),
+    ("/rings", "rings", _P.GRAPH_READ),
+    ("/rules", "rules", _P.RULES_READ),
+    ("/models", "models", _P.MODELS_READ),
+    ("/admin", "admin", _P.USERS_MANAGE),
+    ("/audit", "audit", _P.AUDIT_READ),
+)
+"""Address, word and what it needs; shown where the service has the page and the caller may see it."""
 
 _TEMPLATES: Final = Environment(
     loader=FileSystemLoader(HERE),
@@ -69,6 +81,7 @@ def render(
     """A page of the template in the caller's language."""
     lang = choose_language(request)
     other = "en" if lang == "zh" else "zh"
+    principal: Principal | None = getattr(request.state, "principal", None)
     switched = request.url.include_query_params(lang=other)
     page = _TEMPLATES.get_template(name).render(
         {
@@ -79,13 +92,32 @@ def render(
             "switch": f"{switched.path}?{switched.query}",
             "kept": f"lang={lang}",
             "here": request.url.path,
-            "menu": MENU + RINGS if getattr(request.app.state, "rings", False) else MENU,
+            "menu": _menu(request, principal),
+            "me": principal,
+            "may": (lambda name: principal is not None and principal.may(Permission(name))),
+            "signed_in": principal is not None and principal.means != "open",
+            "csrf_field": _csrf_field(principal),
             **context,
         }
     )
     return HTMLResponse(
         page, status, headers={"Content-Language": TEXTS[lang]["lang"], "Vary": "Accept-Language"}
     )
+
+
+def _menu(request: Request, principal: Principal | None) -> list[tuple[str, str]]:
+    there: frozenset[str] = getattr(request.app.state, "pages", frozenset())
+    return [
+        (address, word)
+        for address, word, needed in MENU
+        if address in there and principal is not None and principal.may(needed)
+    ]
+
+
+def _csrf_field(principal: Principal | None) -> Markup:
+    if principal is None or principal.csrf is None:
+        return Markup("")
+    return Markup('<input type="hidden" name="csrf" value="{}">').format(principal.csrf)
 
 
 def render_error(  # noqa: PLR0917

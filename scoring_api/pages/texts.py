@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from scoring_api.pages.texts_access import TEXTS as TEXTS_ACCESS
+from scoring_api.pages.texts_cases import TEXTS as TEXTS_CASES
+from scoring_api.pages.texts_checks import TEXTS as TEXTS_CHECKS
+from scoring_api.pages.texts_cockpit import TEXTS as TEXTS_COCKPIT
+from scoring_api.pages.texts_queue import TEXTS as TEXTS_QUEUE
+
 LANGUAGES: Final = ("zh", "en")
 
 _BOTH: Final[dict[str, tuple[str, str]]] = {
@@ -20,6 +26,11 @@ _BOTH: Final[dict[str, tuple[str, str]]] = {
         "命中是供人核查的线索，不是结论。",
         "A hit is a clue for a person to check, not a finding.",
     ),
+    "cases": ("案件", "Cases"),
+    "cockpit": ("院长驾驶舱", "Cockpit"),
+    "models": ("模型", "Models"),
+    "admin": ("管理", "Administration"),
+    "audit": ("操作日志", "Audit log"),
     # findings on months and days
     "periods": ("机构与医师", "Hospitals and physicians"),
     "periods_note": (
@@ -378,6 +389,11 @@ _BOTH: Final[dict[str, tuple[str, str]]] = {
     "error_id": ("错误编号", "Error id"),
     "to_start": ("回到告警列表", "Back to the list of alerts"),
 }
+
+for _of in (TEXTS_QUEUE, TEXTS_CASES, TEXTS_COCKPIT, TEXTS_CHECKS, TEXTS_ACCESS):
+    if twice := _BOTH.keys() & _of.keys():
+        raise AssertionError(f"written twice: {sorted(twice)}")
+    _BOTH.update(_of)
 
 _ERRORS: Final[dict[str, tuple[str, str]]] = {
     "not-found": (

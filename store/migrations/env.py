@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from alembic import context
 
-from store import model_tables, open_tables, review_tables, run_tables, state_tables  # noqa: F401 (their tables belong to METADATA)
+from store import (  # noqa: F401 (their tables belong to METADATA)
+    access_tables,
+    case_tables,
+    measure_tables,
+    model_tables,
+    open_tables,
+    proposal_tables,
+    queue_tables,
+    review_tables,
+    run_tables,
+    state_tables,
+    webhook_tables,
+)
 from store.graph import tables as graph_tables  # noqa: F401
 from store.tables import METADATA
 

@@ -1,0 +1,165 @@
+"""The guard of every route: what it needs stands beside it, and a route without one is a defect."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi.routing import APIRoute
+from starlette.concurrency import run_in_threadpool
+
+from domain.access import Permission, Principal, Role
+from scoring_api.problems import ProblemError
+
+
+class Access(Protocol):
+    """How callers are recognised, and where what they did is kept."""
+
+    sign_in: str | None
+    """Address of the page to sign in on; None where nobody signs in."""
+
+    def identify(self, request: Request) -> Principal | None:
+        """Who is calling; None if nobody known. ProblemError for credentials that are wrong."""
+        ...
+
+    def record(
+        self,
+        request: Request,
+        principal: Principal | None,
+        needed: Permission | None,
+        allowed: bool,
+        about: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Keep who asked for what; ``about`` names what was touched, beside the path's parameters."""
+        ...
+
+
+EVERYTHING: Final = Principal(
+    user_id="local",
+    name="local",
+    role=Role.SENIOR,
+    permissions=frozenset(Permission),
+)
+"""Whoever uses a service on their own machine that asks for no sign-in."""
+
+
+class OpenAccess:
+    """No sign-in: every caller may do everything. For one person on their own machine, and for tests."""
+
+    sign_in: str | None = None
+
+    def __init__(self, principal: Principal = EVERYTHING) -> None:
+        self._principal = principal
+
+    def identify(self, request: Request) -> Principal | None:
+        """Always the same one."""
+        return self._principal
+
+    def record(
+        self,
+        request: Request,
+        principal: Principal | None,
+        needed: Permission | None,
+        allowed: bool,
+        about: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Nothing is kept: there is nobody to tell apart."""
+
+
+class Needs:
+    """The dependency of a route: who calls, and whether they may; None lets everybody in."""
+
+    def __init__(self, permission: Permission | None) -> None:
+        self.permission = permission
+
+    async def __call__(self, request: Request) -> None:
+        """Let the caller in, or answer with a problem: 401, 403, or the page to sign in on."""
+        access: Access = request.app.state.access
+        principal = await run_in_threadpool(access.identify, request)
+        request.state.principal = principal
+        if self.permission is None:
+            return
+        allowed = principal is not None and principal.may(self.permission)
+        await run_in_threadpool(access.record, request, principal, self.permission, allowed)
+        if principal is None:
+            raise _unknown(request, access)
+        if not allowed:
+            raise ProblemError(
+                403,
+                "forbidden",
+                f"The role {principal.role} does not have the permission {self.permission}.",
+                cure="Ask an administrator of this service for an account that has it.",
+            )
+
+
+def needs(permission: Permission) -> Any:
+    """What a route asks of its caller, as a dependency: ``dependencies=[needs(Permission.EXPORT)]``."""
+    return Depends(Needs(permission))
+
+
+PUBLIC: Final[Any] = Depends(Needs(None))
+"""A route for everybody, signed in or not."""
+
+
+async def _whole_view(request: Request) -> None:
+    principal: Principal | None = request.state.principal
+    if principal is not None and principal.rows.limited:
+        raise ProblemError(
+            403,
+            "limited-view",
+            "This crosses hospitals, and the account sees only some hospitals, departments or stays.",
+            cure="Ask somebody whose account is not limited.",
+        )
+
+
+whole_view: Final[Any] = Depends(_whole_view)
+"""For routes whose answers cross hospitals: after ``needs``, only for callers without a limit."""
+
+
+def who(request: Request) -> Principal:
+    """The caller of a route that needs a permission."""
+    principal: Principal = request.state.principal
+    return principal
+
+
+def include(app: FastAPI, router: APIRouter, *dependencies: Any) -> None:
+    """Take a router in, with what all its routes need; AssertionError names one that does not say so.
+
+    ``app.state.routes`` then holds what each (method, path) needs; None is for everybody.
+    """
+    shared = [d.dependency for d in dependencies if isinstance(d.dependency, Needs)]
+    known: dict[tuple[str, str], Permission | None] = getattr(app.state, "routes", {})
+    for route in router.routes:
+        if not isinstance(route, APIRoute):
+            raise AssertionError(f"{route} is no route of ours: nothing says what it needs")
+        own = [d.call for d in route.dependant.dependencies if isinstance(d.call, Needs)]
+        guards = [*shared, *own]
+        if len(guards) != 1:
+            raise AssertionError(
+                f"{route.path} has {len(guards)} guards: give it just one needs(…) or PUBLIC"
+            )
+        known |= {(method, route.path): guards[0].permission for method in route.methods or ()}
+    app.state.routes = known
+    app.include_router(router, dependencies=list(dependencies))
+
+
+def _unknown(request: Request, access: Access) -> ProblemError:
+    browser = "text/html" in request.headers.get("accept", "") and request.method in ("GET", "HEAD")
+    if access.sign_in and browser and not request.url.path.startswith("/v1/"):
+        here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return ProblemError(
+            303,
+            "sign-in",
+            "This page is for people who are signed in.",
+            cure="Sign in.",
+            headers={"Location": f"{access.sign_in}?next={quote(here, safe='')}"},
+        )
+    return ProblemError(
+        401,
+        "unauthenticated",
+        "Nobody is signed in, and the request carries no token.",
+        cure="Sign in on the page, or send Authorization: Bearer with a token of this service (sentinel tokens add).",
+        headers={"WWW-Authenticate": 'Bearer realm="drg-sentinel"'},
+    )

@@ -1,0 +1,1 @@
+"""The SQL tables of: cases: alerts gathered, timeline, attachments, dispositions, appeals."""

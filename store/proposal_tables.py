@@ -1,0 +1,1 @@
+"""The SQL tables of: changes of parameters: proposed, decided, in force."""

@@ -1,0 +1,1 @@
+"""The SQL tables of: webhooks, their deliveries, and idempotency keys."""
