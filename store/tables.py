@@ -177,7 +177,7 @@ FINDINGS_SQL = mirror(
     sa.Index(None, "severity_rank", "finding_id"),
 )
 
-_SERIAL = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+SERIAL = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 """A number that the database counts up; SQLite does so only for its own INTEGER."""
 
 STREAM_OFFSETS_SQL = sa.Table(
@@ -194,7 +194,7 @@ STREAM_OFFSETS_SQL = sa.Table(
 OUTBOX_SQL = sa.Table(
     "outbox",
     METADATA,
-    sa.Column("outbox_id", _SERIAL, primary_key=True),
+    sa.Column("outbox_id", SERIAL, primary_key=True),
     sa.Column("group_id", sa.Text(), nullable=False),
     sa.Column("source_topic", sa.Text(), nullable=False),
     sa.Column("source_partition", sa.Integer(), nullable=False),

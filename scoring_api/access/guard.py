@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 from urllib.parse import quote
 
@@ -33,6 +33,10 @@ class Access(Protocol):
         about: Mapping[str, Any] | None = None,
     ) -> None:
         """Keep who asked for what; ``about`` names what was touched, beside the path's parameters."""
+        ...
+
+    def people(self, needed: Permission) -> Sequence[tuple[str, str]]:
+        """(user_id, name) of everybody who has a permission, by name: whom work can be given to."""
         ...
 
 
@@ -66,6 +70,11 @@ class OpenAccess:
         about: Mapping[str, Any] | None = None,
     ) -> None:
         """Nothing is kept: there is nobody to tell apart."""
+
+    def people(self, needed: Permission) -> Sequence[tuple[str, str]]:
+        """The one principal."""
+        one = self._principal
+        return [(one.user_id, one.name)] if one.may(needed) else []
 
 
 class Needs:
