@@ -83,6 +83,7 @@ def build(
         redirect_slashes=False,
     )
     app.state.access = access or OpenAccess()
+    app.state.idempotency = store.idempotency
     problems.install(app)
     include(
         app,

@@ -50,17 +50,7 @@ async def read(request: Request, decoder: msgspec.json.Decoder[T], shape: str) -
             cure="Send Content-Type: application/json and a JSON body in UTF-8.",
             headers={"Accept": "application/json"},
         )
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise ProblemError(
-                413,
-                "body-too-large",
-                f"The body is larger than {MAX_BODY_BYTES // 2**20} MiB.",
-                cure="Send fewer claims at once, or give the file to the command line (sentinel assess, sentinel group).",
-                headers={"Connection": "close"},
-            )
+    body = await collect(request)
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
@@ -77,6 +67,26 @@ async def read(request: Request, decoder: msgspec.json.Decoder[T], shape: str) -
             "The body is not valid JSON in UTF-8.",
             cure="Check that the body is complete and encoded in UTF-8.",
         ) from error
+
+
+async def collect(request: Request) -> bytes:
+    """The body as bytes, read once and then at hand; a 413 problem if it is too large."""
+    known: bytes | None = getattr(request.state, "body", None)
+    if known is not None:
+        return known
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise ProblemError(
+                413,
+                "body-too-large",
+                f"The body is larger than {MAX_BODY_BYTES // 2**20} MiB.",
+                cure="Send fewer claims at once, or give the file to the command line (sentinel assess, sentinel group).",
+                headers={"Connection": "close"},
+            )
+    request.state.body = bytes(body)
+    return bytes(body)
 
 
 async def read_claims(request: Request) -> list[bytes]:
