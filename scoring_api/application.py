@@ -20,6 +20,7 @@ from scoring_api import (
     grouping,
     health,
     inhospital,
+    list_files,
     periods,
     problems,
     reading,
@@ -101,6 +102,7 @@ def build(
     record = Record(store)
     include(app, reading.route(store, checks, record))
     include(app, findings.route(store))
+    include(app, list_files.route(store))
     include(app, reviewing.route(store, record))
     include(app, health.route(store, checks, metrics, ready, version), PUBLIC)
     include(app, periods.route(store, checks), needs(Permission.ALERTS_READ))
