@@ -158,8 +158,22 @@ async def _settle(request: Request, response: Response | None) -> None:
         await run_in_threadpool(keys.release, *taken)
         return
     headers = {n: response.headers[n] for n in _KEPT_HEADERS if n in response.headers}
+    body = getattr(request.state, "kept_instead", body)
     kept = KeptAnswer(response.status_code, headers, bytes(body))
     await run_in_threadpool(keys.answer, *taken, kept)
+
+
+def keep_instead(request: Request, body: bytes) -> None:
+    """Keep this body for the same request again: where the answer holds a secret that is shown once."""
+    request.state.kept_instead = body
+
+
+def check_sender(request: Request) -> None:
+    """Refuse a request that changes something without a body and comes from another site; a 403 problem.
+
+    Routes that read a body with ``bodies.read`` do so already.
+    """
+    csrf.check_header(request)
 
 
 def etag(version: int | str) -> str:

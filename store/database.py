@@ -44,6 +44,7 @@ from store.replays import Replays
 from store.state_tables import SHADOW_FINDINGS_SQL
 from store.tables import ALERTS_SQL, FINDINGS_SQL, METADATA, RULESETS_SQL
 from store.tallies import Tally
+from store.webhooks import Webhooks
 from store.writing import Model, Ruleset, Written
 
 
@@ -203,6 +204,11 @@ class Store:
     def idempotency(self) -> Idempotency:
         """The answers kept under the keys of requests."""
         return Idempotency(self.engine, self._writer, self._where)
+
+    @property
+    def webhooks(self) -> Webhooks:
+        """Who is told of events, and what became of each message."""
+        return Webhooks(self.engine, self._writer, self._where)
 
     def graph(self, address: Address | None = None) -> EntityGraph:
         """The entity graph at that address, or without one the graph kept in this database."""
