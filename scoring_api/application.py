@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
 
 from domain.access import Permission
 from domain.graph_questions import Graph
@@ -16,6 +18,7 @@ from scoring_api import (
     catalogue,
     claim_scores,
     console,
+    events,
     findings,
     grouping,
     health,
@@ -26,6 +29,8 @@ from scoring_api import (
     reading,
     reviewing,
     rings,
+    webhook_pages,
+    webhooks,
 )
 from scoring_api import (
     graph as graph_routes,
@@ -36,6 +41,8 @@ from scoring_api.health import Ready
 from scoring_api.metrics import Metrics
 from scoring_api.record import Record
 from scoring_api.watch import Watch
+from scoring_api.webhook_desk import Hooks
+from scoring_api.webhook_worker import Telling, WebhookWorker
 from store import Store
 
 _DESCRIPTION = """
@@ -60,6 +67,7 @@ def build(
     graph: Graph | None = None,
     score_claims: ScoreClaims | None = None,
     access: Access | None = None,
+    telling: Telling | None = None,
 ) -> FastAPI:
     """The application; it serves until the store is closed, which its builder does.
 
@@ -69,7 +77,8 @@ def build(
     parts by name: text for one that is well, or ``{"ok": bool, "detail": text}``. Without
     ``check_orders`` there are no routes of patients in hospital, without ``graph`` none of the graph,
     without ``score_claims`` none of claims' scores and rings. ``access`` recognises callers; without it
-    every caller may do everything, which is for one person on their own machine.
+    every caller may do everything, which is for one person on their own machine. Without ``telling``
+    there are no webhooks; with it the application sends their messages while it runs.
     """
     checks, metrics = Checks(rules), Metrics(version)
     app = FastAPI(
@@ -82,7 +91,10 @@ def build(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        lifespan=_run_beside,
     )
+    app.state.beside = []
+    app.state.endings = []
     app.state.access = access or OpenAccess()
     app.state.idempotency = store.idempotency
     problems.install(app)
@@ -107,11 +119,33 @@ def build(
     include(app, health.route(store, checks, metrics, ready, version), PUBLIC)
     include(app, periods.route(store, checks), needs(Permission.ALERTS_READ))
     include(app, catalogue.route(checks, record), needs(Permission.RULES_READ))
+    hub = events.Hub(store)
+    app.state.endings.append(hub.close)
+    include(app, events.route(hub))
+    if telling is not None:
+        hooks = Hooks(store, telling.seal, telling.destinations)
+        include(app, webhooks.route(hooks))
+        include(app, webhook_pages.route(hooks), needs(Permission.WEBHOOKS_MANAGE))
+        app.state.beside.append(WebhookWorker(store, telling, version=version))
     include(app, console.route(store, checks))
     app.add_middleware(Watch, metrics=metrics)
     app.state.pages = frozenset(path for _, path in app.state.routes)
     _describe_problems(app)
     return app
+
+
+@asynccontextmanager
+async def _run_beside(app: FastAPI) -> AsyncIterator[None]:
+    """Start what works beside the requests, and end it with the application."""
+    for one in app.state.beside:
+        one.start()
+    try:
+        yield
+    finally:
+        for end in app.state.endings:
+            end()
+        for one in app.state.beside:
+            await run_in_threadpool(one.stop)
 
 
 def _describe_problems(app: FastAPI) -> None:

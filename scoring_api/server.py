@@ -24,14 +24,22 @@ class ServiceError(SentinelError):
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, started: Callable[[str], None], url: str) -> None:
+    def __init__(
+        self, app: FastAPI, config: uvicorn.Config, started: Callable[[str], None], url: str
+    ) -> None:
         super().__init__(config)
-        self._announce, self._url = started, url
+        self._app, self._announce, self._url = app, started, url
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             self._announce(self._url)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Streams that wait for events would hold the stop up until its grace is over.
+        for end in getattr(self._app.state, "endings", ()):
+            end()
+        await super().shutdown(sockets)
 
 
 def run(
@@ -66,7 +74,7 @@ def run(
             started(address)
 
     with listener, _signals_end_here():
-        _Server(config, announce, url).run(sockets=[listener])
+        _Server(app, config, announce, url).run(sockets=[listener])
     logs.logger().info("stopped")
 
 

@@ -14,6 +14,7 @@ import secrets
 import threading
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
@@ -50,6 +51,15 @@ class Seal(Protocol):
     def decrypt(self, kept: bytes) -> str:
         """The text that was sealed."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What telling webhooks needs: a seal for secrets, where messages may go, what goes before links."""
+
+    seal: Seal
+    destinations: Destinations
+    base: str = ""
 
 
 def new_secret() -> str:
@@ -93,16 +103,14 @@ class WebhookWorker:
     def __init__(
         self,
         store: Store,
-        seal: Seal,
-        destinations: Destinations,
+        telling: Telling,
         *,
-        base: str = "",
         version: str = "",
         threads: int = 2,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._store, self._seal, self._to = store, seal, destinations
-        self._base, self._version, self._now = base.rstrip("/"), version, now
+        self._store, self._seal, self._to = store, telling.seal, telling.destinations
+        self._base, self._version, self._now = telling.base.rstrip("/"), version, now
         self._number = threads
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []

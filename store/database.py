@@ -33,6 +33,7 @@ from store import findings as finding_queries
 from store.alerts import After, AlertFilter, AlertRecord, AlertSort, Page
 from store.dead_letters import DeadLetter
 from store.errors import StoreError, translate
+from store.events import WorkEvents
 from store.findings import FindingFilter, FindingPage, Scope
 from store.graph.address import Address
 from store.graph.entity_graph import EntityGraph
@@ -209,6 +210,11 @@ class Store:
     def webhooks(self) -> Webhooks:
         """Who is told of events, and what became of each message."""
         return Webhooks(self.engine, self._writer, self._where)
+
+    @property
+    def work_events(self) -> WorkEvents:
+        """What happened to work."""
+        return WorkEvents(self.engine, self._where)
 
     def graph(self, address: Address | None = None) -> EntityGraph:
         """The entity graph at that address, or without one the graph kept in this database."""

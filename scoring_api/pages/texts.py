@@ -9,6 +9,7 @@ from scoring_api.pages.texts_cases import TEXTS as TEXTS_CASES
 from scoring_api.pages.texts_checks import TEXTS as TEXTS_CHECKS
 from scoring_api.pages.texts_cockpit import TEXTS as TEXTS_COCKPIT
 from scoring_api.pages.texts_queue import TEXTS as TEXTS_QUEUE
+from scoring_api.pages.texts_webhooks import TEXTS as TEXTS_WEBHOOKS
 
 LANGUAGES: Final = ("zh", "en")
 
@@ -390,7 +391,7 @@ _BOTH: Final[dict[str, tuple[str, str]]] = {
     "to_start": ("回到告警列表", "Back to the list of alerts"),
 }
 
-for _of in (TEXTS_QUEUE, TEXTS_CASES, TEXTS_COCKPIT, TEXTS_CHECKS, TEXTS_ACCESS):
+for _of in (TEXTS_QUEUE, TEXTS_WEBHOOKS, TEXTS_CASES, TEXTS_COCKPIT, TEXTS_CHECKS, TEXTS_ACCESS):
     if twice := _BOTH.keys() & _of.keys():
         raise AssertionError(f"written twice: {sorted(twice)}")
     _BOTH.update(_of)
