@@ -13,11 +13,11 @@ from domain.access import Permission
 from domain.graph_questions import Graph
 from domain.service import Assess, CheckOrders, Group, ScoreClaims, WhatIf
 from scoring_api import (
-    answers,
     assessing,
     catalogue,
     claim_scores,
     console,
+    description,
     events,
     findings,
     grouping,
@@ -130,7 +130,7 @@ def build(
     include(app, console.route(store, checks))
     app.add_middleware(Watch, metrics=metrics)
     app.state.pages = frozenset(path for _, path in app.state.routes)
-    _describe_problems(app)
+    description.install(app)
     return app
 
 
@@ -146,18 +146,3 @@ async def _run_beside(app: FastAPI) -> AsyncIterator[None]:
             end()
         for one in app.state.beside:
             await run_in_threadpool(one.stop)
-
-
-def _describe_problems(app: FastAPI) -> None:
-    described = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        document = described()
-        schemas = document.setdefault("components", {}).setdefault("schemas", {})
-        schemas.setdefault(
-            "Problem",
-            answers.Problem.model_json_schema(ref_template="#/components/schemas/{model}"),
-        )
-        return document
-
-    app.openapi = openapi  # type: ignore[method-assign]

@@ -118,7 +118,7 @@ def test_a_limit_cuts_and_says_so_and_a_wrong_filter_is_a_problem(clients: Clien
     client = clients()
     lines = client.get("/v1/alerts.csv?limit=2&lang=en").text.splitlines()
     assert len(lines) == 4
-    assert lines[-1].startswith('Only the first 2 rows')
+    assert lines[-1].startswith("Only the first 2 rows")
     wrong = client.get("/v1/alerts.csv?min_severity=dreadful")
     assert wrong.status_code == 422
     assert wrong.headers["content-type"] == "application/problem+json"
