@@ -18,6 +18,7 @@ from scoring_api import (
     console,
     findings,
     grouping,
+    guide,
     health,
     inhospital,
     periods,
@@ -105,6 +106,7 @@ def build(
     include(app, periods.route(store, checks), needs(Permission.ALERTS_READ))
     include(app, catalogue.route(checks, record), needs(Permission.RULES_READ))
     include(app, console.route(store, checks))
+    include(app, guide.route())
     app.add_middleware(Watch, metrics=metrics)
     app.state.pages = frozenset(path for _, path in app.state.routes)
     _describe_problems(app)
