@@ -45,8 +45,13 @@ _BOTH: Final[dict[str, tuple[str, str]]] = {
     ),
     "doctor": ("医师", "Physician"),
     "periods_none": (
-        "没有符合条件的发现。月份在最后一天之后才判定。",
-        "No finding fits. A month is judged once its last day has passed.",
+        "还没有这类发现。一个月在最后一天之后才判定：请存入整月的结算单后再看，单条告警见告警列表。",
+        "There is no such finding yet. A month is judged once its last day has passed: store the claims of a whole month, "
+        "and see the list of alerts for single claims.",
+    ),
+    "periods_none_filtered": (
+        "没有符合条件的发现。请放宽期间或检查项，或清除筛选；月份在最后一天之后才判定。",
+        "No finding fits. Widen the period or the check, or clear the filter; a month is judged once its last day has passed.",
     ),
     "period": ("期间", "Period"),
     "period_from": ("期间起", "Period from"),
@@ -69,7 +74,11 @@ _BOTH: Final[dict[str, tuple[str, str]]] = {
         "依据 {upto} 前完成的 {n} 份结算单，于 {at} 读取；模型 {model}，告警阈值 {threshold}。",
         "From {n} claims complete before {upto}, read at {at}; model {model}, alerting from {threshold} on.",
     ),
-    "rings_none": ("没有团伙。", "There is no ring."),
+    "rings_none": (
+        "没有发现团伙。评分达到告警阈值的结算单之间没有共用的电话、账户或账单；新的结算单每天读取一次，请明天再看。",
+        "There is no ring: no claims whose score alerts share a telephone, an account or a bill. New claims are read once a "
+        "day, so look again tomorrow.",
+    ),
     "rings_wait": (
         "正在读取已存的结算单，请稍后再打开本页。",
         "The stored claims are being read; open this page again in a minute.",
@@ -106,7 +115,10 @@ _BOTH: Final[dict[str, tuple[str, str]]] = {
     # catalogue
     "rules": ("检查项", "Checks"),
     "rules_found": ("共 {n} 项", "{n} checks"),
-    "rules_none": ("没有符合条件的检查项。", "No check fits."),
+    "rules_none": (
+        "没有符合条件的检查项。请换一个类别或搜索词，或清除筛选。",
+        "No check fits. Choose another family or other words, or clear the filter.",
+    ),
     "rule_family": ("类别", "Family"),
     "rule_status": ("状态", "Status"),
     "rule_status.draft": ("草稿", "Draft"),
