@@ -70,10 +70,14 @@ YEAR_S: Final = 365 * 24 * 3600
 
 
 def choose_language(request: Request) -> str:
-    """``lang`` of the query, else the one chosen before, else of Accept-Language, else Chinese."""
-    for asked in (request.query_params.get("lang"), request.cookies.get(LANGUAGE_COOKIE)):
+    """``lang`` of the query, else the one chosen here before, else the account's, else of Accept-Language, else Chinese."""
+    for asked in (
+        request.query_params.get("lang"),
+        request.cookies.get(LANGUAGE_COOKIE),
+        getattr(request.state, "language", None),
+    ):
         if asked in LANGUAGES:
-            return asked
+            return str(asked)
     ranked: list[tuple[float, int, str]] = []
     for place, part in enumerate(request.headers.get("accept-language", "").split(",")):
         tag, _, weight = part.partition(";q=")
