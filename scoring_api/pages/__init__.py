@@ -29,11 +29,17 @@ MENU: Final = (
     ("/rules", "rules", _P.RULES_READ),
     ("/models", "models", _P.MODELS_READ),
     ("/admin", "admin", _P.USERS_MANAGE),
+    ("/webhooks", "webhooks", _P.WEBHOOKS_MANAGE),
     ("/audit", "audit", _P.AUDIT_READ),
 )
 """Address, word and what it needs; shown where the service has the page and the caller may see it."""
 
-_SECTIONS: Final = {"/alerts": "/", "/scores": "/rings", "/proposals": "/rules"}
+_SECTIONS: Final = {
+    "/alerts": "/",
+    "/scores": "/rings",
+    "/stays": "/cockpit",
+    "/proposals": "/rules",
+}
 """Pages below an address that the menu lists under another one."""
 
 _TEMPLATES: Final = Environment(
@@ -112,7 +118,7 @@ def render(
             "home": menu[0][0] if menu else "/",
             "welcome": _is_new(request, principal, status),
             "me": principal,
-            "role": ROLE_NAMES[principal.role][lang == "en"] if principal else "",
+            "my_role": ROLE_NAMES[principal.role][lang == "en"] if principal else "",
             "may": (lambda name: principal is not None and principal.may(Permission(name))),
             "signed_in": principal is not None and principal.means != "open",
             "csrf_field": _csrf_field(principal),

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+_UNVERSIONED: Final = (
+    "请求没有说明所依据的版本。",
+    "请重新打开页面后再提交；程序请在 If-Match 中给出 ETag。",
+)
+_USED_KEY: Final = ("这一请求标识已用于另一次提交。", "请重新打开页面后再提交。")
+
 ERRORS: Final[dict[str, tuple[str, str]]] = {
     "not-found": (
         "这里没有您要找的内容。",
@@ -37,18 +43,72 @@ ERRORS: Final[dict[str, tuple[str, str]]] = {
     "unauthenticated": ("您还没有登录，或登录已过期。", "请登录后再试。"),
     "sign-in": ("该页面需要登录后查看。", "请登录。"),
     "rate-limited": ("请求过于频繁。", "请稍候再试。"),
+    "too-many-requests": ("短时间内的请求过多。", "请稍候再试；多次登录失败后须等待更久。"),
+    "session-needed": ("这件事须由本人登录后办理，不能用令牌。", "请在登录页登录后再试。"),
+    "oidc": ("统一认证没有完成。", "请重新登录；若仍然如此，请告知系统管理员。"),
+    "no-password": (
+        "该账户在这里没有密码。",
+        "由统一认证登录的账户，请在那里修改密码；程序请使用令牌。",
+    ),
+    "account": ("账户的填写内容不合规范。", "请返回上一页，改正后再提交。"),
+    "token-owner": ("个人的令牌须由本人创建。", "管理员只能为系统账户创建令牌。"),
+    "token-permissions": ("令牌没有权限，或其权限超出了账户本身。", "请只选择账户已有的权限。"),
+    "unmask": ("查看原始标识的申请不完整。", "请选择用途并写明事由；查看会记入操作日志。"),
     # changes by several people
     "stale": (
         "您打开页面之后，内容已被他人更改，您的更改没有保存。",
         "请重新打开页面，查看最新内容后再提交。",
     ),
-    "precondition-required": (
-        "请求没有说明所依据的版本。",
-        "请重新打开页面后再提交；程序请在 If-Match 中给出 ETag。",
+    "changed-meanwhile": (
+        "您打开页面之后，内容已被他人更改，您的更改没有保存。",
+        "请重新打开页面，查看最新内容后再提交。",
     ),
-    "idempotency": (
-        "这次提交与先前用同一标识的提交内容不同。",
-        "请重新打开页面后再提交。",
+    "precondition-required": _UNVERSIONED,
+    "if-match": _UNVERSIONED,
+    "if-match-missing": _UNVERSIONED,
+    "version-needed": _UNVERSIONED,
+    "idempotency": _USED_KEY,
+    "idempotency-key": ("请求标识的格式不对。", "请重新打开页面后再提交。"),
+    "idempotency-key-reused": _USED_KEY,
+    "idempotency-key-under-way": ("同一请求正在处理中。", "请几秒钟后重新打开页面查看结果。"),
+    # queue
+    "queue": ("填写的内容不合规范。", "请返回上一页，改正后再提交。"),
+    "queue-empty": (
+        "该视图中没有无人负责的待处理告警。",
+        "请换一个视图，或查看已由您负责的告警。",
     ),
+    "no-work": ("这条告警已不需要处理。", "请从告警列表选择其他告警。"),
+    "view": ("该视图中有无法识别的条件。", "请在告警列表中重新设置筛选，再保存视图。"),
+    # cases
+    "case-state": ("案件目前的状态不允许这样做。", "请重新打开案件，按其当前状态办理。"),
+    "second-person": (
+        "须由另一人办理：本人提出、认定或批准过的内容不能由本人审批或裁决。",
+        "请具有审批或裁决权限的其他同事办理。",
+    ),
+    "case-value": ("填写的内容不完整或不合规范。", "请返回上一页，改正后再提交。"),
+    "alert-in-case": ("有告警已在另一案件中。", "请打开该案件，或先把告警从中移出。"),
+    "case-quota": ("案件的附件或评论已达上限。", "请删减材料，或另立案件。"),
+    "file-name": ("文件名不合规范。", "请改用普通文件名后再上传。"),
+    "file-kind": (
+        "不接受这种文件，或内容与扩展名不符。",
+        "请上传 PDF、PNG、JPEG、不含宏的 DOCX 或 XLSX，或纯文本。",
+    ),
+    "file-empty": ("文件是空的。", "请确认文件后重新上传。"),
+    "file-too-large": ("文件过大。", "请只上传相关页，或降低图片分辨率。"),
+    # indicators, checks, models
+    "period": ("所选期间不成立或过长。", "起始月份不能晚于截止月份，请缩短期间后再查。"),
+    "proposal": ("参数调整的填写内容不合规范。", "请返回上一页，改正后再提交。"),
+    "approval-self": ("提出人不能批准自己的调整。", "请由另一位有批准权限的同事审批。"),
+    "queue-full": ("等待试算的任务已满。", "请在其中一项完成后再试。"),
+    "backtest-busy": ("已有试算正在进行。", "请在其完成后再试。"),
+    # interfaces
+    "webhook": ("推送地址的填写内容不合规范。", "请返回上一页，改正后再提交。"),
+    "webhook-url": (
+        "不能向该地址推送。",
+        "请填写公网可达的 https 地址，内网地址须由运维人员放行。",
+    ),
+    "webhooks-full": ("推送地址的数量已达上限。", "请先删除不再使用的推送地址。"),
+    "events-full": ("实时更新的连接数已满。", "请稍后再试，或刷新页面查看。"),
+    "events-windows": ("该账户打开的窗口过多。", "请关闭本系统的其他窗口。"),
 }
 """Problem name -> what happened, what to do."""
