@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,6 +16,7 @@ import store
 from domain.access import PERMISSIONS, Principal, Role
 from scoring_api.access import OpenAccess
 from scoring_api.pages.texts import TEXTS, tell_error
+from scoring_api.pages.texts_errors import ERRORS
 from streaming.grouping import GroupDesk, WhatIfDesk
 from tests import service_samples as samples
 
@@ -162,6 +164,29 @@ def test_a_page_that_is_not_there_still_has_the_menu(as_role: Callable[[Role], T
     assert answer.status_code == 404
     assert "/" in Page(answer.text).menu
     assert TEXTS["zh"]["error_404"] in answer.text
+
+
+PROGRAMS_ONLY = frozenset(
+    {
+        "all-refused", "change", "envelope", "json", "number-of-changes", "number-of-claims",
+        "number-of-events", "one-question",
+    }
+)  # fmt: skip
+"""Problems of requests that no page makes."""
+
+
+def test_every_problem_that_a_page_may_meet_has_a_chinese_text(root: Path) -> None:
+    named = {
+        node.args[1].value
+        for file in (root / "scoring_api").rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.Call)
+        and getattr(node.func, "id", "") == "ProblemError"
+        and len(node.args) > 1
+        and isinstance(node.args[1], ast.Constant)
+    }
+    assert {"forbidden", "cross-site", "not-found"} <= named
+    assert named - PROGRAMS_ONLY <= ERRORS.keys()
 
 
 @pytest.mark.parametrize(
