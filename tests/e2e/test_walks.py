@@ -26,7 +26,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[str]:
 @pytest.mark.parametrize(
     ("lang", "script", "number"), [("zh", False, 10), ("en", True, 3)], ids=["zh-plain", "en"]
 )
-def test_an_officer_triages_alerts(  # noqa: PLR0917
+def test_an_officer_triages_alerts(
     browser: Any, site: str, lang: str, script: bool, number: int
 ) -> None:
     with walks.window(browser, lang, script=script) as page:
