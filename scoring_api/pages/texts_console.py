@@ -56,9 +56,9 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "guide.steps": ("五个步骤", "Five steps"),
     "guide.triage": ("1. 处理一条告警", "1. Triage an alert"),
     "guide.triage.how": (
-        "告警按优先级排列。打开第一条，先读“发现与依据”，再看读取的事实与阈值，然后在“记录复核结论”中选择结论和原因。",
-        "Alerts come in order of priority. Open the first, read its findings, compare the facts read with the thresholds, "
-        "then record a conclusion with its reason.",
+        "最值得先看的告警排在最前。打开第一条，先读“发现与依据”，再看读取的事实与阈值，然后在“记录复核结论”中选择结论和原因。",
+        "The alerts most worth a look come first. Open the first, read its findings, compare the facts read with the "
+        "thresholds, then record a conclusion with its reason.",
     ),
     "guide.triage.go": ("打开告警列表", "Open the alerts"),
     "guide.case": ("2. 立案并核查", "2. Open a case"),
@@ -95,9 +95,9 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "guide.keys": ("键盘与语言", "Keyboard and language"),
     "guide.keys_how": (
-        "所有操作都可用键盘完成：Tab 移动，Enter 打开，空格勾选，Esc 关闭对话框；按 Tab 出现的第一个链接可跳到正文。",
+        "所有操作都可用键盘完成：Tab 移动，Enter 打开，空格勾选，Esc 关闭对话框；按 Tab 出现的第一个链接可跳到正文；在告警列表中按 ? 可查看快捷键。",
         "Everything works from the keyboard: Tab moves, Enter opens, Space ticks, Esc closes a dialogue; the first link that Tab "
-        "reaches skips to the content.",
+        "reaches skips to the content; on the list of alerts ? shows its own keys.",
     ),
     "guide.language": (
         "右上角切换中文与英文，选择会被记住。",
