@@ -75,7 +75,7 @@ def demo(
             wired.app,
             "127.0.0.1",
             port,
-            started=lambda address: _step(f"Ready: open {address.rstrip('/')}  (Ctrl-C ends it)"),
+            started=_tell_ready,
         )
     finally:
         wired.close()
@@ -93,6 +93,13 @@ def _fit_curves(claims: Tables, judge: Engine, folder: Path) -> drg.Curves:
         f"{ahead} are heading above their payment standard"
     )
     return curves
+
+
+def _tell_ready(address: str) -> None:
+    """Where to begin."""
+    base = address.rstrip("/")
+    _step(f"Ready: open {base}  (Ctrl-C ends it)")
+    _note(f"New here? Five steps on this data: {base}/guide (in Chinese: {base}/guide?lang=zh)")
 
 
 def _empty(out: Path) -> None:

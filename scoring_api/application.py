@@ -21,6 +21,7 @@ from scoring_api import (
     events,
     findings,
     grouping,
+    guide,
     health,
     inhospital,
     list_files,
@@ -128,6 +129,7 @@ def build(
         include(app, webhook_pages.route(hooks), needs(Permission.WEBHOOKS_MANAGE))
         app.state.beside.append(WebhookWorker(store, telling, version=version))
     include(app, console.route(store, checks))
+    include(app, guide.route())
     app.add_middleware(Watch, metrics=metrics)
     app.state.pages = frozenset(path for _, path in app.state.routes)
     description.install(app)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -103,6 +105,11 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> Response:
+        if _wants_page(request) and not hasattr(request.state, "principal"):
+            # No route was asked, so none has recognised the caller: the page still shows the menu.
+            with suppress(ProblemError):
+                access = request.app.state.access
+                request.state.principal = await run_in_threadpool(access.identify, request)
         status = HTTPStatus(error.status_code)
         detail = {
             404: "There is nothing at this address.",

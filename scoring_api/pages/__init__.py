@@ -1,4 +1,4 @@
-"""The pages for people: Jinja templates, texts in two languages, no script at all."""
+"""The pages for people: Jinja templates, texts in two languages; scripts only improve them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.requests import Request
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, Response
 
 from domain import review
-from domain.access import Permission, Principal
+from domain.access import ROLE_NAMES, Permission, Principal
 from domain.withdrawal import REASONS
 from scoring_api.pages import formats
 from scoring_api.pages.texts import FAMILIES, LANGUAGES, TEXTS, tell_absence, tell_error
@@ -29,9 +29,18 @@ MENU: Final = (
     ("/rules", "rules", _P.RULES_READ),
     ("/models", "models", _P.MODELS_READ),
     ("/admin", "admin", _P.USERS_MANAGE),
+    ("/webhooks", "webhooks", _P.WEBHOOKS_MANAGE),
     ("/audit", "audit", _P.AUDIT_READ),
 )
 """Address, word and what it needs; shown where the service has the page and the caller may see it."""
+
+_SECTIONS: Final = {
+    "/alerts": "/",
+    "/scores": "/rings",
+    "/stays": "/cockpit",
+    "/proposals": "/rules",
+}
+"""Pages below an address that the menu lists under another one."""
 
 _TEMPLATES: Final = Environment(
     loader=FileSystemLoader(HERE),
@@ -59,11 +68,22 @@ _TEMPLATES.globals.update(
 )
 
 
+LANGUAGE_COOKIE: Final = "lang"
+"""Remembers the language that a person chose last; it tells nothing else."""
+GUIDE_COOKIE: Final = "guide"
+"""``off`` once a person has put the first-run panel away."""
+YEAR_S: Final = 365 * 24 * 3600
+
+
 def choose_language(request: Request) -> str:
-    """``lang`` of the query, else the first of Accept-Language that we speak, else Chinese."""
-    asked = request.query_params.get("lang")
-    if asked in LANGUAGES:
-        return asked
+    """``lang`` of the query, else the one chosen here before, else the account's, else of Accept-Language, else Chinese."""
+    for asked in (
+        request.query_params.get("lang"),
+        request.cookies.get(LANGUAGE_COOKIE),
+        getattr(request.state, "language", None),
+    ):
+        if asked in LANGUAGES:
+            return str(asked)
     ranked: list[tuple[float, int, str]] = []
     for place, part in enumerate(request.headers.get("accept-language", "").split(",")):
         tag, _, weight = part.partition(";q=")
@@ -83,6 +103,7 @@ def render(
     other = "en" if lang == "zh" else "zh"
     principal: Principal | None = getattr(request.state, "principal", None)
     switched = request.url.include_query_params(lang=other)
+    here, menu = request.url.path, _menu(request, principal)
     page = _TEMPLATES.get_template(name).render(
         {
             "t": TEXTS[lang],
@@ -91,17 +112,49 @@ def render(
             # Path and query only: what the caller wrote as host stays out of the page.
             "switch": f"{switched.path}?{switched.query}",
             "kept": f"lang={lang}",
-            "here": request.url.path,
-            "menu": _menu(request, principal),
+            "here": here,
+            "menu": menu,
+            "section": _section(here),
+            "home": menu[0][0] if menu else "/",
+            "welcome": _is_new(request, principal, status),
             "me": principal,
+            "my_role": ROLE_NAMES[principal.role][lang == "en"] if principal else "",
             "may": (lambda name: principal is not None and principal.may(Permission(name))),
             "signed_in": principal is not None and principal.means != "open",
             "csrf_field": _csrf_field(principal),
             **context,
         }
     )
-    return HTMLResponse(
-        page, status, headers={"Content-Language": TEXTS[lang]["lang"], "Vary": "Accept-Language"}
+    headers = {"Content-Language": TEXTS[lang]["lang"], "Vary": "Accept-Language, Cookie"}
+    answer = HTMLResponse(page, status, headers=headers)
+    chosen = request.query_params.get("lang")
+    if chosen in LANGUAGES and chosen != request.cookies.get(LANGUAGE_COOKIE):
+        remember(request, answer, LANGUAGE_COOKIE, chosen)
+    return answer
+
+
+def remember(request: Request, answer: Response, name: str, value: str) -> None:
+    """Keep a preference in the browser for a year; nothing that needs protection."""
+    answer.set_cookie(
+        name, value, max_age=YEAR_S, samesite="lax", httponly=True,
+        secure=request.url.scheme == "https",
+    )  # fmt: skip
+
+
+def _section(here: str) -> str:
+    """The entry of the menu that a page belongs to."""
+    first = "/" + here.strip("/").partition("/")[0]
+    return _SECTIONS.get(first, first)
+
+
+def _is_new(request: Request, principal: Principal | None, status: int) -> bool:
+    """Whether the first-run panel belongs on the page: on the bare queue, until it is put away."""
+    return (
+        request.url.path == "/"
+        and status == 200
+        and principal is not None
+        and request.cookies.get(GUIDE_COOKIE) != "off"
+        and not request.query_params.keys() - {"lang"}
     )
 
 
@@ -124,6 +177,25 @@ def render_error(  # noqa: PLR0917
     request: Request, status: int, name: str, detail: str, cure: str, error_id: str | None = None
 ) -> HTMLResponse:
     """The page of an error: what happened and what to do."""
-    detail, cure = tell_error(choose_language(request), name, detail, cure)
-    context = {"status": status, "detail": detail, "cure": cure, "error_id": error_id}
+    lang = choose_language(request)
+    words = TEXTS[lang]
+    detail, cure = tell_error(lang, name, detail, cure)
+    sign_in: str | None = getattr(request.app.state.access, "sign_in", None)
+    repeatable = request.method in ("GET", "HEAD") and status in _PASSING
+    asked = f"?{request.url.query}" if request.url.query else ""
+    context = {
+        "status": status,
+        "heading": words["error_404"]
+        if status == 404
+        else words.get(f"error.{status}", words["error"]),
+        "detail": detail,
+        "cure": cure,
+        "error_id": error_id,
+        "sign_in": sign_in if status == 401 else None,
+        "again": request.url.path + asked if repeatable else None,
+    }
     return render(request, "error.html", context, status)
+
+
+_PASSING: Final = frozenset({429, 500, 502, 503, 504})
+"""Errors that the same request may not meet a second time."""

@@ -8,6 +8,8 @@ from scoring_api.pages.texts_access import TEXTS as TEXTS_ACCESS
 from scoring_api.pages.texts_cases import TEXTS as TEXTS_CASES
 from scoring_api.pages.texts_checks import TEXTS as TEXTS_CHECKS
 from scoring_api.pages.texts_cockpit import TEXTS as TEXTS_COCKPIT
+from scoring_api.pages.texts_console import TEXTS as TEXTS_CONSOLE
+from scoring_api.pages.texts_errors import ERRORS
 from scoring_api.pages.texts_queue import TEXTS as TEXTS_QUEUE
 from scoring_api.pages.texts_webhooks import TEXTS as TEXTS_WEBHOOKS
 
@@ -44,8 +46,13 @@ _BOTH: Final[dict[str, tuple[str, str]]] = {
     ),
     "doctor": ("医师", "Physician"),
     "periods_none": (
-        "没有符合条件的发现。月份在最后一天之后才判定。",
-        "No finding fits. A month is judged once its last day has passed.",
+        "还没有这类发现。一个月在最后一天之后才判定：请存入整月的结算单后再看，单条告警见告警列表。",
+        "There is no such finding yet. A month is judged once its last day has passed: store the claims of a whole month, "
+        "and see the list of alerts for single claims.",
+    ),
+    "periods_none_filtered": (
+        "没有符合条件的发现。请放宽期间或检查项，或清除筛选；月份在最后一天之后才判定。",
+        "No finding fits. Widen the period or the check, or clear the filter; a month is judged once its last day has passed.",
     ),
     "period": ("期间", "Period"),
     "period_from": ("期间起", "Period from"),
@@ -68,7 +75,11 @@ _BOTH: Final[dict[str, tuple[str, str]]] = {
         "依据 {upto} 前完成的 {n} 份结算单，于 {at} 读取；模型 {model}，告警阈值 {threshold}。",
         "From {n} claims complete before {upto}, read at {at}; model {model}, alerting from {threshold} on.",
     ),
-    "rings_none": ("没有团伙。", "There is no ring."),
+    "rings_none": (
+        "没有发现团伙。评分达到告警阈值的结算单之间没有共用的电话、账户或账单；新的结算单每天读取一次，请明天再看。",
+        "There is no ring: no claims whose score alerts share a telephone, an account or a bill. New claims are read once a "
+        "day, so look again tomorrow.",
+    ),
     "rings_wait": (
         "正在读取已存的结算单，请稍后再打开本页。",
         "The stored claims are being read; open this page again in a minute.",
@@ -105,7 +116,10 @@ _BOTH: Final[dict[str, tuple[str, str]]] = {
     # catalogue
     "rules": ("检查项", "Checks"),
     "rules_found": ("共 {n} 项", "{n} checks"),
-    "rules_none": ("没有符合条件的检查项。", "No check fits."),
+    "rules_none": (
+        "没有符合条件的检查项。请换一个类别或搜索词，或清除筛选。",
+        "No check fits. Choose another family or other words, or clear the filter.",
+    ),
     "rule_family": ("类别", "Family"),
     "rule_status": ("状态", "Status"),
     "rule_status.draft": ("草稿", "Draft"),
@@ -391,33 +405,12 @@ _BOTH: Final[dict[str, tuple[str, str]]] = {
     "to_start": ("回到告警列表", "Back to the list of alerts"),
 }
 
-for _of in (TEXTS_QUEUE, TEXTS_WEBHOOKS, TEXTS_CASES, TEXTS_COCKPIT, TEXTS_CHECKS, TEXTS_ACCESS):
+for _of in (
+    TEXTS_CONSOLE, TEXTS_QUEUE, TEXTS_WEBHOOKS, TEXTS_CASES, TEXTS_COCKPIT, TEXTS_CHECKS, TEXTS_ACCESS,
+):  # fmt: skip
     if twice := _BOTH.keys() & _of.keys():
         raise AssertionError(f"written twice: {sorted(twice)}")
     _BOTH.update(_of)
-
-_ERRORS: Final[dict[str, tuple[str, str]]] = {
-    "not-found": (
-        "这里没有您要找的内容。",
-        "请从告警列表重新打开；告警不会被删除，地址可能不完整。",
-    ),
-    "not-remembered": (
-        "尚未读取这份结算单，因此没有评分。",
-        "请从团伙页或告警列表打开；当天的结算单在下一次读取（每天一次）后才有评分。",
-    ),
-    "cursor": ("分页位置无法识别。", "请回到第一页重新翻页。"),
-    "cursor-filter": ("筛选条件或排序已改变，原来的分页位置不再适用。", "请回到第一页重新翻页。"),
-    "store": ("数据库暂时无法使用。", "请稍后再试；若仍然如此，请告知系统管理员。"),
-    "store-busy": ("数据库正忙。", "请几秒钟后再试。"),
-    "internal": ("服务出现未预料的故障。", "请再试一次；若仍然如此，请把错误编号告知系统管理员。"),
-    "review": (
-        "复核结论不完整或不合规范。",
-        "请返回上一页，选择结论与原因并填写复核人；追回金额写成 1234.50 的形式，可不填。",
-    ),
-    "cross-site": ("表单不是从本系统的页面提交的。", "请在本系统中打开页面后再提交。"),
-    "body-too-large": ("表单内容过长。", "请缩短说明；较长的材料请另附文件。"),
-    "method-not-allowed": ("该地址不支持这种请求。", "请从告警列表重新打开。"),
-}
 
 _ABSENT: Final[dict[str, str]] = {
     "no model was loaded": "未加载模型",
@@ -429,7 +422,7 @@ _ABSENT: Final[dict[str, str]] = {
 
 def tell_error(lang: str, name: str, detail: str, cure: str) -> tuple[str, str]:
     """What happened and what to do, in the language; English where there is no Chinese text."""
-    return _ERRORS.get(name, (detail, cure)) if lang == "zh" else (detail, cure)
+    return ERRORS.get(name, (detail, cure)) if lang == "zh" else (detail, cure)
 
 
 def tell_absence(lang: str, why: str | None) -> str:

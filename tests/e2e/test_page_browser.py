@@ -2,66 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-CHROMIUM = shutil.which("chromium")
-FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
+from tests.e2e.console_site import CHROMIUM, fits
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
 ]
-
-PROGRAM = """
-import sys
-import scoring_api, store
-from streaming.grouping import GroupDesk, WhatIfDesk
-from tests import service_samples as samples
-
-with store.open(sys.argv[1]) as opened:
-    samples.write(opened, 60)
-    app = scoring_api.build(
-        store=opened, assess=samples.Assessor(opened), rules=samples.RULES, version="1",
-        group=GroupDesk(samples.library(), samples.KEY),
-        what_if=WhatIfDesk(samples.library(), samples.KEY),
-        ready=lambda: {"model": "absent"},
-    )
-    scoring_api.run(app, "127.0.0.1", 0, started=lambda url: print(url, flush=True))
-"""
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[str]:
-    database = tmp_path_factory.mktemp("page") / "a.db"
-    process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, f"sqlite:///{database}"],
-        cwd=root, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-    )  # fmt: skip
-    assert process.stdout is not None
-    try:
-        yield process.stdout.readline().strip().rstrip("/")
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[object]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(params=[1280, 390], ids=["desk", "phone"])
@@ -78,10 +28,6 @@ def page(request: pytest.FixtureRequest, browser) -> Iterator[object]:
     context.close()
     assert complaints == []
     assert hosts == {"127.0.0.1"}
-
-
-def fits(page) -> bool:
-    return page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
 def test_an_officer_triages_in_chinese_and_reads_in_english(page, address: str) -> None:

@@ -1,0 +1,62 @@
+"""The guide for people who are new here: what the service shows, and five steps to try it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote
+
+from fastapi import APIRouter, Request
+from starlette.responses import RedirectResponse, Response
+
+from domain.access import Permission, Principal
+from scoring_api import bodies, pages
+from scoring_api.access import PUBLIC
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step: its words are ``guide.<name>``, its page is there for who has the permission."""
+
+    name: str
+    address: str | None
+    needed: Permission
+
+
+STEPS: Final = (
+    Step("triage", "/", Permission.ALERTS_READ),
+    Step("case", "/cases", Permission.CASES_READ),
+    Step("cockpit", "/cockpit", Permission.INDICATORS_READ),
+    Step("threshold", "/rules", Permission.RULES_READ),
+    Step("export", "/?min_severity=high", Permission.EXPORT),
+)
+
+
+def route() -> APIRouter:
+    """The guide, and putting its panel away; for everybody, for it holds no data."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/guide", dependencies=[PUBLIC])
+    def guide_page(request: Request) -> Response:
+        principal: Principal | None = request.state.principal
+        there: frozenset[str] = request.app.state.pages
+        steps = [
+            Step(step.name, step.address if _open(step, there, principal) else None, step.needed)
+            for step in STEPS
+        ]
+        return pages.render(request, "guide.html", {"steps": steps})
+
+    @router.post("/guide", dependencies=[PUBLIC])
+    async def dismiss(request: Request) -> Response:
+        await bodies.read_form(request)
+        lang = quote(pages.choose_language(request))
+        answer = RedirectResponse(f"/?lang={lang}", 303)
+        pages.remember(request, answer, pages.GUIDE_COOKIE, "off")
+        return answer
+
+    return router
+
+
+def _open(step: Step, there: frozenset[str], principal: Principal | None) -> bool:
+    address = (step.address or "").partition("?")[0]
+    return address in there and (principal is None or principal.may(step.needed))

@@ -1,0 +1,187 @@
+"""Every page against axe-core, in a narrow window and from the keyboard (WCAG 2.2 AA).
+
+A new page is one line in PAGES: its address, or what leads to it from another page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pytest
+
+from tests.e2e.console_site import CHROMIUM, fits
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
+]
+
+PAGES: Final[dict[str, tuple[str, str | None]]] = {
+    "alerts": ("/", None),
+    "alerts, none": ("/?provider=nobody", None),
+    "alerts, a wrong filter": ("/?min_amount=lots", None),
+    "alert": ("/", "td.what a"),
+    "findings": ("/findings", None),
+    "finding": ("/findings", "td.what a"),
+    "findings, none": ("/findings?provider=nobody", None),
+    "rings": ("/rings", None),
+    "score of a claim": ("/scores/S0000001", None),
+    "checks": ("/rules", None),
+    "check": ("/rules", "td.what a"),
+    "checks, none": ("/rules?text=nothing-like-this", None),
+    "guide": ("/guide", None),
+    "not found": ("/nothing/here", None),
+}
+"""Name -> address, and what to click there to reach the page itself."""
+
+RULES: Final = {
+    "runOnly": {
+        "type": "tag",
+        "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+    },
+    "resultTypes": ["violations"],
+}
+
+
+@pytest.fixture(scope="module")
+def page(browser: Any) -> Iterator[Any]:
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="zh-CN")
+    yield context.new_page()
+    context.close()
+
+
+def visit(page: Any, address: str, name: str, lang: str) -> None:
+    """Open a page of PAGES in a language."""
+    place, click = PAGES[name]
+    page.goto(f"{address}{place}{'&' if '?' in place else '?'}lang={lang}")
+    if click:
+        page.goto(address + page.locator(click).first.get_attribute("href"))
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_for_everybody(page: Any, address: str, name: str) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    titles = set()
+    for lang in ("zh", "en"):
+        page.set_viewport_size({"width": 1280, "height": 900})
+        visit(page, address, name, lang)
+        assert page.locator("html").get_attribute("lang") == ("zh-CN" if lang == "zh" else "en")
+        titles.add(page.title())
+        page.evaluate("document.querySelectorAll('main details').forEach(d => { d.open = true; })")
+        # Both languages have the same colours and structure; in English all of axe's rules run.
+        if lang == "en":
+            found = Axe().run(page, options=RULES)
+            assert found.violations_count == 0, found.generate_report()
+        # 1280 px at 400 % zoom are 320 px (WCAG 1.4.10): nothing may need sideways scrolling.
+        for width in (320, 768, 820):
+            page.set_viewport_size({"width": width, "height": 900})
+            assert fits(page), f"{name} in {lang} is wider than {width} px: {_widest(page)}"
+    assert len(titles) == 2
+
+
+def _widest(page: Any) -> Any:
+    return page.evaluate(
+        "[...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > innerWidth)"
+        ".slice(-3).map(e => e.outerHTML.slice(0, 160))"
+    )
+
+
+def test_titles_tell_the_pages_apart(page: Any, address: str) -> None:
+    named = [name for name in PAGES if "," not in name]
+    titles = []
+    for name in named:
+        visit(page, address, name, "en")
+        titles.append(page.title())
+    assert len(set(titles)) == len(named), titles
+
+
+def test_the_keyboard_reaches_everything_in_the_order_of_the_page(page: Any, address: str) -> None:
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto(f"{address}/?lang=en&provider=nobody")
+    wanted = page.evaluate(
+        "[...document.querySelectorAll('a[href], button, input:not([type=hidden]), select, summary')]"
+        ".filter(e => e.checkVisibility()).length"
+    )
+    seen = []
+    for _ in range(wanted):
+        page.keyboard.press("Tab")
+        seen.append(
+            page.evaluate(
+                "(() => { const e = document.activeElement, s = getComputedStyle(e), all = [...document.querySelectorAll('*')];"
+                " return [all.indexOf(e), s.outlineStyle, parseFloat(s.outlineWidth), e.tagName]; })()"
+            )
+        )
+    places = [place for place, *_ in seen]
+    assert places == sorted(set(places)), "no trap, and no jumping back"
+    assert all(style == "solid" and width >= 2 for _, style, width, _ in seen), seen
+    page.goto(f"{address}/?lang=en&provider=nobody")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "content"
+
+
+def test_the_language_is_remembered_and_the_question_kept(browser: Any, address: str) -> None:
+    context = browser.new_context(locale="zh-CN")
+    page = context.new_page()
+    page.goto(f"{address}/?min_severity=high&sort=newest")
+    assert page.locator("html").get_attribute("lang") == "zh-CN"
+    page.get_by_role("link", name="English").click()
+    assert "min_severity=high" in page.url
+    assert "sort=newest" in page.url
+    page.goto(f"{address}/findings")
+    assert page.locator("html").get_attribute("lang") == "en"
+    (cookie,) = context.cookies()
+    assert (cookie["name"], cookie["sameSite"]) == ("lang", "Lax")
+    context.close()
+
+
+def test_the_first_run_panel_goes_when_told(browser: Any, address: str) -> None:
+    context = browser.new_context(locale="en", java_script_enabled=False)
+    page = context.new_page()
+    page.goto(address)
+    page.get_by_role("link", name="Open the guide").click()
+    assert page.get_by_role("heading", name="Five steps").is_visible()
+    page.goto(address)
+    page.get_by_role("button", name="Do not show again").click()
+    page.wait_for_url("**/?lang=en")
+    assert page.get_by_text("New here?").count() == 0
+    page.goto(f"{address}/?lang=zh")
+    assert page.get_by_text("第一次使用").count() == 0
+    context.close()
+
+
+def test_the_script_improves_and_complains_of_nothing(browser: Any, address: str) -> None:
+    context = browser.new_context(locale="en")
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(f"{address}/guide")
+    # The pieces of docs/console.md, put into a page as a template would.
+    page.evaluate(
+        """() => {
+          document.querySelector('main').innerHTML = `
+            <a class="button" href="/plain" data-dialog="close-alerts">Close</a>
+            <dialog id="close-alerts"><form method="dialog"><p>Sure?</p><button data-close>Back</button></form></dialog>
+            <form method="get" action="/guide" data-confirm="Really?"><button>Delete</button></form>
+            <form method="get" action="/guide" data-submit><select name="lang" aria-label="Language"><option>en</option><option>zh</option></select></form>
+            <form><table><thead><tr><th><input type="checkbox" data-all></th></tr></thead><tbody>
+              <tr><td><input type="checkbox"></td></tr><tr><td><input type="checkbox"></td></tr></tbody></table>
+              <p data-chosen="{n} chosen"></p></form>`;
+        }"""
+    )
+    page.get_by_role("link", name="Close").click()
+    assert page.locator("dialog").is_visible()
+    page.keyboard.press("Escape")
+    assert not page.locator("dialog").is_visible()
+    page.locator("[data-all]").check()
+    assert page.get_by_text("2 chosen").is_visible()
+    page.once("dialog", lambda asked: asked.dismiss())
+    page.get_by_role("button", name="Delete").click()
+    assert page.get_by_text("2 chosen").is_visible(), "the page is still there"
+    page.get_by_label("Language").select_option("zh")
+    page.wait_for_url("**/guide?lang=zh")
+    assert complaints == []
+    context.close()
