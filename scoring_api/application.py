@@ -22,6 +22,8 @@ from scoring_api import (
     inhospital,
     periods,
     problems,
+    queue_api,
+    queue_pages,
     reading,
     reviewing,
     rings,
@@ -33,6 +35,7 @@ from scoring_api.access import PUBLIC, Access, OpenAccess, include, needs, whole
 from scoring_api.evidence import Checks
 from scoring_api.health import Ready
 from scoring_api.metrics import Metrics
+from scoring_api.queue_work import Desk
 from scoring_api.record import Record
 from scoring_api.watch import Watch
 from store import Store
@@ -104,6 +107,10 @@ def build(
     include(app, health.route(store, checks, metrics, ready, version), PUBLIC)
     include(app, periods.route(store, checks), needs(Permission.ALERTS_READ))
     include(app, catalogue.route(checks, record), needs(Permission.RULES_READ))
+    desk = Desk(store, record)
+    include(app, queue_api.route(store, checks, desk))
+    # Before the page of one alert, whose address has a place for any word.
+    include(app, queue_pages.route(store, desk))
     include(app, console.route(store, checks))
     app.add_middleware(Watch, metrics=metrics)
     app.state.pages = frozenset(path for _, path in app.state.routes)

@@ -57,9 +57,9 @@ def leaders(  # noqa: PLR0917
     ``expected_loss_fen`` and ``exposure_fen``, over the alerts of the cluster that the filter finds.
     """
     found = _page(connection, wanted, sort, after, limit, now, gathered=True)
-    sums = _sums(connection, wanted, {row["cluster"] for row in found.rows}, now)
+    found_sums = sums(connection, wanted, {row["cluster"] for row in found.rows}, now)
     for row in found.rows:
-        row["similar"] = sums[row["cluster"]]
+        row["similar"] = found_sums[row["cluster"]]
     return found
 
 
@@ -135,7 +135,7 @@ def _with_decisions(
     return [dict(row._mapping) for row in connection.execute(query)]
 
 
-def _sums(
+def sums(
     connection: sa.Connection, wanted: AlertFilter, clusters: Collection[str], now: datetime
 ) -> dict[str, Row]:
     """What the filter finds of each cluster, added up as far as ``SUMMED`` alerts."""
@@ -165,11 +165,11 @@ def _sums(
         return {}
     rows = connection.execute(sa.union_all(*parts))
     return {
-        row.cluster: {
-            "count": min(row.count, SUMMED),
-            "more": row.count > SUMMED,
-            "expected_loss_fen": row.expected_loss_fen,
-            "exposure_fen": row.exposure_fen,
+        row["cluster"]: {
+            "count": min(row["count"], SUMMED),
+            "more": row["count"] > SUMMED,
+            "expected_loss_fen": row["expected_loss_fen"] or 0,
+            "exposure_fen": row["exposure_fen"] or 0,
         }
         for row in (r._mapping for r in rows)
     }

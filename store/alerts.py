@@ -100,6 +100,7 @@ def read(connection: sa.Connection, alert_id: str) -> AlertRecord | None:
         sa.select(RULESETS.c.ids).where(RULESETS.c.sha256 == decision["rules_sha256"])
     ).scalar_one()
     alert["rule_ids"] = alert["rule_ids"].split()
+    del alert["words"]
     return AlertRecord(
         alert=alert,
         decision=decision,

@@ -18,7 +18,7 @@ from domain.results import Severity
 from domain.review import Review
 from domain.work import OPEN_STATUSES
 from store import alert_filters as filters
-from store import inserting, pricing, reviews, views
+from store import alert_pages, inserting, pricing, reviews, views
 from store.alert_filters import AlertFilter, AlertSort
 from store.errors import translate
 from store.events import emit
@@ -183,6 +183,13 @@ class Queue:
                     _assign(connection, row, user_id, actor, now)
                     given.append((row["alert_id"], user_id))
         return given
+
+    def similar(self, cluster: str, rows: Rows = ALL_ROWS) -> Row | None:
+        """The sums of the open alerts of a cluster, as ``alert_pages.leaders`` gives them; None if none is."""
+        wanted = AlertFilter(statuses=frozenset(OPEN_STATUSES), rows=rows)
+        with translate(self._where), self._readers.connect() as connection:
+            found = alert_pages.sums(connection, wanted, [cluster], datetime.now(UTC))[cluster]
+        return found if found["count"] else None
 
     def load(self, user_ids: Sequence[str]) -> dict[str, int]:
         """How many open alerts each of these people has."""

@@ -107,7 +107,9 @@ def test_text_is_taken_literally(filled: store.Store, text: str) -> None:
 
 
 def test_status_starts_as_new(filled: store.Store) -> None:
-    assert filled.count_alerts(AlertFilter(statuses=frozenset({"new"}))) == filled.counts()["alerts"]
+    assert (
+        filled.count_alerts(AlertFilter(statuses=frozenset({"new"}))) == filled.counts()["alerts"]
+    )
     assert filled.count_alerts(AlertFilter(statuses=frozenset({"reviewed"}))) == 0
 
 
