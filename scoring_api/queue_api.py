@@ -104,7 +104,7 @@ class Taken(Answer):
     alert_id: str
 
 
-class Given_(Answer):
+class HandedOut(Answer):
     """One alert and to whom it was given."""
 
     alert_id: str
@@ -114,7 +114,7 @@ class Given_(Answer):
 class AutomaticDone(Answer):
     """What automatic assignment gave to whom."""
 
-    given: list[Given_]
+    given: list[HandedOut]
 
 
 class ViewTold(Answer):

@@ -33,9 +33,9 @@ _VIEW: Final = "in"
 def route(store: Store, desk: Desk) -> APIRouter:
     """The forms, with what they read and write; include them before the page of one alert."""
     router = APIRouter(include_in_schema=False)
-    works = {"dependencies": [needs(Permission.ALERTS_WORK)]}
-    reads = {"dependencies": [needs(Permission.ALERTS_READ)]}
-    assigns = {"dependencies": [needs(Permission.ALERTS_ASSIGN)]}
+    works: dict[str, Any] = {"dependencies": [needs(Permission.ALERTS_WORK)]}
+    reads: dict[str, Any] = {"dependencies": [needs(Permission.ALERTS_READ)]}
+    assigns: dict[str, Any] = {"dependencies": [needs(Permission.ALERTS_ASSIGN)]}
 
     @router.post("/next-alert", **works)
     async def take_next(request: Request) -> Response:
@@ -232,6 +232,7 @@ def _do_bulk(request: Request, store: Store, desk: Desk, values: Mapping[str, st
 
 
 def _work(me: Principal, values: Mapping[str, str]) -> Work:
+    work: Work | None = None
     match values.get("action"):
         case "review":
             outcome, _, reason = values.get("conclusion", "").partition(":")
@@ -242,17 +243,18 @@ def _work(me: Principal, values: Mapping[str, str]) -> Work:
                 note=values.get("note"),
             )
             key = values.get("key", "")
-            return Work(
+            work = Work(
                 me.name,
                 review=review_of(me, given, key if 8 <= len(key) <= 64 else uuid.uuid4().hex),
             )
         case "assign":
             assignee = values.get("assignee", "").strip() or None
-            return Work(me.name, assign=True, assignee=assignee)
+            work = Work(me.name, assign=True, assignee=assignee)
         case "due":
-            return Work(me.name, due_at=_due(values))
-        case _:
-            refuse("action", "Nothing to do is chosen.", "Choose what to do with the alerts.")
+            work = Work(me.name, due_at=_due(values))
+    if work is None:
+        refuse("action", "Nothing to do is chosen.", "Choose what to do with the alerts.")
+    return work
 
 
 def notes(request: Request, lang: str) -> str | None:

@@ -107,7 +107,7 @@ _KEYS: Final[Mapping[AlertSort, str]] = {
     AlertSort.OLDEST: "created_at",
 }
 
-Alerts = sa.Table | sa.Alias
+Alerts = sa.FromClause
 Condition = sa.ColumnElement[bool]
 
 
@@ -137,9 +137,13 @@ def unpack(sort: AlertSort, key: int | float | str) -> Any:
 
 
 def conditions(
-    wanted: AlertFilter, dialect: str, now: datetime, alerts: Alerts = ALERTS
+    wanted: AlertFilter, now: datetime, alerts: Alerts = ALERTS, *, words: bool = False
 ) -> list[Condition]:
-    """What must hold of an alert; ``alerts`` is the table or an alias of it."""
+    """What must hold of an alert; ``alerts`` is the table or an alias of it.
+
+    With ``words`` checks and texts are looked up in PostgreSQL's index of words, which is worth it where
+    nothing else leads to the alerts.
+    """
     c = alerts.c
     found = within(wanted.rows, c.provider_id, c.department, c.attending_physician_id)
     if not wanted.superseded:
@@ -179,11 +183,11 @@ def conditions(
     if wanted.overdue:
         found.append(c.due_at < now)
     if wanted.rule_id is not None:
-        found.append(_hit(wanted.rule_id, False, dialect, alerts))
+        found += _hit(wanted.rule_id, False, words, alerts)
     if wanted.family is not None:
-        found.append(_hit(f"{wanted.family}-", True, dialect, alerts))
+        found += _hit(f"{wanted.family}-", True, words, alerts)
     if wanted.text is not None:
-        found += _found(wanted.text, dialect, alerts)
+        found += _found(wanted.text, words, alerts)
     return found
 
 
@@ -212,15 +216,23 @@ def _midnight(day: date | None) -> datetime | None:
     return None if day is None else datetime.combine(day, time(), ZONE).astimezone(UTC)
 
 
-def _hit(rule: str, begins: bool, dialect: str, alerts: Alerts) -> Condition:
+def _hit(rule: str, begins: bool, words: bool, alerts: Alerts) -> list[Condition]:
     """Whether a check hit, or one whose id begins so."""
-    if dialect == "postgresql":
-        return _indexed([(rule_word(rule), begins)], alerts)
     wanted = f" {rule}" if begins else f" {rule} "
-    return (" " + alerts.c.rule_ids + " ").contains(wanted, autoescape=True)
+    there = (" " + alerts.c.rule_ids + " ").contains(wanted, autoescape=True)
+    return [there] if not words else [_sure(there), _indexed([(rule_word(rule), begins)], alerts)]
 
 
-def _found(text: str, dialect: str, alerts: Alerts) -> list[Condition]:
+def _sure(condition: Condition) -> Condition:
+    """The condition, beside one that the index answers.
+
+    As a CASE the planner takes it for true of every second alert: of a condition on a text it would think that
+    hardly any alert is left, and read all that the index gives. It stands first, since it costs less to try.
+    """
+    return sa.case((condition, sa.true()), else_=sa.false())
+
+
+def _found(text: str, words: bool, alerts: Alerts) -> list[Condition]:
     """Whether each word of the text stands in the alert."""
     columns = [
         alerts.c[name]
@@ -233,13 +245,10 @@ def _found(text: str, dialect: str, alerts: Alerts) -> list[Condition]:
         sa.or_(*(column.icontains(part, autoescape=True) for column in columns))
         for part in text.split()
     ]
-    words = sought(text)
-    if dialect != "postgresql" or not words:
+    looked_up = sought(text)
+    if not words or not looked_up:
         return parts
-    # The index finds, the texts decide. As a CASE the planner takes the texts' share for a half,
-    # not for so small that it would read every alert that the index gives.
-    sure: Condition = sa.case((sa.and_(*parts), sa.true()), else_=sa.false())
-    return [_indexed(words, alerts), sure]
+    return [_sure(sa.and_(*parts)), _indexed(looked_up, alerts)]
 
 
 def _indexed(words: list[tuple[str, bool]], alerts: Alerts) -> Condition:

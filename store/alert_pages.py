@@ -73,8 +73,7 @@ def _page(  # noqa: PLR0917
     *,
     gathered: bool,
 ) -> Page:
-    dialect = connection.dialect.name
-    query = sa.select(ALERTS).where(*filters.conditions(wanted, dialect, now))
+    query = sa.select(ALERTS).where(*filters.conditions(wanted, now, words=_words(connection)))
     if gathered:
         other = ALERTS.alias("other")
         pair = [(t.c.expected_loss_fen, t.c.alert_id) for t in (other, ALERTS)]
@@ -82,7 +81,7 @@ def _page(  # noqa: PLR0917
             ~sa.exists().where(
                 other.c.cluster == ALERTS.c.cluster,
                 sa.tuple_(*pair[0]) > sa.tuple_(*pair[1]),
-                *filters.conditions(wanted, dialect, now, other),
+                *filters.conditions(wanted, now, other),
             )
         )
     rows: list[Row] = []
@@ -145,7 +144,7 @@ def sums(
             sa.select(ALERTS.c.expected_loss_fen, ALERTS.c.exposure_fen)
             .where(
                 ALERTS.c.cluster == cluster,
-                *filters.conditions(wanted, connection.dialect.name, now),
+                *filters.conditions(wanted, now),
             )
             .order_by(ALERTS.c.expected_loss_fen.desc(), ALERTS.c.alert_id.desc())
             .limit(SUMMED + 1)
@@ -180,8 +179,13 @@ def count(connection: sa.Connection, wanted: AlertFilter, now: datetime) -> int:
     found = (
         sa.select(sa.literal(1).label("one"))
         .select_from(ALERTS)
-        .where(*filters.conditions(wanted, connection.dialect.name, now))
+        .where(*filters.conditions(wanted, now, words=_words(connection)))
         .limit(COUNTED + 1)
         .subquery()
     )
     return int(connection.execute(sa.select(sa.func.count()).select_from(found)).scalar_one())
+
+
+def _words(connection: sa.Connection) -> bool:
+    """Whether the database has an index of words."""
+    return connection.dialect.name == "postgresql"

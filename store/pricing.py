@@ -24,7 +24,7 @@ from domain.work import (
     words_of,
 )
 from store import inserting, reviews
-from store.inserting import Column
+from store.arrays import Column
 from store.queue_tables import CHECK_ODDS_SQL as ODDS
 from store.queue_tables import DUE_TIMES_SQL as DUE
 from store.state_tables import STAY_STATES_SQL as STATES
@@ -222,7 +222,7 @@ _SEVERITIES: Final = frozenset(str(severity) for severity in Severity)
 def _learn(connection: sa.Connection, hits: pa.Table, now: datetime) -> dict[str, float]:
     """The odds of the checks; a check that hits for the first time gets its prior."""
     stored = connection.execute(sa.select(ODDS.c.rule_id, ODDS.c.probability))
-    known: dict[str, float] = {rule_id: probability for rule_id, probability in stored}
+    known: dict[str, float] = {row.rule_id: row.probability for row in stored}
     pairs = hits.select(["rule_id", "severity"]).group_by(["rule_id", "severity"]).aggregate([])
     new = {
         row["rule_id"]: Severity(row["severity"])

@@ -130,7 +130,9 @@ class Queue:
         with translate(self._where), self._writers.begin() as connection:
             query = (
                 sa.select(*_SHOWN)
-                .where(*filters.conditions(free, connection.dialect.name, now))
+                .where(
+                    *filters.conditions(free, now, words=connection.dialect.name == "postgresql")
+                )
                 .order_by(*filters.order(free, AlertSort.EXPECTED_LOSS))
                 .limit(1)
                 .with_for_update(skip_locked=True)
@@ -167,7 +169,9 @@ class Queue:
             # More than there is room for: not everybody may see every alert.
             query = (
                 sa.select(*_SHOWN)
-                .where(*filters.conditions(free, connection.dialect.name, now))
+                .where(
+                    *filters.conditions(free, now, words=connection.dialect.name == "postgresql")
+                )
                 .order_by(*filters.order(free, AlertSort.EXPECTED_LOSS))
                 .limit(ASSIGNED_AT_ONCE)
                 .with_for_update(skip_locked=True)

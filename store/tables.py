@@ -150,7 +150,7 @@ HITS_SQL = mirror(
     sa.ForeignKeyConstraint(["decision_id"], ["decisions.decision_id"]),
     sa.Index(None, "rule_id", "decision_id"),
 )
-_OPEN: Final = {
+_OPEN: Final[dict[str, Any]] = {
     "postgresql_where": sa.text("closed_at IS NULL AND superseded_at IS NULL"),
     "sqlite_where": sa.text("closed_at IS NULL AND superseded_at IS NULL"),
 }
@@ -192,6 +192,7 @@ ALERTS_SQL = mirror(
     sa.Index(None, "attending_physician_id"),
     sa.Index(None, "stay_id"),
     sa.Index("ix_alerts_open", "expected_loss_fen", "alert_id", **_OPEN),
+    sa.Index("ix_alerts_open_status", "status", "expected_loss_fen", "alert_id", **_OPEN),
     sa.Index("ix_alerts_open_assignee", "assignee", "expected_loss_fen", "alert_id", **_OPEN),
     sa.Index("ix_alerts_open_cluster", "cluster", "expected_loss_fen", "alert_id", **_OPEN),
     sa.Index(

@@ -48,6 +48,7 @@ _INDEXES = (
 )
 _OPEN = {
     "ix_alerts_open": ["expected_loss_fen", "alert_id"],
+    "ix_alerts_open_status": ["status", "expected_loss_fen", "alert_id"],
     "ix_alerts_open_assignee": ["assignee", "expected_loss_fen", "alert_id"],
     "ix_alerts_open_cluster": ["cluster", "expected_loss_fen", "alert_id"],
 }
