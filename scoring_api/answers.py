@@ -269,6 +269,16 @@ class Compared(Answer):
     notes: list[Bilingual]
 
 
+class Similar(Answer):
+    """The alerts of one cluster that the filter finds, added up."""
+
+    count: int
+    more: bool
+    """Whether there are more than were added up."""
+    expected_loss_fen: int
+    exposure_fen: int
+
+
 class Alert(Answer):
     """A decision that a person should look at."""
 
@@ -294,6 +304,24 @@ class Alert(Answer):
     title: Bilingual
     status: str
     created_at: datetime
+    expected_loss_fen: int
+    """Money at stake times the probability that the alert is true; docs/queue.md says how it is made."""
+    assignee: str | None
+    """The account of the person who has it."""
+    assigned_at: datetime | None
+    due_at: datetime | None
+    overdue: bool
+    """Whether it is open and its due time is past."""
+    closed_at: datetime | None
+    """When the work on it was done."""
+    superseded_at: datetime | None
+    """When another decision took the place of its own, or its claim was withdrawn."""
+    cluster: str
+    """What similar alerts share: hospital, leading check, department."""
+    similar: Similar | None = None
+    """The open alerts of its cluster, of an alert alone or with `gather`; else null."""
+    version: int
+    """Counts the changes to the work on it; the ETag of the alert."""
 
 
 class AlertPage(Answer):
@@ -302,6 +330,8 @@ class AlertPage(Answer):
     alerts: list[Alert]
     total: int | None
     """How many alerts the filter finds; given with the first page only."""
+    total_at_least: bool
+    """Whether there are more than `total`: counting stops at 10,000."""
     cursor: str | None
     """Give it as `cursor` with the same filter to read on; null after the last page."""
     next: str | None

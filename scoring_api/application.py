@@ -27,6 +27,8 @@ from scoring_api import (
     list_files,
     periods,
     problems,
+    queue_api,
+    queue_pages,
     reading,
     reviewing,
     rings,
@@ -40,6 +42,7 @@ from scoring_api.access import PUBLIC, Access, OpenAccess, include, needs, whole
 from scoring_api.evidence import Checks
 from scoring_api.health import Ready
 from scoring_api.metrics import Metrics
+from scoring_api.queue_work import Desk
 from scoring_api.record import Record
 from scoring_api.watch import Watch
 from scoring_api.webhook_desk import Hooks
@@ -128,6 +131,10 @@ def build(
         include(app, webhooks.route(hooks))
         include(app, webhook_pages.route(hooks), needs(Permission.WEBHOOKS_MANAGE))
         app.state.beside.append(WebhookWorker(store, telling, version=version))
+    desk = Desk(store, record)
+    include(app, queue_api.route(store, checks, desk))
+    # Before the page of one alert, whose address has a place for any word.
+    include(app, queue_pages.route(store, desk))
     include(app, console.route(store, checks))
     include(app, guide.route())
     app.add_middleware(Watch, metrics=metrics)

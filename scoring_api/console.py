@@ -9,21 +9,17 @@ from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Path, Request
-from pydantic import ValidationError
 from starlette.responses import FileResponse, Response
 
 from domain.access import Permission
 from domain.results import Severity
-from scoring_api import cursors, evidence, pages, reading, reviewing
+from scoring_api import cursors, evidence, pages, queue_pages, queue_view, reading, reviewing
 from scoring_api.access import PUBLIC, needs, who
 from scoring_api.evidence import Checks
-from scoring_api.listing import AlertQuery
 from scoring_api.pages import formats
 from scoring_api.pages.texts import TEXTS
 from scoring_api.problems import ProblemError
-from store import AlertSort, Store
-
-ALERTS_A_PAGE: Final = 25
+from store import COUNTED, AlertFilter, AlertSort, Store
 
 _KINDS: Final = {
     ".css": "text/css; charset=utf-8",
@@ -36,10 +32,10 @@ _ASSETS: Final = {
     "plotly.min.js": importlib.resources.files("plotly") / "package_data" / "plotly.min.js",
 }
 """What /static serves, by name; nothing else of the folder can be asked for."""
-_FIELDS: Final = (
-    "min_severity", "rule", "provider", "min_amount", "currency", "text", "sort", "family",
-    "status", "department", "physician", "cursor",
-)  # fmt: skip
+_FIRST: Final = {
+    "text", "status", "min_severity", "rule", "assignee", "sort", "cursor", "cluster",
+}  # fmt: skip
+"""The fields of the filter that are seen at once; the others stand under a heading to open."""
 
 
 def route(store: Store, checks: Checks) -> APIRouter:
@@ -48,40 +44,62 @@ def route(store: Store, checks: Checks) -> APIRouter:
 
     @router.get("/", dependencies=[needs(Permission.ALERTS_READ)])
     def list_page(request: Request) -> Response:
-        given = {
-            name: value for name in _FIELDS if (value := request.query_params.get(name, "").strip())
-        }
-        words = TEXTS[pages.choose_language(request)]
+        me, lang = who(request), pages.choose_language(request)
+        words = TEXTS[lang]
+        view = queue_view.read(request.query_params.multi_items())
+        given = {name: values[0] for name, values in view.given.items()}
         context: dict[str, Any] = {
             "given": given,
+            "several": {"status": view.given.get("status", [])},
             "checks": checks.listed,
+            "families_known": sorted({c["family"] for c in checks.listed if c.get("family")}),
             "severities": [str(s) for s in reversed(Severity)],
             "sorts": [str(s) for s in AlertSort],
             "rows": [],
             "total": 0,
+            "at_least": False,
             "next": None,
             "problem": None,
-            "filtered": bool(set(given) - {"sort", "cursor"}),
+            "filtered": view.filtered,
+            "more_given": bool(set(given) - _FIRST),
+            "gather": False,
+            "any": False,
+            "people": queue_pages.people(request),
+            "view": view.text,
+            "view_items": queue_pages.view_items(view),
+            "views": store.queue.views(me.user_id, str(me.role)),
+            "carried": queue_pages.carried(view),
+            "said": queue_pages.notes(request, lang),
+            "of_cluster": lambda cluster: urlencode(
+                [*queue_pages.view_items(view), ("cluster", cluster)]
+            ),
         }
-        query, wrong = _read_query(given)
+        query = view.query
         if query is None:
-            fields = words["comma"].join(words.get(name, name) for name in wrong)
+            fields = words["comma"].join(words.get(name, name) for name in view.wrong)
             context["problem"] = words["bad_filter"].format(fields=fields)
             return pages.render(request, "list.html", context, 422)
-        wanted = query.wanted(who(request).rows)
+        wanted = view.wanted(me)
         after = cursors.read(query.cursor, wanted, query.sort) if query.cursor else None
-        page = store.alerts(wanted, query.sort, after, query.limit)
+        page = store.alerts(wanted, query.sort, after, query.limit, gather=query.gather)
         context["rows"] = [evidence.tell_alert(row) for row in page.rows]
-        context["total"] = store.count_alerts(wanted)
+        total = store.count_alerts(wanted)
+        context["total"], context["at_least"] = min(total, COUNTED), total > COUNTED
+        context["gather"] = query.gather
+        if not total and not view.filtered:
+            # No open alert is something else than none at all.
+            context["any"] = store.count_alerts(AlertFilter(rows=me.rows)) > 0
         if page.after is not None:
             cursor = cursors.write(wanted, query.sort, page.after)
-            lang = pages.choose_language(request)
-            context["next"] = "/?" + urlencode({**given, "cursor": cursor, "lang": lang})
+            more = urlencode({"cursor": cursor, "lang": lang})
+            context["next"] = f"/?{view.text}{'&' if view.text else ''}{more}"
         return pages.render(request, "list.html", context)
 
     @router.get("/alerts/{alert_id}", dependencies=[needs(Permission.ALERTS_READ)])
     def alert_page(request: Request, alert_id: Annotated[str, Path(max_length=64)]) -> Response:
-        told = evidence.tell_record(reading.find(store, alert_id, who(request)), checks)
+        me = who(request)
+        told = evidence.tell_record(reading.find(store, alert_id, me), checks)
+        view = queue_pages.view_of(request)
         lang = pages.choose_language(request)
         bars = (
             formats.draw_waterfall(told["scored"], lang, told["currency"], TEXTS[lang])
@@ -94,6 +112,10 @@ def route(store: Store, checks: Checks) -> APIRouter:
             "reviews": reviewing.tell(store.reviews(decision_id=told["decision_id"]))["reviews"],
             "bars": bars,
             "families_judged": _by_family(told["checks"]),
+            "people": queue_pages.people(request),
+            "similar": store.queue.similar(told["cluster"], me.rows),
+            "of_cluster": urlencode({"cluster": told["cluster"]}),
+            "view": view.text,
             "tally": Counter(check["verdict"] for check in told["checks"]),
         }
         return pages.render(request, "alert.html", context)
@@ -111,22 +133,6 @@ def route(store: Store, checks: Checks) -> APIRouter:
         )
 
     return router
-
-
-def _read_query(given: dict[str, str]) -> tuple[AlertQuery | None, list[str]]:
-    """The form as a query, or the names of the fields that cannot be read."""
-    values: dict[str, Any] = {**given, "limit": ALERTS_A_PAGE}
-    amount = values.pop("min_amount", None)
-    wrong = []
-    if amount is not None:
-        values["min_exposure_fen"] = formats.parse_amount(amount)
-        if values["min_exposure_fen"] is None:
-            wrong.append("min_amount")
-    try:
-        query = AlertQuery.model_validate(values)
-    except ValidationError as error:
-        wrong += [str(e["loc"][0]) for e in error.errors()]
-    return (None, sorted(set(wrong))) if wrong else (query, [])
 
 
 def _by_check(hits: list[dict[str, Any]], checks: Checks) -> list[dict[str, Any]]:

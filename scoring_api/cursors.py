@@ -58,10 +58,10 @@ def _fit(sort: AlertSort, key: object) -> None:
     match sort, key:
         case AlertSort.ADMISSION_DATE, str():
             date.fromisoformat(key)
-        case ((AlertSort.NEWEST | AlertSort.OLDEST), str()):
+        case ((AlertSort.NEWEST | AlertSort.OLDEST | AlertSort.DUE), str()):
             if datetime.fromisoformat(key).tzinfo is None:
                 raise ValueError("no zone")
-        case AlertSort.EXPOSURE, int():
+        case ((AlertSort.EXPOSURE | AlertSort.EXPECTED_LOSS), int()):
             if not -(2**63) <= key < 2**63:
                 raise ValueError("too large")
         case ((AlertSort.PRIORITY | AlertSort.SCORE), (int() | float())):
@@ -71,9 +71,10 @@ def _fit(sort: AlertSort, key: object) -> None:
 
 
 def _digest(wanted: AlertFilter, sort: AlertSort) -> str:
-    text = f"{sort}|{sorted(wanted.severities)}|" + "|".join(
-        str(getattr(wanted, name))
+    text = f"{sort}|" + "|".join(
+        str(sorted(value) if isinstance(value, frozenset) else value)
         for name in AlertFilter.__dataclass_fields__
-        if name not in {"severities", "rows"}
+        if name != "rows"
+        for value in [getattr(wanted, name)]
     )
     return hashlib.sha256(text.encode()).hexdigest()[:12]

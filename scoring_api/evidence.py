@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from domain.results import Severity, Verdict
@@ -42,7 +43,12 @@ class Checks:
 
 def tell_alert(row: Row) -> Row:
     """An alert row of the store as in answers."""
-    return {**row, "title": {"zh": row["title_zh"], "en": row["title_en"]}}
+    open_still = row["closed_at"] is None and row["superseded_at"] is None
+    return {
+        **row,
+        "title": {"zh": row["title_zh"], "en": row["title_en"]},
+        "overdue": open_still and row["due_at"] is not None and row["due_at"] < datetime.now(UTC),
+    }
 
 
 def tell_hit(row: Row, checks: Checks, currency: str) -> Row:

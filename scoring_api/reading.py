@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from domain.access import Permission, Principal
 from scoring_api import cursors, evidence
@@ -15,7 +15,7 @@ from scoring_api.evidence import Checks
 from scoring_api.listing import AlertQuery
 from scoring_api.problems import ProblemError, document
 from scoring_api.record import Record
-from store import AlertRecord, Store
+from store import COUNTED, AlertRecord, Store
 
 Id = Annotated[str, Path(max_length=64, pattern=r"^[A-Za-z0-9-]+$")]
 
@@ -39,13 +39,16 @@ def route(store: Store, checks: Checks, record: Record) -> APIRouter:
         neither repeat nor hide any. Amounts of several currencies are compared by their
         numbers: give `currency` where the store holds more than one.
         """
-        wanted = query.wanted(who(request).rows)
+        me = who(request)
+        wanted = query.wanted(me.rows, me.user_id)
         after = cursors.read(query.cursor, wanted, query.sort) if query.cursor else None
-        page = store.alerts(wanted, query.sort, after, query.limit)
+        page = store.alerts(wanted, query.sort, after, query.limit, gather=query.gather)
         cursor = cursors.write(wanted, query.sort, page.after) if page.after else None
+        total = 0 if query.cursor else store.count_alerts(wanted)
         return {
             "alerts": [evidence.tell_alert(row) for row in page.rows],
-            "total": None if query.cursor else store.count_alerts(wanted),
+            "total": None if query.cursor else min(total, COUNTED),
+            "total_at_least": total > COUNTED,
             "cursor": cursor,
             "next": None if cursor is None else f"/v1/alerts?{_query_string(query, cursor)}",
         }
@@ -58,9 +61,15 @@ def route(store: Store, checks: Checks, record: Record) -> APIRouter:
         tags=["alerts"],
         dependencies=[needs(Permission.ALERTS_READ)],
     )
-    def open_alert(request: Request, alert_id: Id) -> Any:
-        """One alert with its hits (thresholds, facts), score, reasons and every check's verdict."""
-        return evidence.tell_record(find(store, alert_id, who(request)), checks)
+    def open_alert(request: Request, response: Response, alert_id: Id) -> Any:
+        """One alert with its hits (thresholds, facts), score, reasons and every check's verdict.
+
+        Its ETag is what a change of the work on it takes as `If-Match`.
+        """
+        me = who(request)
+        told = evidence.tell_record(find(store, alert_id, me), checks)
+        response.headers["ETag"] = f'"{told["version"]}"'
+        return {**told, "similar": store.queue.similar(told["cluster"], me.rows)}
 
     @router.get(
         "/v1/rules", response_model=RuleList, summary="List the checks", tags=["rules"],

@@ -28,6 +28,8 @@ from scoring_api.record import Record
 from store import Store
 
 LONGEST_REVIEWER: Final = 80
+SCORE: Final = "score"
+"""What a review is of where no check hit: the fraud score that alone raised the alert."""
 LARGEST_FEN: Final = 10**13
 """A hundred milliards of yuan: more is a slip of the keyboard."""
 
@@ -107,7 +109,7 @@ def route(store: Store, record: Record) -> APIRouter:
 
     def keep_of_alert(alert_id: str, principal: Principal, given: Given, key: str) -> None:
         found = reading.find(store, alert_id, principal)
-        hit = list(dict.fromkeys(hit["rule_id"] for hit in found.hits))
+        hit = list(dict.fromkeys(hit["rule_id"] for hit in found.hits)) or [SCORE]
         decision = found.decision
         of = {"decision_id": decision["decision_id"], "stay_id": decision["stay_id"]}
         store.keep_reviews(
@@ -138,14 +140,14 @@ def route(store: Store, record: Record) -> APIRouter:
         The last review of each check counts. Answers with all reviews of the alert.
         """
         given = await bodies.read(request, _DECODER, _SHAPE)
-        await run_in_threadpool(keep_of_alert, alert_id, who(request), given, _key(request))
+        await run_in_threadpool(keep_of_alert, alert_id, who(request), given, key_of(request))
         return await run_in_threadpool(of_alert, alert_id, who(request))
 
     @router.post("/v1/findings/{finding_id}/reviews", summary="Review a finding", **_WRITES)
     async def review_finding(finding_id: FindingId, request: Request) -> Any:
         """Keep what a person concluded of a finding on a month or day; nothing is overwritten."""
         given = await bodies.read(request, _DECODER, _SHAPE)
-        await run_in_threadpool(keep_of_finding, finding_id, who(request), given, _key(request))
+        await run_in_threadpool(keep_of_finding, finding_id, who(request), given, key_of(request))
         return await run_in_threadpool(of_finding, finding_id, who(request))
 
     @router.get("/v1/alerts/{alert_id}/reviews", summary="Reviews of an alert", **_READS)
@@ -215,9 +217,22 @@ def _reviews(  # noqa: PLR0917
     of: Mapping[str, str],
 ) -> list[Review]:
     rules = hit if given.rule_ids is None else list(dict.fromkeys(given.rule_ids))
-    reviewer = _reviewer(given, principal)
-    _check(given, rules, hit)
-    now = datetime.now(UTC)
+    told = reviewer(given, principal)
+    check(given, rules, hit)
+    return make(given, told, rules, key, currency, subject, of, datetime.now(UTC))
+
+
+def make(  # noqa: PLR0917
+    given: Given,
+    reviewer: str,
+    rules: Sequence[str],
+    key: str,
+    currency: str,
+    subject: str,
+    of: Mapping[str, str],
+    now: datetime,
+) -> list[Review]:
+    """One review a check; the same key again makes the same ones."""
     return [
         Review(
             review_id=identifier("review", subject, rule_id, key),
@@ -235,7 +250,7 @@ def _reviews(  # noqa: PLR0917
     ]
 
 
-def _reviewer(given: Given, principal: Principal) -> str:
+def reviewer(given: Given, principal: Principal) -> str:
     """Who reviews: the account that is signed in, or where nobody signs in whoever the caller names."""
     told = (given.reviewer or "").strip()
     if principal.means != "open":
@@ -249,7 +264,7 @@ def _reviewer(given: Given, principal: Principal) -> str:
     return told
 
 
-def _check(given: Given, rules: list[str], hit: list[str]) -> None:
+def check(given: Given, rules: list[str], hit: list[str]) -> None:
     """Refuse what cannot be a review; a 422 problem that says which field and what to do."""
     allowed = REASONS_OF.get(given.outcome)
     if allowed is None:
@@ -299,7 +314,8 @@ def _form(values: Mapping[str, str]) -> Given:
     )
 
 
-def _key(request: Request) -> str:
+def key_of(request: Request) -> str:
+    """The Idempotency-Key of a request, or a new one; a 422 problem if it is too short or long."""
     key = request.headers.get("idempotency-key")
     if key is None:
         return uuid.uuid4().hex

@@ -1,7 +1,9 @@
 """Claims, decisions, hits, scores and alerts in SQL (SQLite or PostgreSQL); see docs/store.md."""
 
 from domain.withdrawal import Withdrawn
-from store.alerts import After, AlertFilter, AlertRecord, AlertSort, Page
+from store.alert_filters import After, AlertFilter, AlertSort
+from store.alert_pages import COUNTED, Page
+from store.alerts import AlertRecord
 from store.database import Store, open
 from store.dead_letters import DeadLetter
 from store.errors import StoreBusyError, StoreError, StoreRuleError
@@ -9,18 +11,22 @@ from store.findings import FindingFilter, FindingPage, Scope
 from store.journal import Committed, Journal, Judged, Step
 from store.months import Change
 from store.outbox import Outgoing, Parcel
+from store.queue import ChangedMeanwhileError, Queue, Wanted, Work, Worked, Worker
 from store.replays import Replays
 from store.runs import Run
 from store.stream import Lease, LostPartitionError, Partition, StoredOffset
 from store.tallies import Tally
+from store.views import View
 from store.writing import Model, Ruleset, Written
 
 __all__ = [
+    "COUNTED",
     "After",
     "AlertFilter",
     "AlertRecord",
     "AlertSort",
     "Change",
+    "ChangedMeanwhileError",
     "Committed",
     "DeadLetter",
     "FindingFilter",
@@ -34,6 +40,7 @@ __all__ = [
     "Page",
     "Parcel",
     "Partition",
+    "Queue",
     "Replays",
     "Ruleset",
     "Run",
@@ -45,7 +52,12 @@ __all__ = [
     "StoreRuleError",
     "StoredOffset",
     "Tally",
+    "View",
+    "Wanted",
     "Withdrawn",
+    "Work",
+    "Worked",
+    "Worker",
     "Written",
     "open",
 ]

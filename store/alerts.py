@@ -1,20 +1,16 @@
-"""Reading alerts: filtered and sorted pages by keyset, and one alert with all its evidence."""
+"""Reading one alert with all its evidence."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from enum import StrEnum
 from typing import Any, Final
 
 import sqlalchemy as sa
 
-from domain.access import ALL_ROWS, Rows
 from domain.results import Severity, Verdict
 from store import bodies
-from store.rows import within
 from store.state_tables import STAY_STATES_SQL as STATES
 from store.state_tables import WITHDRAWALS_SQL as WITHDRAWALS
 from store.tables import (
@@ -42,63 +38,6 @@ from store.tables import (
 Row = dict[str, Any]
 
 
-class AlertSort(StrEnum):
-    """The orders of work: each highest or latest first, but ``oldest``."""
-
-    PRIORITY = "priority"
-    EXPOSURE = "exposure"
-    SCORE = "score"
-    ADMISSION_DATE = "admission_date"
-    NEWEST = "newest"
-    OLDEST = "oldest"
-
-
-@dataclass(frozen=True, slots=True)
-class AlertFilter:
-    """Which alerts to list; every condition given must hold.
-
-    ``min_exposure_fen`` is in the hundredth of each alert's own currency: give
-    ``currency`` too where a store holds several. Dates are inclusive and compare the
-    admission date. ``text`` is looked for in titles, stay, provider and rule ids,
-    without regard to case. Of a stay's decisions only the one that its state names counts
-    (highest version, then judged last; none of a withdrawn claim); ``superseded`` lists the
-    alerts of the others too. ``rows`` are what the caller may see.
-    """
-
-    severities: frozenset[Severity] = frozenset()
-    min_severity: Severity | None = None
-    status: str | None = None
-    rule_id: str | None = None
-    family: str | None = None
-    provider_id: str | None = None
-    department: str | None = None
-    physician_id: str | None = None
-    currency: str | None = None
-    min_exposure_fen: int | None = None
-    min_score: float | None = None
-    admitted_from: date | None = None
-    admitted_to: date | None = None
-    text: str | None = None
-    superseded: bool = False
-    rows: Rows = ALL_ROWS
-
-
-@dataclass(frozen=True, slots=True)
-class After:
-    """The place after which a page starts: the sort key and id of the last row read."""
-
-    key: int | float | str
-    alert_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Rows of one page and where the next one starts; None after the last page."""
-
-    rows: Sequence[Row]
-    after: After | None
-
-
 @dataclass(frozen=True, slots=True)
 class AlertRecord:
     """One alert with everything that explains it.
@@ -123,70 +62,6 @@ class AlertRecord:
 
 
 _LETTERS: Final = {verdict.letter: verdict for verdict in Verdict}
-
-_NO_SCORE: Final = -1.0
-"""Sorts alerts without a score after all others; a score is never below 0."""
-
-_KEYS: Final[Mapping[AlertSort, sa.ColumnElement[Any]]] = {
-    AlertSort.PRIORITY: ALERTS.c.priority,
-    AlertSort.EXPOSURE: ALERTS.c.exposure_fen,
-    AlertSort.SCORE: sa.func.coalesce(ALERTS.c.score, sa.literal(_NO_SCORE, sa.Double)),
-    AlertSort.ADMISSION_DATE: ALERTS.c.admission_date,
-    AlertSort.NEWEST: ALERTS.c.created_at,
-    AlertSort.OLDEST: ALERTS.c.created_at,
-}
-
-
-def page(
-    connection: sa.Connection,
-    wanted: AlertFilter,
-    sort: AlertSort,
-    after: After | None,
-    limit: int,
-) -> Page:
-    """The next ``limit`` alerts after a place; rows that appear meanwhile shift nothing."""
-    key = _KEYS[sort].label("sort_key")
-    rising = sort is AlertSort.OLDEST
-    query = _filter(
-        sa.select(
-            ALERTS,
-            DECISIONS.c.department,
-            DECISIONS.c.attending_physician_id,
-            DECISIONS.c.claim_type,
-            DECISIONS.c.discharge_date,
-            DECISIONS.c.hit_count,
-            key,
-        ).join(DECISIONS, DECISIONS.c.decision_id == ALERTS.c.decision_id),
-        wanted,
-    )
-    if after is not None:
-        place, column = _unpack(sort, after.key), _KEYS[sort]
-        beyond = column > place if rising else column < place
-        query = query.where(
-            sa.or_(beyond, sa.and_(column == place, ALERTS.c.alert_id > after.alert_id))
-        )
-    query = query.order_by(
-        _KEYS[sort].asc() if rising else _KEYS[sort].desc(), ALERTS.c.alert_id
-    ).limit(limit + 1)
-    rows = [dict(row._mapping) for row in connection.execute(query)]
-    more = len(rows) > limit
-    rows = rows[:limit]
-    last = After(_pack(rows[-1]["sort_key"]), rows[-1]["alert_id"]) if more else None
-    for row in rows:
-        del row["sort_key"]
-        row["rule_ids"] = row["rule_ids"].split()
-    return Page(rows, last)
-
-
-def count(connection: sa.Connection, wanted: AlertFilter) -> int:
-    """How many alerts a filter finds."""
-    query = _filter(
-        sa.select(sa.func.count())
-        .select_from(ALERTS)
-        .join(DECISIONS, DECISIONS.c.decision_id == ALERTS.c.decision_id),
-        wanted,
-    )
-    return int(connection.execute(query).scalar_one())
 
 
 def read(connection: sa.Connection, alert_id: str) -> AlertRecord | None:
@@ -225,6 +100,7 @@ def read(connection: sa.Connection, alert_id: str) -> AlertRecord | None:
         sa.select(RULESETS.c.ids).where(RULESETS.c.sha256 == decision["rules_sha256"])
     ).scalar_one()
     alert["rule_ids"] = alert["rule_ids"].split()
+    del alert["words"]
     return AlertRecord(
         alert=alert,
         decision=decision,
@@ -284,79 +160,3 @@ def _score(connection: sa.Connection, score_id: str | None) -> tuple[Row | None,
 def _one(connection: sa.Connection, query: sa.Select[Any]) -> Row | None:
     row = connection.execute(query).one_or_none()
     return None if row is None else dict(row._mapping)
-
-
-def _filter(query: sa.Select[Any], wanted: AlertFilter) -> sa.Select[Any]:
-    conditions = within(
-        wanted.rows,
-        ALERTS.c.provider_id,
-        DECISIONS.c.department,
-        DECISIONS.c.attending_physician_id,
-    )
-    if not wanted.superseded:
-        conditions.append(_counts())
-    if wanted.severities:
-        conditions.append(ALERTS.c.severity.in_(sorted(wanted.severities)))
-    if wanted.min_severity is not None:
-        conditions.append(ALERTS.c.severity_rank >= wanted.min_severity.rank)
-    if wanted.min_exposure_fen is not None:
-        conditions.append(ALERTS.c.exposure_fen >= wanted.min_exposure_fen)
-    if wanted.min_score is not None:
-        conditions.append(ALERTS.c.score >= wanted.min_score)
-    if wanted.admitted_from is not None:
-        conditions.append(ALERTS.c.admission_date >= wanted.admitted_from)
-    if wanted.admitted_to is not None:
-        conditions.append(ALERTS.c.admission_date <= wanted.admitted_to)
-    conditions.extend(
-        column == value
-        for column, value in (
-            (ALERTS.c.status, wanted.status),
-            (ALERTS.c.currency, wanted.currency),
-            (ALERTS.c.provider_id, wanted.provider_id),
-            (DECISIONS.c.department, wanted.department),
-            (DECISIONS.c.attending_physician_id, wanted.physician_id),
-        )
-        if value is not None
-    )
-    of_alert = HITS.c.decision_id == ALERTS.c.decision_id
-    if wanted.rule_id is not None:
-        conditions.append(sa.exists().where(of_alert, HITS.c.rule_id == wanted.rule_id))
-    if wanted.family is not None:
-        conditions.append(
-            sa.exists().where(
-                of_alert, HITS.c.rule_id.startswith(f"{wanted.family}-", autoescape=True)
-            )
-        )
-    if wanted.text is not None:
-        searched = (
-            ALERTS.c.title_zh, ALERTS.c.title_en, ALERTS.c.stay_id,
-            ALERTS.c.provider_id, ALERTS.c.rule_ids,
-        )  # fmt: skip
-        conditions.append(
-            sa.or_(*(column.icontains(wanted.text, autoescape=True) for column in searched))
-        )
-    return query.where(*conditions)
-
-
-def _counts() -> sa.ColumnElement[bool]:
-    """Whether the alert's decision is the one that counts: not superseded, not withdrawn."""
-    return sa.exists().where(
-        STATES.c.stay_id == ALERTS.c.stay_id, STATES.c.decision_id == ALERTS.c.decision_id
-    )
-
-
-def _pack(key: Any) -> int | float | str:
-    return key.isoformat() if isinstance(key, date) else key
-
-
-def _unpack(sort: AlertSort, key: int | float | str) -> Any:
-    """The key as its column's type; ValueError or TypeError if it is not one."""
-    match sort:
-        case AlertSort.ADMISSION_DATE:
-            return date.fromisoformat(str(key))
-        case AlertSort.NEWEST | AlertSort.OLDEST:
-            return datetime.fromisoformat(str(key))
-        case AlertSort.EXPOSURE:
-            return int(key)
-        case _:
-            return float(key)

@@ -17,8 +17,8 @@ from domain.results import Results
 from domain.review import Review, Reviewed
 from domain.tables import Tables
 from domain.withdrawal import Withdrawn
-from store import alerts as alert_queries
 from store import (
+    alert_pages,
     dead_letters,
     engine,
     history,
@@ -29,8 +29,11 @@ from store import (
     tallies,
     writing,
 )
+from store import alerts as alert_queries
 from store import findings as finding_queries
-from store.alerts import After, AlertFilter, AlertRecord, AlertSort, Page
+from store.alert_filters import After, AlertFilter, AlertSort
+from store.alert_pages import Page
+from store.alerts import AlertRecord
 from store.dead_letters import DeadLetter
 from store.errors import StoreError, translate
 from store.events import WorkEvents
@@ -41,6 +44,7 @@ from store.idempotency import Idempotency
 from store.journal import Journal
 from store.months import Change
 from store.open_stays import OpenStays
+from store.queue import Queue
 from store.replays import Replays
 from store.state_tables import SHADOW_FINDINGS_SQL
 from store.tables import ALERTS_SQL, FINDINGS_SQL, METADATA, RULESETS_SQL
@@ -291,18 +295,30 @@ class Store:
     def alerts(
         self,
         wanted: AlertFilter | None = None,
-        sort: AlertSort = AlertSort.PRIORITY,
+        sort: AlertSort = AlertSort.EXPECTED_LOSS,
         after: After | None = None,
         limit: int = 50,
+        *,
+        gather: bool = False,
     ) -> Page:
-        """One page of alerts; ``after`` is the ``after`` of the page before, under the same filter."""
+        """One page of alerts; ``after`` is the ``after`` of the page before, under the same filter.
+
+        With ``gather`` a page of clusters, each by its best alert, with the sums of its alerts in
+        ``similar``.
+        """
+        read = alert_pages.leaders if gather else alert_pages.page
         with translate(self._where), self.engine.connect() as connection:
-            return alert_queries.page(connection, wanted or AlertFilter(), sort, after, limit)
+            return read(connection, wanted or AlertFilter(), sort, after, limit, datetime.now(UTC))
 
     def count_alerts(self, wanted: AlertFilter | None = None) -> int:
-        """How many alerts the filter finds."""
+        """How many alerts the filter finds; one more than ``alert_pages.COUNTED`` says at least."""
         with translate(self._where), self.engine.connect() as connection:
-            return alert_queries.count(connection, wanted or AlertFilter())
+            return alert_pages.count(connection, wanted or AlertFilter(), datetime.now(UTC))
+
+    @property
+    def queue(self) -> Queue:
+        """The work on alerts: who has which, until when, saved views, expected losses."""
+        return Queue(self.engine, self._writer, self._where)
 
     def alert(self, alert_id: str) -> AlertRecord | None:
         """One alert with its evidence; None if there is none."""

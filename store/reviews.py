@@ -10,18 +10,14 @@ import sqlalchemy as sa
 
 from domain.feedback import Conclusion
 from domain.review import Review, Reviewed
+from domain.work import IN_CASE, IN_REVIEW, REVIEWED, STATUS_NEW
 from store import inserting
+from store.events import emit
 from store.review_tables import REVIEWS_SQL as REVIEWS
 from store.state_tables import STAY_STATES_SQL as STATES
 from store.tables import ALERTS_SQL as ALERTS
 from store.tables import DECISIONS_SQL as DECISIONS
 from store.tables import HITS_SQL as HITS
-from store.tables import STATUS_NEW
-
-IN_REVIEW: Final = "in_review"
-"""The status of an alert of which some check is not concluded."""
-REVIEWED: Final = "reviewed"
-"""The status of an alert whose checks all are."""
 
 _COLUMNS: Final = tuple(field.name for field in fields(Review))
 
@@ -31,13 +27,47 @@ def keep(connection: sa.Connection, given: Sequence[Review]) -> int:
     new = inserting.insert(
         connection, REVIEWS, {name: [getattr(one, name) for one in given] for name in _COLUMNS}
     )
-    for decision_id in sorted({one.decision_id for one in given if one.decision_id is not None}):
-        connection.execute(
-            sa.update(ALERTS)
-            .where(ALERTS.c.decision_id == decision_id)
-            .values(status=_status(connection, decision_id))
-        )
+    if new:
+        for decision_id in sorted(
+            {one.decision_id for one in given if one.decision_id is not None}
+        ):
+            _follow(connection, decision_id, given)
     return new
+
+
+def _follow(connection: sa.Connection, decision_id: str, given: Sequence[Review]) -> None:
+    """Set the status of the alert of a decision, if it has one, and tell that it was reviewed."""
+    alert = connection.execute(
+        sa.select(ALERTS).where(ALERTS.c.decision_id == decision_id).with_for_update()
+    ).one_or_none()
+    if alert is None:
+        return
+    status = _status(connection, decision_id)
+    last = max(
+        (one for one in given if one.decision_id == decision_id), key=lambda one: one.reviewed_at
+    )
+    if alert.status == IN_CASE and status != REVIEWED:
+        status = IN_CASE
+    connection.execute(
+        sa.update(ALERTS)
+        .where(ALERTS.c.alert_id == alert.alert_id)
+        .values(
+            status=status,
+            closed_at=last.reviewed_at if status == REVIEWED else None,
+            version=ALERTS.c.version + 1,
+        )
+    )
+    emit(
+        connection,
+        "alert.reviewed",
+        alert.alert_id,
+        at=last.reviewed_at,
+        actor=last.reviewer,
+        provider_id=alert.provider_id,
+        department=alert.department,
+        physician_id=alert.attending_physician_id,
+        data={"outcome": last.outcome, "reason": last.reason, "status": status},
+    )
 
 
 def of_decision(connection: sa.Connection, decision_id: str) -> list[Review]:

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from domain.withdrawal import Withdrawn
-from store import arrays, months
+from store import arrays, months, pricing
 from store.graph import feed
 from store.inserting import columns_of, in_parts, insert, insert_missing, locked, upsert
 from store.state_tables import STAY_STATES_SQL as STATES
@@ -84,6 +84,7 @@ def settle(
     for row in rows.filter(again).to_pylist():
         _move(row, before[row["stay_id"]], old, moved, changes)
     _store(connection, moved, now)
+    pricing.supersede(connection, known, now)
     _follow(connection, rows.filter(pc.invert(again)), changes, REASON_LATE, now)
 
 
@@ -164,6 +165,7 @@ def withdraw(connection: sa.Connection, given: Sequence[Withdrawn], now: datetim
             changes.append((before, None))
             ended.append(stay_id)
     _store(connection, moved, now)
+    pricing.supersede(connection, ended, now)
     _follow(connection, None, changes, REASON_WITHDRAWN, now)
     return sorted(ended)
 

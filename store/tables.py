@@ -8,7 +8,7 @@ gives it back as UTC). A change here needs a migration: a test compares both.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -150,19 +150,56 @@ HITS_SQL = mirror(
     sa.ForeignKeyConstraint(["decision_id"], ["decisions.decision_id"]),
     sa.Index(None, "rule_id", "decision_id"),
 )
+_OPEN: Final[dict[str, Any]] = {
+    "postgresql_where": sa.text("closed_at IS NULL AND superseded_at IS NULL"),
+    "sqlite_where": sa.text("closed_at IS NULL AND superseded_at IS NULL"),
+}
+"""Which alerts are still to be worked on: the rest does not weigh on the queue."""
+
 ALERTS_SQL = mirror(
     ALERTS,
     sa.ForeignKeyConstraint(["decision_id"], ["decisions.decision_id"]),
     sa.Column("severity_rank", sa.SmallInteger(), nullable=False),
     sa.Column("status", sa.Text(), nullable=False),
     created(),
+    # Whose it is, as in its decision: limits of rows and filters need no join.
+    sa.Column("department", sa.Text()),
+    sa.Column("attending_physician_id", sa.Text()),
+    sa.Column("expected_loss_fen", sa.BigInteger(), nullable=False, server_default="0"),
+    # What similar alerts share (domain.work.cluster_of).
+    sa.Column("cluster", sa.Text(), nullable=False, server_default=""),
+    sa.Column("assignee", sa.Text()),
+    sa.Column("assigned_at", Instant()),
+    sa.Column("due_at", Instant()),
+    # When the work on it was done; empty while its status is an open one.
+    sa.Column("closed_at", Instant()),
+    # When another decision took the place of its own, or its claim was withdrawn.
+    sa.Column("superseded_at", Instant()),
+    # Counts the changes to the work on it: who changes an older one is told so.
+    sa.Column("version", sa.Integer(), nullable=False, server_default="1"),
+    # The words by which it is found, on PostgreSQL; SQLite looks through the texts themselves.
+    sa.Column("words", sa.Text()),
     sa.Index(None, "decision_id", unique=True),
+    sa.Index(None, "expected_loss_fen", "alert_id"),
     sa.Index(None, "priority", "alert_id"),
     sa.Index(None, "exposure_fen", "alert_id"),
     sa.Index(None, "admission_date", "alert_id"),
     sa.Index(None, "created_at", "alert_id"),
-    sa.Index(None, "provider_id"),
+    sa.Index(None, "due_at", "alert_id"),
+    sa.Index(None, "score", "alert_id"),
+    sa.Index(None, "provider_id", "expected_loss_fen", "alert_id"),
+    sa.Index(None, "department", "expected_loss_fen", "alert_id"),
+    sa.Index(None, "attending_physician_id"),
     sa.Index(None, "stay_id"),
+    sa.Index("ix_alerts_open", "expected_loss_fen", "alert_id", **_OPEN),
+    sa.Index("ix_alerts_open_status", "status", "expected_loss_fen", "alert_id", **_OPEN),
+    sa.Index("ix_alerts_open_assignee", "assignee", "expected_loss_fen", "alert_id", **_OPEN),
+    sa.Index("ix_alerts_open_cluster", "cluster", "expected_loss_fen", "alert_id", **_OPEN),
+    sa.Index(
+        "ix_alerts_words",
+        sa.text("array_to_tsvector(string_to_array(words, ' '))"),
+        postgresql_using="gin",
+    ).ddl_if(dialect="postgresql"),
 )
 FINDINGS_SQL = mirror(
     FINDINGS,
@@ -224,9 +261,6 @@ DEAD_LETTERS_SQL = sa.Table(
     sa.Index(None, "created_at", "dead_letter_id"),
     sa.Index(None, "topic", "partition", "message_offset"),
 )
-
-STATUS_NEW = "new"
-"""The status of an alert that nobody has touched."""
 
 SEVERITY_RANK = {str(s): s.rank for s in Severity}
 """Severity -> rank, as stored in ``alerts.severity_rank``."""

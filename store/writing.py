@@ -11,10 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
-from domain.results import Results
+from domain.results import Results, Severity
 from domain.tables import Tables
-from store import bodies, findings, model_tables, state_tables, states, tables
+from domain.work import STATUS_NEW
+from store import bodies, findings, model_tables, pricing, state_tables, states, tables
 from store.errors import StoreError
+from store.events import emit
 from store.inserting import Columns, columns_of, insert, insert_missing, upsert
 
 CHUNK_CLAIMS: Final = 2_000
@@ -103,8 +105,9 @@ def write(
     alerts = _but(results.alerts, "decision_id", decisions)
     put(
         tables.ALERTS_SQL,
-        columns_of(alerts, status=tables.STATUS_NEW, created_at=now)
-        | {"severity_rank": _ranks(alerts["severity"])},
+        columns_of(alerts, status=STATUS_NEW, created_at=now)
+        | {"severity_rank": _ranks(alerts["severity"])}
+        | pricing.work_of(connection, alerts, results, now),
     )
     shadow = insert_missing(
         connection,
@@ -119,7 +122,35 @@ def write(
         connection, state_tables.SHADOW_FINDINGS_SQL, results.shadow_findings, now
     )
     states.settle(connection, heads, old_claims, now)
+    _tell(connection, alerts, now)
     return Written(counts, frozenset(decisions))
+
+
+_TOLD: Final = 100
+"""Alerts and hospitals that one event names; it counts the rest."""
+
+
+def _tell(connection: sa.Connection, alerts: pa.Table, now: datetime) -> None:
+    """Note that a batch raised alerts; they are told by one event, not one each."""
+    if not alerts.num_rows:
+        return
+    words = pc.unique(alerts["severity"]).to_pylist()
+    worst = max((Severity(word) for word in words), key=lambda severity: severity.rank)
+    providers = sorted(pc.unique(alerts["provider_id"]).to_pylist())
+    emit(
+        connection,
+        "alerts.created",
+        alerts["alert_id"][0].as_py(),
+        at=now,
+        # Whose it is, where that is one hospital; else the data name them.
+        provider_id=providers[0] if len(providers) == 1 else None,
+        data={
+            "count": alerts.num_rows,
+            "worst": str(worst),
+            "alert_ids": alerts["alert_id"].slice(0, _TOLD).to_pylist(),
+            "providers": providers[:_TOLD],
+        },
+    )
 
 
 def keep_rulesets(connection: sa.Connection, ruleset: Ruleset | None, now: datetime) -> int:

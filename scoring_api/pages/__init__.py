@@ -57,6 +57,7 @@ _TEMPLATES.globals.update(
     fact=formats.format_fact,
     threshold=formats.format_threshold,
     instant=formats.format_instant,
+    day=formats.format_day,
     shorten=formats.shorten,
     families=FAMILIES,
     absence=tell_absence,

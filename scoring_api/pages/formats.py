@@ -122,6 +122,13 @@ def format_threshold(
     return f"{text} {words.get(f'unit.{unit}', unit)}" if unit else text
 
 
+def format_day(instant: datetime | None) -> str:
+    """The day of an instant in China, such as 2026-03-31; a dash without one."""
+    return (
+        "—" if instant is None else instant.astimezone(ZoneInfo("Asia/Shanghai")).date().isoformat()
+    )
+
+
 def format_instant(value: datetime, zone: str) -> str:
     """An instant in the claim's zone, to the minute, with the zone's offset."""
     return value.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M UTC%z")

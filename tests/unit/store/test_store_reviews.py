@@ -70,7 +70,7 @@ def test_the_alert_says_how_far_its_review_is(
     opened.keep_reviews([review(alert, 2)])
     assert status() == "reviewed"
     assert (
-        opened.alerts(store.AlertFilter(status="reviewed")).rows[0]["alert_id"]
+        opened.alerts(store.AlertFilter(statuses=frozenset({"reviewed"}))).rows[0]["alert_id"]
         == (alert.alert["alert_id"])
     )
 

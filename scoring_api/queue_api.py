@@ -1,0 +1,535 @@
+"""The work queue over HTTP: give alerts to people, take the next, many at once, saved views."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Annotated, Any, Final
+
+import msgspec
+from fastapi import APIRouter, Path, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from domain.access import Permission, Principal
+from domain.review import LONGEST_NOTE, OUTCOMES, REASONS
+from scoring_api import bodies, evidence, queue_view, reading
+from scoring_api.access import csrf, needs, who
+from scoring_api.answers import AlertDetail, Answer
+from scoring_api.evidence import Checks
+from scoring_api.problems import ProblemError, document
+from scoring_api.queue_work import (
+    MOST_AT_ONCE,
+    MOST_EACH,
+    Desk,
+    check_due,
+    refuse,
+    review_of,
+)
+from scoring_api.reading import Id
+from scoring_api.reviewing import Given, key_of
+from store import Store, View, Wanted, Work
+
+LONGEST_NAME: Final = 60
+
+
+class _Assign(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    assignee: str
+
+
+class _Patch(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    due_at: datetime
+
+
+class _One(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    alert_id: str
+    version: int | None = None
+
+
+class _Review(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    outcome: str
+    reason: str
+    reviewer: str | None = None
+    note: str | None = None
+
+
+class _Bulk(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    alerts: list[_One]
+    review: _Review | None = None
+    assignee: str | msgspec.UnsetType | None = msgspec.UNSET
+    due_at: datetime | None = None
+    skip_changed: bool = False
+
+
+class _Next(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    view: str = ""
+
+
+class _Automatic(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    up_to: int = MOST_EACH
+
+
+class _View(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    name: str
+    query: str
+    shared: bool = False
+
+
+class Person(Answer):
+    """Somebody to whom alerts can be given."""
+
+    user_id: str
+    name: str
+    open_alerts: int
+    """How many open alerts they have."""
+
+
+class People(Answer):
+    """Those to whom alerts can be given."""
+
+    people: list[Person]
+
+
+class BulkDone(Answer):
+    """What a bulk action did."""
+
+    done: list[str]
+    """The alerts that are as wanted now."""
+    skipped: dict[str, str]
+    """Alerts left out -> why: gone, superseded, closed or changed."""
+
+
+class Taken(Answer):
+    """The next alert, now the caller's."""
+
+    alert_id: str
+
+
+class HandedOut(Answer):
+    """One alert and to whom it was given."""
+
+    alert_id: str
+    assignee: str
+
+
+class AutomaticDone(Answer):
+    """What automatic assignment gave to whom."""
+
+    given: list[HandedOut]
+
+
+class ViewTold(Answer):
+    """A saved view of the queue."""
+
+    view_id: str
+    name: str
+    query: str
+    """The filter and order, as the query of the page `/`."""
+    role: str | None
+    """Everybody of this role sees it; null for its owner alone."""
+    mine: bool
+    version: int
+
+
+class ViewList(Answer):
+    """The caller's saved views, and those shared with their role."""
+
+    views: list[ViewTold]
+
+
+_ID: Final = {"type": "string", "maxLength": 64}
+_DUE: Final = {"type": "string", "format": "date-time"}
+_ONE: Final = {
+    "type": "object",
+    "required": ["alert_id"],
+    "additionalProperties": False,
+    "properties": {
+        "alert_id": _ID,
+        "version": {
+            "type": ["integer", "null"],
+            "description": "The version that was seen; without it any is changed.",
+        },
+    },
+}
+_REVIEW: Final = {
+    "type": ["object", "null"],
+    "required": ["outcome", "reason"],
+    "additionalProperties": False,
+    "properties": {
+        "outcome": {"enum": list(OUTCOMES)},
+        "reason": {"enum": list(REASONS)},
+        "reviewer": {"type": ["string", "null"]},
+        "note": {"type": ["string", "null"], "maxLength": LONGEST_NOTE},
+    },
+}
+_BULK: Final = bodies.describe(
+    {
+        "alerts": {"type": "array", "minItems": 1, "maxItems": MOST_AT_ONCE, "items": _ONE},
+        "review": _REVIEW,
+        "assignee": {"type": ["string", "null"], "description": "Null gives them back."},
+        "due_at": {**_DUE, "type": ["string", "null"]},
+        "skip_changed": {"type": "boolean"},
+    },
+    required=["alerts"],
+    example={
+        "alerts": [{"alert_id": "0c1f", "version": 3}],
+        "review": {"outcome": "not_confirmed", "reason": "documented", "note": "病程记录有依据"},
+    },
+)
+_VIEW_BODY: Final = bodies.describe(
+    {
+        "name": {"type": "string", "minLength": 1, "maxLength": LONGEST_NAME},
+        "query": {"type": "string", "maxLength": queue_view.LONGEST_QUERY},
+        "shared": {"type": "boolean", "description": "Whether all of the caller's role see it."},
+    },
+    required=["name", "query"],
+    example={"name": "高额待办", "query": "min_amount=10000&sort=expected_loss", "shared": False},
+)
+
+
+def _header(name: str, what: str, required: bool = False) -> dict[str, Any]:
+    return {
+        "name": name,
+        "in": "header",
+        "required": required,
+        "schema": {"type": "string", "maxLength": 64},
+        "description": what,
+    }
+
+
+_IF_MATCH: Final = _header("If-Match", "The ETag of what is changed.", required=True)
+_KEY: Final = _header("Idempotency-Key", "The same key again does nothing again.")
+
+
+def _takes(body: dict[str, Any] | None, *headers: dict[str, Any]) -> dict[str, Any]:
+    return {**(body or {}), "parameters": list(headers)}
+
+
+ViewId = Annotated[str, Path(max_length=64, pattern=r"^[A-Za-z0-9-]+$")]
+
+
+def route(store: Store, checks: Checks, desk: Desk) -> APIRouter:
+    """The routes, with what they read and write."""
+    router = APIRouter()
+
+    def tell(request: Request, response: Response, alert_id: str) -> Any:
+        me = who(request)
+        told = evidence.tell_record(reading.find(store, alert_id, me), checks)
+        response.headers["ETag"] = f'"{told["version"]}"'
+        return {**told, "similar": store.queue.similar(told["cluster"], me.rows)}
+
+    one: dict[str, Any] = {
+        "response_model": AlertDetail,
+        "responses": document(400, 403, 404, 409, 412, 413, 415, 422, 428, 503),
+        "tags": ["queue"],
+    }
+
+    @router.post(
+        "/v1/alerts/{alert_id}:assign", summary="Give an alert to somebody",
+        openapi_extra=_takes(
+            bodies.describe({"assignee": _ID}, required=["assignee"], example={"assignee": "me"}),
+            _IF_MATCH,
+        ),
+        dependencies=[needs(Permission.ALERTS_WORK)], **one,
+    )  # fmt: skip
+    async def assign(alert_id: Id, request: Request, response: Response) -> Any:
+        """Give an alert to an account, or to the caller with `me`.
+
+        Giving it to somebody else, or taking what another one has, needs the permission alerts.assign.
+        """
+        given = await bodies.read(request, _ASSIGN, '{"assignee": "me"}')
+        me, wanted = who(request), Wanted(alert_id, expected(request))
+        assignee = me.user_id if given.assignee == "me" else given.assignee
+        await run_in_threadpool(desk.assign, request.app.state.access, me, wanted, assignee)
+        return await run_in_threadpool(tell, request, response, alert_id)
+
+    @router.post(
+        "/v1/alerts/{alert_id}:release", summary="Give an alert back",
+        openapi_extra=_takes(None, _IF_MATCH), dependencies=[needs(Permission.ALERTS_WORK)], **one,
+    )  # fmt: skip
+    async def release(alert_id: Id, request: Request, response: Response) -> Any:
+        """Nobody has the alert any more; giving back what another one has needs alerts.assign."""
+        await bodies.read(request, _NOTHING, "{}")
+        wanted = Wanted(alert_id, expected(request))
+        await run_in_threadpool(desk.assign, request.app.state.access, who(request), wanted, None)
+        return await run_in_threadpool(tell, request, response, alert_id)
+
+    @router.patch(
+        "/v1/alerts/{alert_id}", summary="Set when an alert is due",
+        openapi_extra=_takes(
+            bodies.describe(
+                {"due_at": _DUE}, required=["due_at"],
+                example={"due_at": "2026-03-31T18:00:00+08:00"},
+            ),
+            _IF_MATCH,
+        ),
+        dependencies=[needs(Permission.ALERTS_ASSIGN)], **one,
+    )  # fmt: skip
+    async def postpone(alert_id: Id, request: Request, response: Response) -> Any:
+        """Set another due time than that of its severity."""
+        given = await bodies.read(request, _PATCH, '{"due_at": "2026-03-31T18:00:00+08:00"}')
+        wanted = Wanted(alert_id, expected(request))
+        await run_in_threadpool(desk.postpone, who(request), wanted, check_due(given.due_at))
+        return await run_in_threadpool(tell, request, response, alert_id)
+
+    @router.post(
+        "/v1/alerts:bulk", response_model=BulkDone, summary="Change many alerts at once",
+        responses=document(400, 403, 409, 413, 415, 422, 503), tags=["queue"],
+        openapi_extra=_takes(_BULK, _KEY), dependencies=[needs(Permission.ALERTS_WORK)],
+    )  # fmt: skip
+    async def bulk(request: Request) -> Any:
+        """One outcome and reason, one person or one due time for up to 500 alerts, in one transaction.
+
+        With `version` an alert that was changed since is named and nothing at all is done, unless
+        `skip_changed` leaves such alerts out. A review is kept of every check that hit.
+        """
+        given = await bodies.read(
+            request, _BULK_DECODER, '{"alerts": [{"alert_id": "…"}], "review": {…}}'
+        )
+        me = who(request)
+        assign = given.assignee is not msgspec.UNSET
+        if given.review is None and not assign and given.due_at is None:
+            refuse("review", "The request changes nothing.", "Give review, assignee or due_at.")
+        review = None
+        if given.review is not None:
+            told = Given(
+                **{name: getattr(given.review, name) for name in _Review.__struct_fields__}
+            )
+            review = review_of(me, told, key_of(request))
+        assignee: Any = given.assignee if assign else None
+        work = Work(
+            me.name,
+            assign=assign,
+            assignee=me.user_id if assignee == "me" else assignee,
+            due_at=None if given.due_at is None else check_due(given.due_at),
+            review=review,
+        )
+        wanted = [Wanted(one.alert_id, one.version) for one in given.alerts]
+        done = await run_in_threadpool(
+            desk.bulk, request.app.state.access, me, wanted, work, given.skip_changed
+        )
+        return {"done": done.done, "skipped": done.skipped}
+
+    @router.post(
+        "/v1/alerts:next", response_model=Taken, summary="Take the next alert",
+        responses={**document(400, 404, 413, 415, 422, 503)}, tags=["queue"],
+        openapi_extra=bodies.describe(
+            {"view": {"type": "string", "maxLength": queue_view.LONGEST_QUERY}},
+            required=[], example={"view": "severity=high"},
+        ),
+        dependencies=[needs(Permission.ALERTS_WORK)],
+    )  # fmt: skip
+    async def take_next(request: Request) -> Any:
+        """Give the caller the open alert of the highest expected loss that nobody has.
+
+        `view` is a filter as the query of the page `/`. Two who ask at once get two alerts.
+        """
+        given = await bodies.read(request, _NEXT, '{"view": "severity=high"}')
+        me = who(request)
+        wanted = queue_view.parse(given.view).wanted(me)
+        found = await run_in_threadpool(store.queue.take_next, wanted, me.user_id)
+        if found is None:
+            raise nothing_left()
+        return {"alert_id": found}
+
+    @router.post(
+        "/v1/alerts:assign-automatically", response_model=AutomaticDone,
+        summary="Give alerts to people by load", tags=["queue"],
+        responses=document(400, 403, 413, 415, 422, 503),
+        openapi_extra=bodies.describe(
+            {"up_to": {"type": "integer", "minimum": 1, "maximum": 1_000}}, required=[],
+            example={"up_to": MOST_EACH},
+        ),
+        dependencies=[needs(Permission.ALERTS_ASSIGN)],
+    )  # fmt: skip
+    async def assign_automatically(request: Request) -> Any:
+        """Give open alerts that nobody has to those who work on alerts, until each has `up_to`.
+
+        Highest expected loss first, each to the person with the fewest open alerts who may see it.
+        """
+        given = await bodies.read(request, _AUTOMATIC, '{"up_to": 20}')
+        if not 1 <= given.up_to <= 1_000:
+            refuse("up_to", "The number is out of bounds.", "Write 1 to 1000.")
+        found = await run_in_threadpool(
+            desk.assign_automatically, request.app.state.access, who(request), given.up_to
+        )
+        return {"given": [{"alert_id": i, "assignee": user} for i, user in found]}
+
+    @router.get(
+        "/v1/alerts:people", response_model=People, summary="To whom alerts can be given",
+        responses=document(503), tags=["queue"], dependencies=[needs(Permission.ALERTS_WORK)],
+    )  # fmt: skip
+    def people(request: Request) -> Any:
+        """Everybody who works on alerts, with how many open ones they have."""
+        known = request.app.state.access.people(Permission.ALERTS_WORK)
+        load = store.queue.load([user_id for user_id, _ in known])
+        return {
+            "people": [
+                {"user_id": user_id, "name": name, "open_alerts": load[user_id]}
+                for user_id, name in known
+            ]
+        }
+
+    views: dict[str, Any] = {"tags": ["queue"], "dependencies": [needs(Permission.ALERTS_READ)]}
+
+    @router.get(
+        "/v1/views", response_model=ViewList, summary="List saved views", responses=document(503), **views
+    )  # fmt: skip
+    def list_views(request: Request) -> Any:
+        """The caller's views by name, and those shared with their role."""
+        me = who(request)
+        return {"views": [tell_view(v, me) for v in store.queue.views(me.user_id, str(me.role))]}
+
+    @router.post(
+        "/v1/views", response_model=ViewTold, status_code=201, summary="Save a view",
+        responses=document(400, 413, 415, 422, 503), openapi_extra=_takes(_VIEW_BODY), **views,
+    )  # fmt: skip
+    async def save_view(request: Request) -> Any:
+        """Keep a filter and order under a name; one's own view of that name is replaced."""
+        given = await bodies.read(request, _VIEW, _VIEW_SHAPE)
+        me = who(request)
+        view = make_view(me, given.name, given.query, shared=given.shared)
+        return tell_view(await run_in_threadpool(store.queue.keep_view, view), me)
+
+    @router.get(
+        "/v1/views/{view_id}", response_model=ViewTold, summary="Read a saved view",
+        responses=document(404, 422, 503), **views,
+    )  # fmt: skip
+    def read_view(view_id: ViewId, request: Request, response: Response) -> Any:
+        """One view, with where its alerts are in `query`."""
+        view = find_view(store, view_id, who(request))
+        response.headers["ETag"] = f'"{view.version}"'
+        return tell_view(view, who(request))
+
+    @router.put(
+        "/v1/views/{view_id}", response_model=ViewTold, summary="Change a saved view",
+        responses=document(400, 403, 404, 409, 412, 413, 415, 422, 428, 503),
+        openapi_extra=_takes(_VIEW_BODY, _IF_MATCH), **views,
+    )  # fmt: skip
+    async def change_view(view_id: ViewId, request: Request) -> Any:
+        """Set name, query and whether it is shared, of one's own view."""
+        given = await bodies.read(request, _VIEW, _VIEW_SHAPE)
+        me, version = who(request), expected(request)
+        await run_in_threadpool(own_view, store, view_id, me)
+        made = make_view(me, given.name, given.query, shared=given.shared)
+        known = await run_in_threadpool(find_view, store, view_id, me)
+        changed = View(
+            view_id, me.user_id, made.name, made.query, made.role, version or known.version
+        )
+        if not await run_in_threadpool(store.queue.change_view, changed):
+            raise ProblemError(
+                412, "stale", "The view was changed since it was read.", cure="Read it again."
+            )
+        return tell_view(await run_in_threadpool(find_view, store, view_id, me), me)
+
+    @router.delete(
+        "/v1/views/{view_id}", status_code=204, summary="Delete a saved view",
+        responses=document(403, 404, 422, 503), **views,
+    )  # fmt: skip
+    def drop_view(view_id: ViewId, request: Request) -> Response:
+        """Delete one's own view."""
+        csrf.check_header(request)
+        own_view(store, view_id, who(request))
+        store.queue.drop_view(view_id)
+        return Response(status_code=204)
+
+    return router
+
+
+_ASSIGN: Final = msgspec.json.Decoder(_Assign)
+_PATCH: Final = msgspec.json.Decoder(_Patch)
+_BULK_DECODER: Final = msgspec.json.Decoder(_Bulk)
+_NEXT: Final = msgspec.json.Decoder(_Next)
+_AUTOMATIC: Final = msgspec.json.Decoder(_Automatic)
+_VIEW: Final = msgspec.json.Decoder(_View)
+_VIEW_SHAPE: Final = '{"name": "…", "query": "severity=high", "shared": false}'
+
+
+class _Nothing(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    pass
+
+
+_NOTHING: Final = msgspec.json.Decoder(_Nothing)
+
+
+def expected(request: Request) -> int | None:
+    """The version that If-Match names, None for ``*``; a 428 problem without, a 412 one of another form."""
+    text = request.headers.get("if-match")
+    if text is None:
+        raise ProblemError(
+            428,
+            "if-match",
+            "The request does not say which version it changes.",
+            cure="Send If-Match with the ETag of the answer that was read.",
+        )
+    tag = text.strip().removeprefix("W/").strip('"')
+    if tag == "*":
+        return None
+    if not (tag.isascii() and tag.isdigit() and len(tag) < 10):
+        raise ProblemError(
+            412, "stale", "If-Match names no version of it.", cure="Send the ETag as it was given."
+        )
+    return int(tag)
+
+
+def nothing_left() -> ProblemError:
+    """That no open alert of a view is free."""
+    return ProblemError(
+        404,
+        "queue-empty",
+        "No open alert of this view is without a person.",
+        cure="Take another view, or alerts that are yours already (assignee=me).",
+    )
+
+
+def make_view(me: Principal, name: str, query: str, *, shared: bool) -> View:
+    """A view of the caller; a 422 problem if name or query cannot be one."""
+    name = name.strip()
+    if not 1 <= len(name) <= LONGEST_NAME or "\x00" in name:
+        refuse("name", "The name is empty or too long.", f"Write 1 to {LONGEST_NAME} characters.")
+    if len(query) > queue_view.LONGEST_QUERY:
+        refuse(
+            "query",
+            "The query is too long.",
+            f"Send at most {queue_view.LONGEST_QUERY} characters.",
+        )
+    read = queue_view.parse(query)
+    read.wanted(me)
+    return View(uuid.uuid4().hex, me.user_id, name, read.text, str(me.role) if shared else None)
+
+
+def find_view(store: Store, view_id: str, me: Principal) -> View:
+    """The view of that id; a 404 problem if the caller sees none."""
+    view = store.queue.view(view_id)
+    if view is None or (view.user_id != me.user_id and view.role != str(me.role)):
+        raise ProblemError(
+            404,
+            "not-found",
+            f"No view has the id {view_id}.",
+            cure="Take an id from GET /v1/views.",
+        )
+    return view
+
+
+def own_view(store: Store, view_id: str, me: Principal) -> View:
+    """The caller's view of that id; a 403 problem if it is another one's."""
+    view = find_view(store, view_id, me)
+    if view.user_id != me.user_id:
+        raise ProblemError(
+            403,
+            "forbidden",
+            "The view belongs to somebody else.",
+            cure="Save it under a name of your own.",
+        )
+    return view
+
+
+def tell_view(view: View, me: Principal) -> dict[str, Any]:
+    """A view as in answers."""
+    return {
+        "view_id": view.view_id,
+        "name": view.name,
+        "query": view.query,
+        "role": view.role,
+        "mine": view.user_id == me.user_id,
+        "version": view.version,
+    }
