@@ -30,6 +30,7 @@ from store import (
     writing,
 )
 from store import findings as finding_queries
+from store.access import Access
 from store.alerts import After, AlertFilter, AlertRecord, AlertSort, Page
 from store.dead_letters import DeadLetter
 from store.errors import StoreError, translate
@@ -197,6 +198,11 @@ class Store:
     def open_stays(self) -> OpenStays:
         """The patients in hospital: their stays so far, and what was told about them."""
         return OpenStays(self.engine, self._writer, self._where)
+
+    @property
+    def access(self) -> Access:
+        """Who may use the service and what they did: accounts, sessions, tokens, audit log."""
+        return Access(self.engine, self._writer, self._where)
 
     def graph(self, address: Address | None = None) -> EntityGraph:
         """The entity graph at that address, or without one the graph kept in this database."""

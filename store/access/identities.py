@@ -1,0 +1,68 @@
+"""The identifiers behind pseudonyms, encrypted; filled only where intake is told to keep them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from store import inserting
+from store.access.keyring import Keyring
+from store.access.transactions import Transactions
+from store.access_tables import IDENTITIES_SQL as IDENTITIES
+
+
+class Identities:
+    """The identities of a database."""
+
+    def __init__(self, database: Transactions) -> None:
+        self._database = database
+
+    def keep(self, kind: str, originals: Mapping[str, str], keys: Keyring, *, now: datetime) -> int:
+        """Keep pseudonym -> identifier, encrypted; how many were new."""
+        if not originals:
+            return 0
+        with self._database.write() as connection:
+            known: set[str] = set()
+            for here in inserting.among(connection, IDENTITIES.c.pseudonym, list(originals)):
+                known |= set(
+                    connection.execute(sa.select(IDENTITIES.c.pseudonym).where(here)).scalars()
+                )
+            new = sorted(set(originals) - known)
+            columns = {
+                "pseudonym": new,
+                "kind": [kind] * len(new),
+                "original": [keys.encrypt(originals[one]) for one in new],
+                "created_at": [now] * len(new),
+            }
+            return inserting.insert(connection, IDENTITIES, columns) if new else 0
+
+    def original(self, pseudonym: str, keys: Keyring) -> str | None:
+        """The identifier behind a pseudonym; None if it was not kept."""
+        query = sa.select(IDENTITIES.c.original).where(IDENTITIES.c.pseudonym == pseudonym)
+        with self._database.read() as connection:
+            kept = connection.execute(query).scalar_one_or_none()
+        return None if kept is None else keys.decrypt(bytes(kept))
+
+    def renew(self, keys: Keyring, chunk: int = 1_000) -> int:
+        """Encrypt every identifier under the first key, a chunk a transaction; how many."""
+        after, done = "", 0
+        while True:
+            with self._database.write() as connection:
+                query = sa.select(IDENTITIES.c.pseudonym, IDENTITIES.c.original).where(
+                    IDENTITIES.c.pseudonym > after
+                )
+                rows = connection.execute(
+                    query.order_by(IDENTITIES.c.pseudonym).limit(chunk).with_for_update()
+                ).all()
+                for pseudonym, original in rows:
+                    connection.execute(
+                        sa.update(IDENTITIES)
+                        .where(IDENTITIES.c.pseudonym == pseudonym)
+                        .values(original=keys.renew(bytes(original)))
+                    )
+            if not rows:
+                return done
+            done += len(rows)
+            after = rows[-1].pseudonym
