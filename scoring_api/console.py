@@ -15,7 +15,7 @@ from starlette.responses import FileResponse, Response
 from domain.access import Permission
 from domain.results import Severity
 from scoring_api import cursors, evidence, pages, reading, reviewing
-from scoring_api.access import PUBLIC, needs, who
+from scoring_api.access import PUBLIC, masked, needs, refuse_search, who
 from scoring_api.evidence import Checks
 from scoring_api.listing import AlertQuery
 from scoring_api.pages import formats
@@ -68,10 +68,11 @@ def route(store: Store, checks: Checks) -> APIRouter:
             fields = words["comma"].join(words.get(name, name) for name in wrong)
             context["problem"] = words["bad_filter"].format(fields=fields)
             return pages.render(request, "list.html", context, 422)
+        refuse_search(who(request), query.physician)
         wanted = query.wanted(who(request).rows)
         after = cursors.read(query.cursor, wanted, query.sort) if query.cursor else None
         page = store.alerts(wanted, query.sort, after, query.limit)
-        context["rows"] = [evidence.tell_alert(row) for row in page.rows]
+        context["rows"] = masked(who(request), [evidence.tell_alert(row) for row in page.rows])
         context["total"] = store.count_alerts(wanted)
         if page.after is not None:
             cursor = cursors.write(wanted, query.sort, page.after)
@@ -81,7 +82,10 @@ def route(store: Store, checks: Checks) -> APIRouter:
 
     @router.get("/alerts/{alert_id}", dependencies=[needs(Permission.ALERTS_READ)])
     def alert_page(request: Request, alert_id: Annotated[str, Path(max_length=64)]) -> Response:
-        told = evidence.tell_record(reading.find(store, alert_id, who(request)), checks)
+        principal = who(request)
+        told = masked(
+            principal, evidence.tell_record(reading.find(store, alert_id, principal), checks)
+        )
         lang = pages.choose_language(request)
         bars = (
             formats.draw_waterfall(told["scored"], lang, told["currency"], TEXTS[lang])

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Request
 
 from domain.access import Permission, Principal
 from scoring_api import cursors, evidence
-from scoring_api.access import needs, who
+from scoring_api.access import masked, needs, refuse_search, who
 from scoring_api.answers import AlertDetail, AlertPage, RuleList
 from scoring_api.evidence import Checks
 from scoring_api.listing import AlertQuery
@@ -39,12 +39,13 @@ def route(store: Store, checks: Checks, record: Record) -> APIRouter:
         neither repeat nor hide any. Amounts of several currencies are compared by their
         numbers: give `currency` where the store holds more than one.
         """
+        refuse_search(who(request), query.physician)
         wanted = query.wanted(who(request).rows)
         after = cursors.read(query.cursor, wanted, query.sort) if query.cursor else None
         page = store.alerts(wanted, query.sort, after, query.limit)
         cursor = cursors.write(wanted, query.sort, page.after) if page.after else None
         return {
-            "alerts": [evidence.tell_alert(row) for row in page.rows],
+            "alerts": masked(who(request), [evidence.tell_alert(row) for row in page.rows]),
             "total": None if query.cursor else store.count_alerts(wanted),
             "cursor": cursor,
             "next": None if cursor is None else f"/v1/alerts?{_query_string(query, cursor)}",
@@ -60,7 +61,8 @@ def route(store: Store, checks: Checks, record: Record) -> APIRouter:
     )
     def open_alert(request: Request, alert_id: Id) -> Any:
         """One alert with its hits (thresholds, facts), score, reasons and every check's verdict."""
-        return evidence.tell_record(find(store, alert_id, who(request)), checks)
+        principal = who(request)
+        return masked(principal, evidence.tell_record(find(store, alert_id, principal), checks))
 
     @router.get(
         "/v1/rules", response_model=RuleList, summary="List the checks", tags=["rules"],

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from domain import review
-from domain.access import Permission, Principal
+from domain.access import UNMASK_PURPOSES, Permission, Principal
 from domain.withdrawal import REASONS
 from scoring_api.pages import formats
 from scoring_api.pages.texts import FAMILIES, LANGUAGES, TEXTS, tell_absence, tell_error
@@ -56,14 +56,15 @@ _TEMPLATES.globals.update(
     review_outcomes=review.OUTCOMES,
     review_reasons=review.REASONS,
     review_reasons_of=review.REASONS_OF,
+    unmask_purposes=UNMASK_PURPOSES,
 )
 
 
 def choose_language(request: Request) -> str:
-    """``lang`` of the query, else the first of Accept-Language that we speak, else Chinese."""
-    asked = request.query_params.get("lang")
-    if asked in LANGUAGES:
-        return asked
+    """``lang`` of the query, else the account's, else the first of Accept-Language that we speak, else Chinese."""
+    for asked in (request.query_params.get("lang"), getattr(request.state, "language", None)):
+        if asked in LANGUAGES:
+            return str(asked)
     ranked: list[tuple[float, int, str]] = []
     for place, part in enumerate(request.headers.get("accept-language", "").split(",")):
         tag, _, weight = part.partition(";q=")

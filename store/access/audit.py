@@ -80,7 +80,7 @@ class AuditLog:
 
 def _values(event: AuditEvent) -> dict[str, Any]:
     names = [c.name for c in EVENTS.columns if c.name not in ("event_id", "subject_ids")]
-    ids = [str(v) for v in event.subject.values() if isinstance(v, str | int)]
+    ids = [str(v) for v in event.subject.values() if isinstance(v, str | int) and " " not in str(v)]
     return {
         **{name: getattr(event, name) for name in names},
         "subject": dict(event.subject),

@@ -7,10 +7,15 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from domain.access import Rows
 from store import inserting
 from store.access.keyring import Keyring
 from store.access.transactions import Transactions
 from store.access_tables import IDENTITIES_SQL as IDENTITIES
+from store.open_tables import OPEN_STAYS_SQL as OPEN
+from store.rows import within
+from store.state_tables import STAY_STATES_SQL as STATES
+from store.tables import DECISIONS_SQL as DECISIONS
 
 
 class Identities:
@@ -37,6 +42,31 @@ class Identities:
                 "created_at": [now] * len(new),
             }
             return inserting.insert(connection, IDENTITIES, columns) if new else 0
+
+    def in_sight(self, pseudonym: str, rows: Rows) -> bool:
+        """Whether a stay of the patient, settled or in hospital, is among the rows."""
+        settled = (
+            sa.select(STATES.c.stay_id)
+            .join(DECISIONS, DECISIONS.c.decision_id == STATES.c.decision_id)
+            .where(
+                STATES.c.patient_id == pseudonym,
+                *within(
+                    rows,
+                    DECISIONS.c.provider_id,
+                    DECISIONS.c.department,
+                    DECISIONS.c.attending_physician_id,
+                ),
+            )
+        )
+        waiting = sa.select(OPEN.c.stay_id).where(
+            OPEN.c.patient_id == pseudonym,
+            *within(rows, OPEN.c.provider_id, OPEN.c.department, OPEN.c.physician_id),
+        )
+        with self._database.read() as connection:
+            return any(
+                connection.execute(query.limit(1)).first() is not None
+                for query in (settled, waiting)
+            )
 
     def original(self, pseudonym: str, keys: Keyring) -> str | None:
         """The identifier behind a pseudonym; None if it was not kept."""

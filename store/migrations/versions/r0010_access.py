@@ -158,7 +158,7 @@ def _protect() -> None:
         )
     # INSERT OR REPLACE would remove a row without the trigger on DELETE.
     op.execute(
-        "CREATE TRIGGER audit_events_no_replace BEFORE INSERT ON audit_events "
+        "CREATE TRIGGER audit_events_no_replace BEFORE INSERT ON audit_events "  # noqa: S608
         "WHEN EXISTS (SELECT 1 FROM audit_events WHERE event_id = NEW.event_id) "
-        f"BEGIN SELECT RAISE(ABORT, '{_REFUSAL}'); END"  # noqa: S608
+        f"BEGIN SELECT RAISE(ABORT, '{_REFUSAL}'); END"
     )
