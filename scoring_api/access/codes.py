@@ -43,7 +43,7 @@ def code_at(secret: str, step: int) -> str:
 
 def draw(secret: str, login: str) -> bytes:
     """The QR code that an authenticator app reads, as SVG."""
-    address = pyotp.TOTP(secret).provisioning_uri(login, ISSUER)
+    address = pyotp.TOTP(secret).provisioning_uri(name=login, issuer_name=ISSUER)
     out = io.BytesIO()
     segno.make(address, error="m").save(out, kind="svg", scale=4, border=4, light="#fff")
     return out.getvalue()

@@ -26,22 +26,22 @@ class Identities:
 
     def keep(self, kind: str, originals: Mapping[str, str], keys: Keyring, *, now: datetime) -> int:
         """Keep pseudonym -> identifier, encrypted; how many were new."""
-        if not originals:
+        known: set[str] = set()
+        with self._database.read() as connection:
+            for here in inserting.among(connection, IDENTITIES.c.pseudonym, list(originals)):
+                found = connection.execute(sa.select(IDENTITIES.c.pseudonym).where(here))
+                known |= set(found.scalars())
+        new = sorted(set(originals) - known)
+        if not new:
             return 0
         with self._database.write() as connection:
-            known: set[str] = set()
-            for here in inserting.among(connection, IDENTITIES.c.pseudonym, list(originals)):
-                known |= set(
-                    connection.execute(sa.select(IDENTITIES.c.pseudonym).where(here)).scalars()
-                )
-            new = sorted(set(originals) - known)
             columns = {
                 "pseudonym": new,
                 "kind": [kind] * len(new),
                 "original": [keys.encrypt(originals[one]) for one in new],
                 "created_at": [now] * len(new),
             }
-            return inserting.insert(connection, IDENTITIES, columns) if new else 0
+            return inserting.insert(connection, IDENTITIES, columns)
 
     def in_sight(self, pseudonym: str, rows: Rows) -> bool:
         """Whether a stay of the patient, settled or in hospital, is among the rows."""

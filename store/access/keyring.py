@@ -24,9 +24,12 @@ class KeyringError(SentinelError):
 class Keyring:
     """Field keys (Fernet: AES-128-CBC with HMAC-SHA256); they never show themselves in text or pickles."""
 
-    __slots__ = ("_first", "_keys", "_where")
+    __slots__ = ("_first", "_keys", "_path", "_where")
 
-    def __init__(self, keys: Sequence[bytes], where: str = "Keyring") -> None:
+    def __init__(
+        self, keys: Sequence[bytes], where: str = "Keyring", path: Path | None = None
+    ) -> None:
+        self._path = path
         try:
             self._keys = MultiFernet([Fernet(key) for key in keys])
         except ValueError:
@@ -52,7 +55,7 @@ class Keyring:
     @classmethod
     def load(cls, path: Path) -> Keyring:
         """The keys in a file, one a line, that others on the machine cannot read."""
-        return cls(_read(path), str(path))
+        return cls(_read(path), str(path), path)
 
     @classmethod
     def find(
@@ -76,11 +79,24 @@ class Keyring:
         try:
             return self._keys.decrypt(kept, ttl=within_s).decode()
         except InvalidToken:
+            if self._reload():
+                return self.decrypt(kept, within_s)
             raise KeyringError(
                 "a field cannot be decrypted: none of the keys fits",
                 where=self._where,
                 cure="Give the file of keys that this database was used with (SENTINEL_FIELD_KEYS_FILE).",
             ) from None
+
+    def _reload(self) -> bool:
+        """Take the file's keys anew, if another process rotated them; whether there were others."""
+        if self._path is None:
+            return False
+        fresh = _read(self._path)
+        first = Fernet(fresh[0])
+        if first._encryption_key == self._first._encryption_key:
+            return False
+        self._keys, self._first = MultiFernet([Fernet(key) for key in fresh]), first
+        return True
 
     def renew(self, kept: bytes) -> bytes:
         """The same text under the first key; KeyringError if no key fits."""
