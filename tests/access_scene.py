@@ -95,14 +95,16 @@ def send(client: TestClient, address: str, **fields: str) -> Any:
     return client.post(address, data={"csrf": csrf(client), **fields}, headers=SAME_SITE)
 
 
-def make(opened: store.Store, settings: Settings | None = None, **more: Any) -> Scene:
-    """The app over a store, with accounts and no limit of requests unless given."""
+def make(
+    opened: store.Store, settings: Settings | None = None, oidc: Any = None, **pieces: Any
+) -> Scene:
+    """The app over a store, with accounts and no limit of requests unless given; ``pieces`` go to ``build``."""
     clock = Clock()
     free = Settings(
         per_principal_s=1e6, principal_burst=10**6, per_address_s=1e6, address_burst=10**6,
         sign_ins_a_minute=10**6,
     )  # fmt: skip
-    accounts = Accounts(opened, Keyring.create(), PASSWORDS, settings or free, clock, **more)
+    accounts = Accounts(opened, Keyring.create(), PASSWORDS, settings or free, clock, oidc=oidc)
     app = scoring_api.build(
         store=opened,
         assess=samples.Assessor(opened),
@@ -114,5 +116,6 @@ def make(opened: store.Store, settings: Settings | None = None, **more: Any) -> 
         graph=opened.graph(),
         check_orders=lambda _: (_ for _ in ()).throw(AssertionError("not asked here")),
         access=accounts,
+        **pieces,
     )
     return Scene(opened, accounts, app, clock)

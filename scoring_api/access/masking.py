@@ -6,6 +6,7 @@ its own name, and inside the texts and facts beside it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeVar
 
@@ -16,7 +17,13 @@ HIDDEN: Final = "***"
 KEYS: Final = frozenset(
     {
         "patient_id",
+        "patient_ids",
+        "patient",
+        "patients",
         "physician_id",
+        "physician_ids",
+        "physician",
+        "physicians",
         "attending_physician_id",
         "medical_record_number",
         "identity_number",
@@ -26,7 +33,11 @@ KEYS: Final = frozenset(
         "bank_account",
     }
 )
-"""Names under which an identifier of a person stands."""
+"""Names under which an identifier of a person stands, or a list of them."""
+_NODE: Final = re.compile(
+    r"(patient|physician|phone|address|bank_account|employer):(?!\*\*\*).+", re.DOTALL
+)
+"""The key of a node of the graph that is a person, or what leads to one."""
 _SHORTEST: Final = 4
 """An identifier shorter than this is hidden under its name, but not looked for in texts."""
 
@@ -43,7 +54,7 @@ def masked(principal: Principal | None, told: T) -> T:
     if _reads(principal):
         return told
     identifiers = sorted({v for v in _found(told) if len(v) >= _SHORTEST}, key=len, reverse=True)
-    hidden: T = _hide(told, identifiers)
+    hidden: T = _Hiding(identifiers).hide(told)
     return hidden
 
 
@@ -62,11 +73,20 @@ def _reads(principal: Principal | None) -> bool:
     return principal is not None and principal.may(Permission.IDENTIFIERS_READ)
 
 
+def _identifiers(value: Any) -> list[str]:
+    """The identifiers in the value of a key of ``KEYS``; none if it is a number or an object."""
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, list | tuple) and all(isinstance(one, str) for one in value):
+        return list(value)
+    return []
+
+
 def _found(told: Any) -> Iterator[str]:
     if isinstance(told, Mapping):
         for name, value in told.items():
-            if name in KEYS and isinstance(value, str):
-                yield value
+            if name in KEYS and (given := _identifiers(value)):
+                yield from given
             else:
                 yield from _found(value)
     elif isinstance(told, list | tuple):
@@ -74,17 +94,30 @@ def _found(told: Any) -> Iterator[str]:
             yield from _found(value)
 
 
-def _hide(told: Any, identifiers: list[str]) -> Any:
-    if isinstance(told, Mapping):
-        return {
-            name: (None if value is None else HIDDEN)
-            if name in KEYS and not isinstance(value, Mapping | list)
-            else _hide(value, identifiers)
-            for name, value in told.items()
-        }
-    if isinstance(told, list | tuple):
-        return [_hide(value, identifiers) for value in told]
-    if isinstance(told, str):
-        for identifier in identifiers:
-            told = told.replace(identifier, HIDDEN)
-    return told
+class _Hiding:
+    """Hides what was found; nodes of the graph keep their kind and get a number, so that edges still meet."""
+
+    def __init__(self, identifiers: list[str]) -> None:
+        self._identifiers = identifiers
+        self._nodes: dict[str, str] = {}
+
+    def hide(self, told: Any) -> Any:
+        if isinstance(told, Mapping):
+            return {name: self._under(name, value) for name, value in told.items()}
+        if isinstance(told, list | tuple):
+            return [self.hide(value) for value in told]
+        return self._text(told) if isinstance(told, str) else told
+
+    def _under(self, name: str, value: Any) -> Any:
+        if name not in KEYS or not _identifiers(value):
+            return self.hide(value)
+        hidden = [self._text(v) if _NODE.fullmatch(v) else HIDDEN for v in _identifiers(value)]
+        return hidden[0] if isinstance(value, str) else hidden
+
+    def _text(self, text: str) -> str:
+        if _NODE.fullmatch(text):
+            kind = text.partition(":")[0]
+            return self._nodes.setdefault(text, f"{kind}:{HIDDEN}{len(self._nodes) + 1}")
+        for identifier in self._identifiers:
+            text = text.replace(identifier, HIDDEN)
+        return text
