@@ -20,6 +20,7 @@ from cli import (
     fields,
     graph,
     group,
+    keys,
     models,
     project,
     reference,
@@ -30,7 +31,9 @@ from cli import (
     scheme,
     serve,
     stream,
+    tokens,
     upkeep,
+    users,
 )
 from cli.output import complain
 from domain.errors import SentinelError
@@ -66,6 +69,9 @@ app.add_typer(project.app, name="project")
 app.add_typer(stream.app, name="stream")
 app.add_typer(upkeep.app, name="db")
 app.add_typer(graph.app, name="graph")
+app.add_typer(users.app, name="users")
+app.add_typer(tokens.app, name="tokens")
+app.add_typer(keys.app, name="keys")
 
 
 def _version(value: bool) -> None:

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from cli import options
+from cli.accounts import keeper
 from cli.output import finish, say, tell, writable
 from cli.reading import PSEUDONYM_KEY, read_claims
 from cli.wiring import engine
@@ -53,6 +54,8 @@ def assess(
     curves: options.Curves = None,
     key: options.Key = PSEUDONYM_KEY,
     encoding: Annotated[str, typer.Option(help="utf-8 or gb18030.")] = "utf-8",
+    keep_identifiers: options.KeepIdentifiers = False,
+    field_keys: options.FieldKeys = None,
 ) -> None:
     """Assess claims; the last line printed is JSON: read, accepted, set aside, decisions, alerts, findings.
 
@@ -75,7 +78,12 @@ def assess(
         db=db,
         inputs=inputs if refresh else (),
     )
-    read = read_claims(inputs, written, key=key, encoding=encoding)
+    keep = None
+    if keep_identifiers:
+        if db is None:
+            raise typer.BadParameter("--keep-identifiers needs --db: they are kept there")
+        keep = keeper(db, field_keys)
+    read = read_claims(inputs, written, key=key, encoding=encoding, keep=keep)
     summary = run(
         read,
         judge,

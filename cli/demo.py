@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 import sys
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -14,12 +15,16 @@ import typer
 import data_samples
 import drg
 from cli import assess as assessing
+from cli.accounts import accounts
 from cli.models import train_model
 from cli.reading import read_claims
 from cli.wiring import engine, wire
 from data_samples.planting import SEED
+from domain.access import ROLE_NAMES, Role, Rows
 from domain.tables import Tables
 from drg import projection
+from store.access.keyring import add_key
+from store.access.passwords import Passwords, make_password
 from streaming.pipeline import Engine
 
 
@@ -67,18 +72,49 @@ def demo(
         f"{summary['decisions']:,} decisions, {summary['alerts']:,} alerts, "
         f"{summary['set_aside']:,} records set aside; files in {results}"
     )
+    field_keys = out / "field.keys"
+    add_key(field_keys)
+    password = _make_accounts(db)
     if not serve:
         return
-    wired = wire(db=db, model=model, curves=curves, key=key)
+    wired = wire(db=db, model=model, curves=curves, key=key, access=accounts(field_keys))
     try:
         scoring_api.run(
             wired.app,
             "127.0.0.1",
             port,
-            started=_tell_ready,
+            started=partial(_tell_ready, password=password),
         )
     finally:
         wired.close()
+
+
+def _make_accounts(db: str) -> str:
+    """An account of each role that people have, all with one new password; returns it."""
+    import store  # noqa: PLC0415
+
+    password = make_password()
+    hashed = Passwords().hash(password)
+    with store.open(db) as opened:
+        rows = opened.alerts(store.AlertFilter(), store.AlertSort.PRIORITY, None, 200).rows
+        physician = next(
+            (r["attending_physician_id"] for r in rows if r["attending_physician_id"]), "none"
+        )
+        for role, (zh, en) in ROLE_NAMES.items():
+            if role is not Role.SERVICE:
+                opened.access.accounts.add(
+                    str(role),
+                    f"{zh} {en}",
+                    role,
+                    now=datetime.now(UTC),
+                    rows=Rows(physician_id=physician) if role is Role.PHYSICIAN else Rows(),
+                    password_hash=hashed,
+                )
+    _step("Making an account for each role")
+    _note(
+        f"{', '.join(r for r in Role if r is not Role.SERVICE)}; the password of each: {password}"
+    )
+    return password
 
 
 def _fit_curves(claims: Tables, judge: Engine, folder: Path) -> drg.Curves:
@@ -95,10 +131,10 @@ def _fit_curves(claims: Tables, judge: Engine, folder: Path) -> drg.Curves:
     return curves
 
 
-def _tell_ready(address: str) -> None:
-    """Where to begin."""
+def _tell_ready(address: str, *, password: str) -> None:
+    """Where to begin, and as whom."""
     base = address.rstrip("/")
-    _step(f"Ready: open {base}  (Ctrl-C ends it)")
+    _step(f"Ready: open {base} and sign in, such as officer with {password}  (Ctrl-C ends it)")
     _note(f"New here? Five steps on this data: {base}/guide (in Chinese: {base}/guide?lang=zh)")
 
 

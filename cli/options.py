@@ -49,3 +49,18 @@ MetricsPort = Annotated[
 MetricsHost = Annotated[
     str, typer.Option(envvar="SENTINEL_METRICS_HOST", help="Address they listen on.")
 ]
+FieldKeys = Annotated[
+    Path | None,
+    typer.Option(
+        "--field-keys",
+        envvar="SENTINEL_FIELD_KEYS_FILE",
+        help="File of the keys that fields are encrypted with at rest; .sentinel/field.keys by default.",
+    ),
+]
+KeepIdentifiers = Annotated[
+    bool,
+    typer.Option(
+        "--keep-identifiers",
+        help="Keep the patients' identifiers, encrypted, so that who may can unmask a pseudonym (docs/access.md).",
+    ),
+]

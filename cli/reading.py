@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 
 from cli.output import bar
 from streaming import intake
-from streaming.pseudonym import PseudonymKey
+from streaming.pseudonym import KeepingKey, PseudonymKey
 
 PSEUDONYM_KEY = Path(".sentinel") / "pseudonym.key"
 """Where the key of the patient pseudonyms lies unless told otherwise."""
@@ -35,13 +35,17 @@ def read_claims(
     *,
     key: Path = PSEUDONYM_KEY,
     encoding: str = "utf-8",
+    keep: Callable[[str, Mapping[str, str]], None] | None = None,
 ) -> intake.Intake:
     """Read all inputs; without a format it is that of the files' endings.
 
+    ``keep`` is handed the patients' identifiers behind the pseudonyms (``KeepingKey``).
     ``intake.InputError`` if an input is missing or the format cannot be told.
     """
     form: intake.Format = guess(inputs) if written is None else written.value
     secret = PseudonymKey.find(key)
+    if keep is not None:
+        secret = KeepingKey(secret, keep)
     with bar("Reading claims") as meter:
         return intake.read(inputs, form, key=secret, encoding=encoding, progress=meter)
 

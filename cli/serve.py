@@ -9,7 +9,9 @@ from typing import Annotated
 import typer
 
 from cli import options
+from cli.accounts import accounts, local_only
 from cli.graph_access import Neo4j, Site
+from cli.output import tell
 from cli.reading import PSEUDONYM_KEY
 from cli.wiring import wire
 
@@ -20,7 +22,8 @@ def serve(
         typer.Option(metavar="URL", help="Database: sqlite:///file.db or postgresql+psycopg://…"),
     ] = "sqlite:///sentinel.db",
     host: Annotated[
-        str, typer.Option(help="Address to listen on; there is no sign-in yet, so keep it local.")
+        str,
+        typer.Option(help="Address to listen on; other than this machine's own with sign-in only."),
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8080,
     model: options.Model = None,
@@ -41,9 +44,40 @@ def serve(
     graph: Annotated[
         bool, typer.Option(help="Answer questions to the entity graph; docs/graph.md.")
     ] = True,
+    sign_in: Annotated[
+        bool,
+        typer.Option(
+            "--sign-in/--no-sign-in",
+            help="Ask for accounts (sentinel users). Without: whoever reaches the address may do everything, on this machine only.",
+        ),
+    ] = True,
+    https: Annotated[
+        bool,
+        typer.Option(
+            "--https",
+            help="Browsers come by https through a proxy that does not say so: secure cookies.",
+        ),
+    ] = False,
+    oidc: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="SENTINEL_OIDC_FILE", help="JSON file of an OpenID provider; docs/access.md."
+        ),
+    ] = None,
+    per_second: Annotated[
+        float, typer.Option(min=0.1, help="Requests a second of one account, in the long run.")
+    ] = 30,
+    keep_identifiers: options.KeepIdentifiers = False,
+    field_keys: options.FieldKeys = None,
 ) -> None:
-    """Serve the API and the page; print the address once it takes requests. Ctrl-C stops it."""
+    """Serve the API and the pages; print the address once it takes requests. Ctrl-C stops it."""
     import scoring_api  # noqa: PLC0415
+
+    access = None
+    if sign_in:
+        access = accounts(field_keys, oidc=oidc, https=https, per_second=per_second)
+    else:
+        local_only(host)
 
     wired = wire(
         db=db,
@@ -58,7 +92,15 @@ def serve(
         neo4j=neo4j,
         site=site,
         claim_model=claim_model,
+        access=access,
+        keep_identifiers=keep_identifiers,
+        field_keys=field_keys,
     )
+    if sign_in and not wired.store.access.accounts.any():
+        tell(
+            "There is no account yet, so nobody can sign in. Make the first one: "
+            "sentinel users add LOGIN --name NAME --role administrator --db …"
+        )
     try:
         scoring_api.run(wired.app, host, port, started=_announce)
     finally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import drg
 import rules
+from cli.accounts import keep_in
 from cli.champion import models_to_use
 from cli.graph_access import owner
 from cli.models import EXTRA_FILE, beside, read_extra_table
 from cli.reading import PSEUDONYM_KEY
 from streaming.pipeline import Engine
-from streaming.pseudonym import PseudonymKey
+from streaming.pseudonym import KeepingKey, PseudonymKey
 
 if TYPE_CHECKING:
     from store import Store
@@ -92,12 +93,16 @@ def wire(
     neo4j: str | None = None,
     site: str | None = None,
     claim_model: Path | None = None,
+    access: Callable[[Store], Any] | None = None,
+    keep_identifiers: bool = False,
+    field_keys: Path | None = None,
 ) -> Wired:
     """Build the service on a database: everything that ``sentinel serve`` runs.
 
     Its graph is the one at ``neo4j`` (or where the environment says), which `sentinel graph follow`
     feeds; without a server the database keeps it and the service feeds it. ``claim_model`` is a folder, or
-    ``champion`` for the one of the register.
+    ``champion`` for the one of the register. ``access`` makes of the store what recognises callers
+    (``cli.accounts.accounts``); without it everybody may do everything.
     """
     # Late, because FastAPI and SQLAlchemy take a second that other commands need not wait.
     import scoring_api  # noqa: PLC0415
@@ -119,6 +124,7 @@ def wire(
     )
     opened = store.open(db)
     secret = PseudonymKey.find(key or PSEUDONYM_KEY)
+    kept = KeepingKey(secret, keep_in(opened, field_keys)) if keep_identifiers else secret
     entities = opened.graph(Address.find(neo4j, site)) if graph else None
     keeper = GraphKeeper(entities, owner()) if entities and entities.embedded else None
 
@@ -144,7 +150,7 @@ def wire(
 
     app = scoring_api.build(
         store=opened,
-        assess=Desk(judge, opened, secret),
+        assess=Desk(judge, opened, kept),
         group=GroupDesk(judge.library, secret),
         what_if=WhatIfDesk(judge.library, secret, judge.curves),
         check_orders=OrdersHandler(judge, opened, secret).check,
@@ -153,5 +159,6 @@ def wire(
         ready=ready,
         graph=entities,
         score_claims=claims,
+        access=None if access is None else access(opened),
     )
     return Wired(app, opened, judge, entities, keeper, claims)

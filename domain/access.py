@@ -111,6 +111,16 @@ PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = {
 """Role -> what it may do. Administrators keep accounts and see no case; nobody approves alone."""
 
 
+UNMASK_PURPOSES: Final[Mapping[str, tuple[str, str]]] = {
+    "investigation": ("核查违规线索", "Investigating a finding"),
+    "appeal": ("处理机构申诉", "Deciding an appeal"),
+    "proceedings": ("司法或行政程序", "Court or administrative proceedings"),
+    "correction": ("更正数据错误", "Correcting data"),
+    "patient": ("患者本人申请", "The patient's own request"),
+}
+"""Code -> Chinese and English: what the identifier behind a pseudonym may be asked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rows:
     """Whose claims somebody may see; every condition given must hold, None is no limit.

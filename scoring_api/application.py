@@ -39,6 +39,8 @@ from scoring_api import (
     graph as graph_routes,
 )
 from scoring_api.access import PUBLIC, Access, OpenAccess, include, needs, whole_view
+from scoring_api.access import routes as access_routes
+from scoring_api.access.accounts import Accounts
 from scoring_api.evidence import Checks
 from scoring_api.health import Ready
 from scoring_api.metrics import Metrics
@@ -81,8 +83,9 @@ def build(
     parts by name: text for one that is well, or ``{"ok": bool, "detail": text}``. Without
     ``check_orders`` there are no routes of patients in hospital, without ``graph`` none of the graph,
     without ``score_claims`` none of claims' scores and rings. ``access`` recognises callers; without it
-    every caller may do everything, which is for one person on their own machine. Without ``telling``
-    there are no webhooks; with it the application sends their messages while it runs.
+    every caller may do everything, which is for one person on their own machine; ``Accounts`` brings the
+    pages of signing in, accounts and the audit log. Without ``telling`` there are no webhooks; with it
+    the application sends their messages while it runs.
     """
     checks, metrics = Checks(rules), Metrics(version)
     app = FastAPI(
@@ -137,6 +140,8 @@ def build(
     include(app, queue_pages.route(store, desk))
     include(app, console.route(store, checks))
     include(app, guide.route())
+    if isinstance(access, Accounts):
+        access_routes.install(app, access)
     app.add_middleware(Watch, metrics=metrics)
     app.state.pages = frozenset(path for _, path in app.state.routes)
     description.install(app)

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Query, Request
 from domain.access import Permission
 from domain.service import NotReadyError, ScoreClaims
 from scoring_api import bodies, evidence
-from scoring_api.access import needs, whole_view
+from scoring_api.access import masked, needs, who, whole_view
 from scoring_api.answers import Answer, Bilingual, Reason, RefusedClaim
 from scoring_api.assessing import EXAMPLE
 from scoring_api.inhospital import StayId
@@ -206,12 +206,12 @@ def route(scores: ScoreClaims) -> APIRouter:
         summary="Score a stored claim as all others are known",
         dependencies=[needs(Permission.GRAPH_READ), whole_view],
     )
-    async def score_stay(stay_id: StayId) -> Any:
+    async def score_stay(request: Request, stay_id: StayId) -> Any:
         """The score of a remembered claim, its reasons, and the connections that it rests on."""
         found = await ask(lambda: scores.again(stay_id))
         if found is None:
             raise unknown(stay_id)
-        return tell(found)
+        return masked(who(request), tell(found))
 
     @router.get(
         "/v1/rings",
@@ -220,9 +220,9 @@ def route(scores: ScoreClaims) -> APIRouter:
         summary="List rings of suspicious claims",
         dependencies=[needs(Permission.GRAPH_READ), whole_view],
     )
-    async def list_rings(limit: Annotated[int, Query(ge=1, le=500)] = 50) -> Any:
+    async def list_rings(request: Request, limit: Annotated[int, Query(ge=1, le=500)] = 50) -> Any:
         """Claims from the model's threshold on, tied by what few people share."""
-        return await ask(lambda: scores.rings(limit))
+        return masked(who(request), await ask(lambda: scores.rings(limit)))
 
     return router
 

@@ -14,7 +14,7 @@ from starlette.responses import FileResponse, Response
 from domain.access import Permission
 from domain.results import Severity
 from scoring_api import cursors, evidence, pages, queue_pages, queue_view, reading, reviewing
-from scoring_api.access import PUBLIC, needs, who
+from scoring_api.access import PUBLIC, masked, needs, refuse_search, who
 from scoring_api.evidence import Checks
 from scoring_api.pages import formats
 from scoring_api.pages.texts import TEXTS
@@ -79,10 +79,11 @@ def route(store: Store, checks: Checks) -> APIRouter:
             fields = words["comma"].join(words.get(name, name) for name in view.wrong)
             context["problem"] = words["bad_filter"].format(fields=fields)
             return pages.render(request, "list.html", context, 422)
+        refuse_search(me, query.physician)
         wanted = view.wanted(me)
         after = cursors.read(query.cursor, wanted, query.sort) if query.cursor else None
         page = store.alerts(wanted, query.sort, after, query.limit, gather=query.gather)
-        context["rows"] = [evidence.tell_alert(row) for row in page.rows]
+        context["rows"] = masked(me, [evidence.tell_alert(row) for row in page.rows])
         total = store.count_alerts(wanted)
         context["total"], context["at_least"] = min(total, COUNTED), total > COUNTED
         context["gather"] = query.gather
@@ -98,7 +99,7 @@ def route(store: Store, checks: Checks) -> APIRouter:
     @router.get("/alerts/{alert_id}", dependencies=[needs(Permission.ALERTS_READ)])
     def alert_page(request: Request, alert_id: Annotated[str, Path(max_length=64)]) -> Response:
         me = who(request)
-        told = evidence.tell_record(reading.find(store, alert_id, me), checks)
+        told = masked(me, evidence.tell_record(reading.find(store, alert_id, me), checks))
         view = queue_pages.view_of(request)
         lang = pages.choose_language(request)
         bars = (

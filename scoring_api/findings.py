@@ -12,7 +12,7 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from domain.access import ALL_ROWS, Permission, Principal, Rows
-from scoring_api.access import needs, who
+from scoring_api.access import masked, needs, refuse_search, who
 from scoring_api.answers import Answer, Bilingual, SeverityWord
 from scoring_api.listing import MAX_PAGE, Text
 from scoring_api.problems import ProblemError, document
@@ -116,10 +116,11 @@ def route(store: Store) -> APIRouter:
     )
     def list_findings(request: Request, query: Annotated[FindingQuery, Query()]) -> Any:
         """Findings by filter, worst first, a page at a time."""
+        refuse_search(who(request), query.physician)
         page = store.findings(query.wanted(who(request).rows), query.place(), query.limit)
         cursor = None if page.after is None else write_cursor(page.after)
         return {
-            "findings": [tell(row) for row in page.rows],
+            "findings": [masked(who(request), tell(row)) for row in page.rows],
             "cursor": cursor,
             "next": None if cursor is None else f"/v1/findings?{_query_string(query, cursor)}",
         }
@@ -134,7 +135,7 @@ def route(store: Store) -> APIRouter:
     )
     def open_finding(request: Request, finding_id: FindingId) -> Any:
         """One finding with its thresholds and facts."""
-        return tell(find(store, finding_id, who(request)))
+        return masked(who(request), tell(find(store, finding_id, who(request))))
 
     return router
 

@@ -7,16 +7,17 @@ their texts are those of the command line.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import MISSING, Field, fields
+from dataclasses import MISSING, Field, asdict, fields
 from datetime import date, datetime
 from typing import Annotated, Any, Final, Literal, get_args, get_type_hints
 
 import anyio
 import anyio.to_thread
 import pydantic
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from pydantic import BeforeValidator, ConfigDict, WithJsonSchema, create_model
 
+from domain.access import Permission
 from domain.errors import SentinelError
 from domain.graph import (
     CircularTransfer,
@@ -48,6 +49,7 @@ from domain.graph_questions import (
     Question,
     read_upto,
 )
+from scoring_api.access import masked, who
 from scoring_api.answers import Answer
 from scoring_api.problems import ProblemError, document
 
@@ -185,18 +187,22 @@ class _Desk:
 def _asking(kind: type[Question], desk: _Desk) -> Any:
     model = _parameters(kind)
 
-    async def ask(query: Any) -> Any:
+    async def ask(request: Request, query: Any) -> Any:
+        reads = who(request).may(Permission.IDENTIFIERS_READ)
         given = {name: getattr(query, name) for name in type(query).model_fields}
         lists = {name: tuple(value) for name, value in given.items() if isinstance(value, list)}
 
         def read() -> dict[str, Any]:
             answer = desk._graph.ask(kind(**{**given, **lists}))
+            if not reads:
+                told: dict[str, Any] = masked(who(request), asdict(answer))
+                return told
             return {one.name: getattr(answer, one.name) for one in fields(answer)}
 
         return await desk.work(read)
 
     ask.__doc__ = kind.__doc__
-    ask.__annotations__ = {"query": Annotated[model, Query()], "return": Any}
+    ask.__annotations__ = {"request": Request, "query": Annotated[model, Query()], "return": Any}
     return ask
 
 

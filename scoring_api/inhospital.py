@@ -15,7 +15,7 @@ from domain.access import Permission
 from domain.orders import event_schema
 from domain.service import CheckOrders
 from scoring_api import bodies, evidence
-from scoring_api.access import needs, who
+from scoring_api.access import masked, needs, who
 from scoring_api.answers import Answer, Bilingual, RefusedClaim, SeverityWord
 from scoring_api.listing import MAX_PAGE, Text
 from scoring_api.problems import ProblemError, document
@@ -232,7 +232,10 @@ def route(check: CheckOrders, store: Store) -> APIRouter:
             rows=who(request).rows,
         )
         full = len(found) == query.limit
-        return {"stays": found, "after": found[-1]["stay_id"] if full else None}
+        return {
+            "stays": masked(who(request), found),
+            "after": found[-1]["stay_id"] if full else None,
+        }
 
     @router.get(
         "/v1/open-stays/{stay_id}",
@@ -253,7 +256,10 @@ def route(check: CheckOrders, store: Store) -> APIRouter:
             )
         rows = store.open_stays.decisions(stay_id)
         told = store.open_stays.told(stay_id)
-        return {**found, "decisions": [tell(row) for row in rows], "suggestions": told}
+        return masked(
+            who(request),
+            {**found, "decisions": [tell(row) for row in rows], "suggestions": told},
+        )
 
     return router
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from starlette.responses import Response
 
 from scoring_api import findings, pages, reviewing
-from scoring_api.access import who
+from scoring_api.access import masked, refuse_search, who
 from scoring_api.evidence import Checks
 from scoring_api.findings import FindingId, FindingQuery, Unit
 from scoring_api.pages.texts import TEXTS
@@ -50,8 +50,9 @@ def route(store: Store, checks: Checks) -> APIRouter:
             fields = words["comma"].join(words.get(name, name) for name in wrong)
             context["problem"] = words["bad_filter"].format(fields=fields)
             return pages.render(request, "findings.html", context, 422)
+        refuse_search(who(request), query.physician)
         page = store.findings(query.wanted(who(request).rows), query.place(), query.limit)
-        context["rows"] = [findings.tell(row) for row in page.rows]
+        context["rows"] = [masked(who(request), findings.tell(row)) for row in page.rows]
         if page.after is not None:
             cursor = findings.write_cursor(page.after)
             context["next"] = "/findings?" + urlencode({**given, "cursor": cursor, "lang": lang})
@@ -59,7 +60,7 @@ def route(store: Store, checks: Checks) -> APIRouter:
 
     @router.get("/findings/{finding_id}")
     def finding_page(request: Request, finding_id: FindingId) -> Response:
-        told = findings.tell(findings.find(store, finding_id, who(request)))
+        told = masked(who(request), findings.tell(findings.find(store, finding_id, who(request))))
         rule = checks.get(told["rule_id"]) or {}
         return pages.render(
             request,

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from domain.access import Permission, Principal
 from scoring_api import cursors, evidence
-from scoring_api.access import needs, who
+from scoring_api.access import masked, needs, refuse_search, who
 from scoring_api.answers import AlertDetail, AlertPage, RuleList
 from scoring_api.evidence import Checks
 from scoring_api.listing import AlertQuery
@@ -40,13 +40,14 @@ def route(store: Store, checks: Checks, record: Record) -> APIRouter:
         numbers: give `currency` where the store holds more than one.
         """
         me = who(request)
+        refuse_search(me, query.physician)
         wanted = query.wanted(me.rows, me.user_id)
         after = cursors.read(query.cursor, wanted, query.sort) if query.cursor else None
         page = store.alerts(wanted, query.sort, after, query.limit, gather=query.gather)
         cursor = cursors.write(wanted, query.sort, page.after) if page.after else None
         total = 0 if query.cursor else store.count_alerts(wanted)
         return {
-            "alerts": [evidence.tell_alert(row) for row in page.rows],
+            "alerts": masked(me, [evidence.tell_alert(row) for row in page.rows]),
             "total": None if query.cursor else min(total, COUNTED),
             "total_at_least": total > COUNTED,
             "cursor": cursor,
@@ -67,7 +68,7 @@ def route(store: Store, checks: Checks, record: Record) -> APIRouter:
         Its ETag is what a change of the work on it takes as `If-Match`.
         """
         me = who(request)
-        told = evidence.tell_record(find(store, alert_id, me), checks)
+        told = masked(me, evidence.tell_record(find(store, alert_id, me), checks))
         response.headers["ETag"] = f'"{told["version"]}"'
         return {**told, "similar": store.queue.similar(told["cluster"], me.rows)}
 

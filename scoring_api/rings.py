@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from domain.service import NotReadyError, ScoreClaims
 from scoring_api import pages
+from scoring_api.access import masked, who
 from scoring_api.claim_scores import RETRY_S, tell, unknown
 from scoring_api.inhospital import StayId
 
@@ -28,7 +29,7 @@ def route(scores: ScoreClaims) -> APIRouter:
     @router.get("/rings")
     def rings_page(request: Request) -> Response:
         try:
-            found = scores.rings(RINGS_A_PAGE)
+            found = masked(who(request), scores.rings(RINGS_A_PAGE))
         except NotReadyError:
             return wait(request)
         return pages.render(request, "rings.html", {"found": found, "most": CLAIMS_SHOWN})
@@ -41,6 +42,6 @@ def route(scores: ScoreClaims) -> APIRouter:
             return wait(request)
         if found is None:
             raise unknown(stay_id)
-        return pages.render(request, "score.html", {"s": tell(found)})
+        return pages.render(request, "score.html", {"s": masked(who(request), tell(found))})
 
     return router

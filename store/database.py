@@ -31,6 +31,7 @@ from store import (
 )
 from store import alerts as alert_queries
 from store import findings as finding_queries
+from store.access import Access
 from store.alert_filters import After, AlertFilter, AlertSort
 from store.alert_pages import Page
 from store.alerts import AlertRecord
@@ -219,6 +220,11 @@ class Store:
     def work_events(self) -> WorkEvents:
         """What happened to work."""
         return WorkEvents(self.engine, self._where)
+
+    @property
+    def access(self) -> Access:
+        """Who may use the service and what they did: accounts, sessions, tokens, audit log."""
+        return Access(self.engine, self._writer, self._where)
 
     def graph(self, address: Address | None = None) -> EntityGraph:
         """The entity graph at that address, or without one the graph kept in this database."""

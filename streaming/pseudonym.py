@@ -20,7 +20,7 @@ import secrets
 import stat
 import tempfile
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -41,6 +41,9 @@ PREFIXES: Final[Mapping[str, str]] = {
     "bank_account": "b_",
 }
 """Prefix of a pseudonym by kind of identifier; other kinds have ``x_``."""
+
+KEPT: Final = "patient_id"
+"""The one kind of identifier that may be kept: the pages show no other pseudonym."""
 
 _DIGITS: Final = 32
 _CONTEXT: Final = b"drg-sentinel/pseudonym/1\x1f"
@@ -180,6 +183,24 @@ class PseudonymKey:
             return pl.Series(values.name, [None] * len(values), dtype=pl.String)
         hidden = pl.Series([self.pseudonym(kind, v) for v in clear.to_list()], dtype=pl.String)
         return values.replace_strict(clear, hidden, default=None, return_dtype=pl.String)
+
+
+class KeepingKey(PseudonymKey):
+    """A key that hands the patients' identifiers it hides to ``keep``: kind, and pseudonym -> clear value."""
+
+    __slots__ = ("_keep",)
+
+    def __init__(self, key: PseudonymKey, keep: Callable[[str, Mapping[str, str]], None]) -> None:
+        super().__init__(key._secret)
+        self._keep = keep
+
+    def pseudonymise(self, values: pl.Series, kind: str) -> pl.Series:
+        """The pseudonyms of a column; those of patients are kept with what they stand for."""
+        hidden = super().pseudonymise(values, kind)
+        if kind == KEPT:
+            pairs = zip(hidden.to_list(), values.to_list(), strict=True)
+            self._keep(kind, {name: clear for name, clear in pairs if name is not None})
+        return hidden
 
 
 def normalise(kind: str, value: str) -> str:

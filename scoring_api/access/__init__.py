@@ -2,6 +2,7 @@
 
 from scoring_api.access.guard import (
     PUBLIC,
+    SIGNED_IN,
     Access,
     OpenAccess,
     include,
@@ -9,5 +10,18 @@ from scoring_api.access.guard import (
     who,
     whole_view,
 )
+from scoring_api.access.masking import mask, masked, refuse_search
 
-__all__ = ["PUBLIC", "Access", "OpenAccess", "include", "needs", "who", "whole_view"]
+__all__ = [
+    "PUBLIC",
+    "SIGNED_IN",
+    "Access",
+    "OpenAccess",
+    "include",
+    "mask",
+    "masked",
+    "needs",
+    "refuse_search",
+    "who",
+    "whole_view",
+]

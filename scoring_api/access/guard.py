@@ -10,8 +10,11 @@ from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 
-from domain.access import Permission, Principal, Role
+from domain.access import PERMISSIONS, Permission, Principal, Role
+from scoring_api.access import csrf
 from scoring_api.problems import ProblemError
+
+_READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Access(Protocol):
@@ -78,19 +81,25 @@ class OpenAccess:
 
 
 class Needs:
-    """The dependency of a route: who calls, and whether they may; None lets everybody in."""
+    """The dependency of a route: who calls, and whether they may; None lets everybody in.
 
-    def __init__(self, permission: Permission | None) -> None:
+    With ``own`` everybody who is signed in: for what is the caller's own, such as their sessions.
+    """
+
+    def __init__(self, permission: Permission | None, *, own: bool = False) -> None:
         self.permission = permission
+        self.own = own
 
     async def __call__(self, request: Request) -> None:
         """Let the caller in, or answer with a problem: 401, 403, or the page to sign in on."""
         access: Access = request.app.state.access
         principal = await run_in_threadpool(access.identify, request)
         request.state.principal = principal
-        if self.permission is None:
+        if self.permission is None and not self.own:
             return
-        allowed = principal is not None and principal.may(self.permission)
+        allowed = principal is not None and (
+            self.permission is None or principal.may(self.permission)
+        )
         await run_in_threadpool(access.record, request, principal, self.permission, allowed)
         if principal is None:
             raise _unknown(request, access)
@@ -98,9 +107,13 @@ class Needs:
             raise ProblemError(
                 403,
                 "forbidden",
-                f"The role {principal.role} does not have the permission {self.permission}.",
+                f"The role {principal.role} does not have the permission {self.permission}."
+                if self.permission not in PERMISSIONS[principal.role]
+                else f"The token was made without the permission {self.permission}.",
                 cure="Ask an administrator of this service for an account that has it.",
             )
+        if request.method not in _READING and request.url.path.startswith("/v1/"):
+            csrf.check_header(request)
 
 
 def needs(permission: Permission) -> Any:
@@ -110,6 +123,9 @@ def needs(permission: Permission) -> Any:
 
 PUBLIC: Final[Any] = Depends(Needs(None))
 """A route for everybody, signed in or not."""
+
+SIGNED_IN: Final[Any] = Depends(Needs(None, own=True))
+"""A route for everybody who is signed in, whatever their role: for what is their own."""
 
 
 async def _whole_view(request: Request) -> None:
@@ -136,10 +152,12 @@ def who(request: Request) -> Principal:
 def include(app: FastAPI, router: APIRouter, *dependencies: Any) -> None:
     """Take a router in, with what all its routes need; AssertionError names one that does not say so.
 
-    ``app.state.routes`` then holds what each (method, path) needs; None is for everybody.
+    ``app.state.routes`` then holds what each (method, path) needs; None is for everybody, or if it
+    is in ``app.state.own`` for everybody who is signed in.
     """
     shared = [d.dependency for d in dependencies if isinstance(d.dependency, Needs)]
     known: dict[tuple[str, str], Permission | None] = getattr(app.state, "routes", {})
+    own_routes: set[tuple[str, str]] = getattr(app.state, "own", set())
     for route in router.routes:
         if not isinstance(route, APIRoute):
             raise AssertionError(f"{route} is no route of ours: nothing says what it needs")
@@ -149,8 +167,11 @@ def include(app: FastAPI, router: APIRouter, *dependencies: Any) -> None:
             raise AssertionError(
                 f"{route.path} has {len(guards)} guards: give it just one needs(…) or PUBLIC"
             )
-        known |= {(method, route.path): guards[0].permission for method in route.methods or ()}
-    app.state.routes = known
+        here = {(method, route.path): guards[0].permission for method in route.methods or ()}
+        known |= here
+        if guards[0].own:
+            own_routes |= set(here)
+    app.state.routes, app.state.own = known, own_routes
     app.include_router(router, dependencies=list(dependencies))
 
 

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from domain import review
-from domain.access import ROLE_NAMES, Permission, Principal
+from domain.access import ROLE_NAMES, UNMASK_PURPOSES, Permission, Principal
 from domain.withdrawal import REASONS
 from scoring_api.pages import formats
 from scoring_api.pages.texts import FAMILIES, LANGUAGES, TEXTS, tell_absence, tell_error
@@ -66,6 +66,7 @@ _TEMPLATES.globals.update(
     review_outcomes=review.OUTCOMES,
     review_reasons=review.REASONS,
     review_reasons_of=review.REASONS_OF,
+    unmask_purposes=UNMASK_PURPOSES,
 )
 
 
