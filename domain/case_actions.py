@@ -156,7 +156,10 @@ def close(state: State, act: Act, terms: Terms) -> list[Event]:
             f"{len(open_checks)} of its checks are not concluded.",
             "Conclude each check: confirmed, partly or not confirmed.",
         )
-    sums = {"exposure_fen": state.exposure_fen, "recovered_fen": state.recovered_fen}
+    sums: dict[str, Any] = {
+        "exposure_fen": state.exposure_fen,
+        "recovered_fen": state.recovered_fen,
+    }
     if needs_second(state, terms):
         return [act.event("close_proposed", **sums)]
     return [act.event("closed", SHARED, **sums)]
@@ -172,7 +175,10 @@ def approve(state: State, act: Act) -> list[Event]:
             where="case.approval",
             cure="Ask another person who may approve cases.",
         )
-    sums = {"exposure_fen": state.exposure_fen, "recovered_fen": state.recovered_fen}
+    sums: dict[str, Any] = {
+        "exposure_fen": state.exposure_fen,
+        "recovered_fen": state.recovered_fen,
+    }
     return [act.event("closed", SHARED, **sums)]
 
 

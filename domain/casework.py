@@ -138,6 +138,7 @@ class Disposition:
     recovered_fen: int | None = None
     note: str | None = None
     by: str = ""
+    by_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,11 +270,7 @@ def apply(state: State, event: Event) -> State:
             left = {k: v for k, v in state.dispositions.items() if k in there}
             return _waiting(replace(state, alerts=kept, dispositions=left))
         case "disposed":
-            given = {
-                (one["decision_id"], one["rule_id"]): Disposition(**one, by=event.by.user_id)
-                for one in data["items"]
-            }
-            return replace(state, dispositions={**state.dispositions, **given})
+            return replace(state, dispositions={**state.dispositions, **_disposed(event)})
         case "information_asked":
             return replace(
                 state,
@@ -357,11 +354,7 @@ def _waiting(state: State) -> State:
 def _decided(state: State, event: Event) -> State:
     data = event.data
     *before, last = state.appeals
-    given = {
-        (one["decision_id"], one["rule_id"]): Disposition(**one, by=event.by.user_id)
-        for one in data["items"]
-    }
-    changed = replace(state, dispositions={**state.dispositions, **given})
+    changed = replace(state, dispositions={**state.dispositions, **_disposed(event)})
     decided = replace(
         last,
         outcome=data["outcome"],
@@ -373,9 +366,18 @@ def _decided(state: State, event: Event) -> State:
     return replace(changed, status=Status.CLOSED, appeals=(*before, decided))
 
 
+def _disposed(event: Event) -> dict[tuple[str, str], Disposition]:
+    return {
+        (one["decision_id"], one["rule_id"]): Disposition(
+            **one, by=event.by.user_id, by_name=event.by.name
+        )
+        for one in event.data["items"]
+    }
+
+
 def _alert(given: Mapping[str, Any]) -> CaseAlert:
     return CaseAlert(**{**given, "checks": tuple(given["checks"])})
 
 
-def _instant(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text)

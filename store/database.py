@@ -31,6 +31,7 @@ from store import (
 )
 from store import findings as finding_queries
 from store.alerts import After, AlertFilter, AlertRecord, AlertSort, Page
+from store.cases import Cases
 from store.dead_letters import DeadLetter
 from store.errors import StoreError, translate
 from store.findings import FindingFilter, FindingPage, Scope
@@ -197,6 +198,11 @@ class Store:
     def open_stays(self) -> OpenStays:
         """The patients in hospital: their stays so far, and what was told about them."""
         return OpenStays(self.engine, self._writer, self._where)
+
+    @property
+    def cases(self) -> Cases:
+        """The cases that officers work on."""
+        return Cases(self.engine, self._writer, self._where)
 
     def graph(self, address: Address | None = None) -> EntityGraph:
         """The entity graph at that address, or without one the graph kept in this database."""

@@ -8,9 +8,11 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from domain.casework import IN_CASE
 from domain.feedback import Conclusion
 from domain.review import Review, Reviewed
 from store import inserting
+from store.case_tables import CASE_ALERTS_SQL as CASE_ALERTS
 from store.review_tables import REVIEWS_SQL as REVIEWS
 from store.state_tables import STAY_STATES_SQL as STATES
 from store.tables import ALERTS_SQL as ALERTS
@@ -31,13 +33,18 @@ def keep(connection: sa.Connection, given: Sequence[Review]) -> int:
     new = inserting.insert(
         connection, REVIEWS, {name: [getattr(one, name) for one in given] for name in _COLUMNS}
     )
-    for decision_id in sorted({one.decision_id for one in given if one.decision_id is not None}):
+    set_status(connection, {one.decision_id for one in given if one.decision_id is not None})
+    return new
+
+
+def set_status(connection: sa.Connection, decision_ids: Iterable[str]) -> None:
+    """Set the status of the alerts of these decisions by their reviews, and by the case that holds them."""
+    for decision_id in sorted(decision_ids):
         connection.execute(
             sa.update(ALERTS)
             .where(ALERTS.c.decision_id == decision_id)
             .values(status=_status(connection, decision_id))
         )
-    return new
 
 
 def of_decision(connection: sa.Connection, decision_id: str) -> list[Review]:
@@ -117,6 +124,11 @@ def _counting(*columns: sa.ColumnElement[Any]) -> sa.Subquery:
 
 
 def _status(connection: sa.Connection, decision_id: str) -> str:
+    held = sa.select(CASE_ALERTS.c.case_id).where(
+        CASE_ALERTS.c.decision_id == decision_id, CASE_ALERTS.c.held_alert_id.is_not(None)
+    )
+    if connection.execute(held).first() is not None:
+        return IN_CASE
     checks = set(
         connection.execute(
             sa.select(HITS.c.rule_id).where(HITS.c.decision_id == decision_id).distinct()
