@@ -8,8 +8,9 @@ from typing import Any
 from fastapi import FastAPI
 
 from domain.access import Permission
+from domain.casework import Terms
 from domain.graph_questions import Graph
-from domain.service import Assess, CheckOrders, Group, ScoreClaims, WhatIf
+from domain.service import Assess, CheckOrders, Group, GroupStored, Peers, ScoreClaims, WhatIf
 from scoring_api import (
     answers,
     assessing,
@@ -29,6 +30,7 @@ from scoring_api import (
 from scoring_api import (
     graph as graph_routes,
 )
+from scoring_api import cases as case_routes
 from scoring_api.access import PUBLIC, Access, OpenAccess, include, needs, whole_view
 from scoring_api.evidence import Checks
 from scoring_api.health import Ready
@@ -59,6 +61,9 @@ def build(
     graph: Graph | None = None,
     score_claims: ScoreClaims | None = None,
     access: Access | None = None,
+    group_stored: GroupStored | None = None,
+    peers: Peers | None = None,
+    case_terms: Terms | None = None,
 ) -> FastAPI:
     """The application; it serves until the store is closed, which its builder does.
 
@@ -68,7 +73,9 @@ def build(
     parts by name: text for one that is well, or ``{"ok": bool, "detail": text}``. Without
     ``check_orders`` there are no routes of patients in hospital, without ``graph`` none of the graph,
     without ``score_claims`` none of claims' scores and rings. ``access`` recognises callers; without it
-    every caller may do everything, which is for one person on their own machine.
+    every caller may do everything, which is for one person on their own machine. ``group_stored`` and
+    ``peers`` tell a case's page the group with its trace and the cost of like stays, ``case_terms`` the
+    limit above which a second person approves, and the deadlines.
     """
     checks, metrics = Checks(rules), Metrics(version)
     app = FastAPI(
@@ -105,6 +112,8 @@ def build(
     include(app, periods.route(store, checks), needs(Permission.ALERTS_READ))
     include(app, catalogue.route(checks, record), needs(Permission.RULES_READ))
     include(app, console.route(store, checks))
+    desk = case_routes.Desk(store, record, case_terms or Terms())
+    include(app, case_routes.route(desk))
     app.add_middleware(Watch, metrics=metrics)
     app.state.pages = frozenset(path for _, path in app.state.routes)
     _describe_problems(app)
