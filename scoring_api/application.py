@@ -30,8 +30,11 @@ from scoring_api import (
 from scoring_api import (
     graph as graph_routes,
 )
-from scoring_api import cases as case_routes
 from scoring_api.access import PUBLIC, Access, OpenAccess, include, needs, whole_view
+from scoring_api.cases import Desk
+from scoring_api.cases import pages as case_pages
+from scoring_api.cases import routes as case_routes
+from scoring_api.cases.stay import Stays
 from scoring_api.evidence import Checks
 from scoring_api.health import Ready
 from scoring_api.metrics import Metrics
@@ -112,8 +115,9 @@ def build(
     include(app, periods.route(store, checks), needs(Permission.ALERTS_READ))
     include(app, catalogue.route(checks, record), needs(Permission.RULES_READ))
     include(app, console.route(store, checks))
-    desk = case_routes.Desk(store, record, case_terms or Terms())
+    desk = Desk(store, record, case_terms or Terms())
     include(app, case_routes.route(desk))
+    include(app, case_pages.route(desk, Stays(store, checks, group_stored, peers), graph))
     app.add_middleware(Watch, metrics=metrics)
     app.state.pages = frozenset(path for _, path in app.state.routes)
     _describe_problems(app)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.resources
 from collections import Counter
-from itertools import groupby
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
@@ -90,7 +89,7 @@ def route(store: Store, checks: Checks) -> APIRouter:
         )
         context = {
             "a": told,
-            "findings": _by_check(told["hits"], checks),
+            "findings": evidence.by_check(told["hits"], checks),
             "reviews": reviewing.tell(store.reviews(decision_id=told["decision_id"]))["reviews"],
             "bars": bars,
             "families_judged": _by_family(told["checks"]),
@@ -127,31 +126,6 @@ def _read_query(given: dict[str, str]) -> tuple[AlertQuery | None, list[str]]:
     except ValidationError as error:
         wrong += [str(e["loc"][0]) for e in error.errors()]
     return (None, sorted(set(wrong))) if wrong else (query, [])
-
-
-def _by_check(hits: list[dict[str, Any]], checks: Checks) -> list[dict[str, Any]]:
-    """Hits of one check together, worst check first, with what the check says about itself."""
-    grouped = []
-    for rule_id, found in groupby(hits, key=lambda h: h["rule_id"]):
-        of_check = list(found)
-        rule = checks.get(rule_id) or {}
-        grouped.append(
-            {
-                "rule_id": rule_id,
-                "name": of_check[0]["name"],
-                "severity": of_check[0]["severity"],
-                "action": of_check[0]["action"],
-                "why": rule.get("why"),
-                "basis": rule.get("basis") or [],
-                "false_positives": rule.get("false_positives") or [],
-                # Names of facts and parameters for people, where the check gives them.
-                "labels": rule.get("labels") or {},
-                "sha256": of_check[0]["rule_sha256"],
-                "changed": bool(rule) and rule.get("sha256") != of_check[0]["rule_sha256"],
-                "hits": of_check,
-            }
-        )
-    return grouped
 
 
 def _by_family(judged: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
