@@ -59,6 +59,43 @@ class Group(Protocol):
         ...
 
 
+class GroupStored(Protocol):
+    """Group and price claims as they are stored, with what decided each group."""
+
+    def __call__(self, claims: Tables, /) -> list[dict[str, Any]]:
+        """One record a stay, in the order of the batch, as ``Group`` tells it with a trace."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PeerDay:
+    """Cost to date at the end of a day of stay among the cases still in hospital: quartiles, in fen."""
+
+    day: int
+    cases: int
+    low_fen: int
+    median_fen: int
+    high_fen: int
+
+
+@dataclass(frozen=True, slots=True)
+class PeerCurve:
+    """How the cost of settled stays grew day by day; ``cell`` says of which, such as ``group:ES25``."""
+
+    cell: str
+    level: str
+    cases: int
+    days: tuple[PeerDay, ...]
+
+
+class Peers(Protocol):
+    """The cost curve of the peers of a stay."""
+
+    def __call__(self, told: Mapping[str, Any], currency: str, days: int, /) -> PeerCurve | None:
+        """For a stay as ``GroupStored`` tells it, up to a day of stay; None if there is no curve for it."""
+        ...
+
+
 class WhatIf(Protocol):
     """Group and price one claim as it is and as it would be with changes; nothing is stored."""
 

@@ -10,8 +10,9 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from domain.access import Permission
+from domain.casework import Terms
 from domain.graph_questions import Graph
-from domain.service import Assess, CheckOrders, Group, ScoreClaims, WhatIf
+from domain.service import Assess, CheckOrders, Group, GroupStored, Peers, ScoreClaims, WhatIf
 from scoring_api import (
     assessing,
     catalogue,
@@ -41,6 +42,10 @@ from scoring_api import (
 from scoring_api.access import PUBLIC, Access, OpenAccess, include, needs, whole_view
 from scoring_api.access import routes as access_routes
 from scoring_api.access.accounts import Accounts
+from scoring_api.cases import Desk as CaseDesk
+from scoring_api.cases import pages as case_pages
+from scoring_api.cases import routes as case_routes
+from scoring_api.cases.stay import Stays
 from scoring_api.evidence import Checks
 from scoring_api.health import Ready
 from scoring_api.metrics import Metrics
@@ -74,6 +79,9 @@ def build(
     score_claims: ScoreClaims | None = None,
     access: Access | None = None,
     telling: Telling | None = None,
+    group_stored: GroupStored | None = None,
+    peers: Peers | None = None,
+    case_terms: Terms | None = None,
 ) -> FastAPI:
     """The application; it serves until the store is closed, which its builder does.
 
@@ -85,7 +93,9 @@ def build(
     without ``score_claims`` none of claims' scores and rings. ``access`` recognises callers; without it
     every caller may do everything, which is for one person on their own machine; ``Accounts`` brings the
     pages of signing in, accounts and the audit log. Without ``telling`` there are no webhooks; with it
-    the application sends their messages while it runs.
+    the application sends their messages while it runs. ``group_stored`` and ``peers`` tell a case's page
+    the group with its trace and the cost of like stays, ``case_terms`` the limit above which a second
+    person approves, and the deadlines.
     """
     checks, metrics = Checks(rules), Metrics(version)
     app = FastAPI(
@@ -140,6 +150,9 @@ def build(
     include(app, queue_pages.route(store, desk))
     include(app, console.route(store, checks))
     include(app, guide.route())
+    cases = CaseDesk(store, record, case_terms or Terms())
+    include(app, case_routes.route(cases))
+    include(app, case_pages.route(cases, Stays(store, checks, group_stored, peers), graph))
     if isinstance(access, Accounts):
         access_routes.install(app, access)
     app.add_middleware(Watch, metrics=metrics)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
 from fastapi import Request
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
 
 from domain.claim import CHILDREN, STAYS
 from scoring_api.access import csrf
@@ -109,6 +112,64 @@ async def read_form(request: Request) -> dict[str, str]:
     values = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
     csrf.check_form(request, values)
     return values
+
+
+async def read_upload(
+    request: Request, *, largest: int, form: bool
+) -> tuple[dict[str, str], str, bytes]:
+    """The fields, file name and contents of a multipart body with one file; a problem if not so.
+
+    ``form``: it comes from a page of ours and carries its csrf field; else from a program or script,
+    which sends the header. Nothing of the body is kept before that is known.
+    """
+    if not form:
+        csrf.check_header(request)
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        raise ProblemError(
+            415,
+            "content-type",
+            "The body is not declared as a form with a file.",
+            cure="Send Content-Type: multipart/form-data with one part named file.",
+        )
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > largest + MAX_FORM_BYTES:
+            raise ProblemError(
+                413,
+                "file-too-large",
+                f"The file is larger than {largest // 2**20} MiB.",
+                cure="Attach only the pages that matter, or images of a lower resolution.",
+                headers={"Connection": "close"},
+            )
+
+    async def once() -> AsyncGenerator[bytes, None]:
+        yield bytes(body)
+
+    parser = MultiPartParser(
+        request.headers, once(), max_files=1, max_fields=20, max_part_size=MAX_FORM_BYTES
+    )
+    try:
+        given = await parser.parse()
+    except (MultiPartException, UnicodeError, ValueError, KeyError) as error:
+        raise ProblemError(
+            400,
+            "multipart",
+            "The form cannot be read.",
+            cure="Send multipart/form-data with one part named file that has a file name.",
+        ) from error
+    try:
+        values = {k: v for k, v in given.multi_items() if isinstance(v, str)}
+        if form:
+            csrf.check_form(request, values)
+        file = given.get("file")
+        if not isinstance(file, UploadFile) or not file.filename:
+            raise ProblemError(
+                422, "file", "No file was chosen.", cure="Choose a file.", more={"field": "file"}
+            )
+        return values, file.filename, await file.read()
+    finally:
+        await given.close()
 
 
 def check_number(claims: list[msgspec.Raw]) -> list[bytes]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.resources
 from collections import Counter
-from itertools import groupby
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
@@ -109,7 +108,7 @@ def route(store: Store, checks: Checks) -> APIRouter:
         )
         context = {
             "a": told,
-            "findings": _by_check(told["hits"], checks),
+            "findings": evidence.by_check(told["hits"], checks),
             "reviews": reviewing.tell(store.reviews(decision_id=told["decision_id"]))["reviews"],
             "bars": bars,
             "families_judged": _by_family(told["checks"]),
@@ -134,31 +133,6 @@ def route(store: Store, checks: Checks) -> APIRouter:
         )
 
     return router
-
-
-def _by_check(hits: list[dict[str, Any]], checks: Checks) -> list[dict[str, Any]]:
-    """Hits of one check together, worst check first, with what the check says about itself."""
-    grouped = []
-    for rule_id, found in groupby(hits, key=lambda h: h["rule_id"]):
-        of_check = list(found)
-        rule = checks.get(rule_id) or {}
-        grouped.append(
-            {
-                "rule_id": rule_id,
-                "name": of_check[0]["name"],
-                "severity": of_check[0]["severity"],
-                "action": of_check[0]["action"],
-                "why": rule.get("why"),
-                "basis": rule.get("basis") or [],
-                "false_positives": rule.get("false_positives") or [],
-                # Names of facts and parameters for people, where the check gives them.
-                "labels": rule.get("labels") or {},
-                "sha256": of_check[0]["rule_sha256"],
-                "changed": bool(rule) and rule.get("sha256") != of_check[0]["rule_sha256"],
-                "hits": of_check,
-            }
-        )
-    return grouped
 
 
 def _by_family(judged: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:

@@ -6,6 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import Any
 
 from domain.results import Severity, Verdict
@@ -97,6 +98,31 @@ def tell_record(record: AlertRecord, checks: Checks) -> Row:
         "superseded_by": record.superseded_by,
         "withdrawn": record.withdrawn,
     }
+
+
+def by_check(hits: Sequence[Row], checks: Checks) -> list[Row]:
+    """Hits of one check together, worst check first, with what the check says about itself."""
+    grouped = []
+    for rule_id, found in groupby(hits, key=lambda h: h["rule_id"]):
+        of_check = list(found)
+        rule = checks.get(rule_id) or {}
+        grouped.append(
+            {
+                "rule_id": rule_id,
+                "name": of_check[0]["name"],
+                "severity": of_check[0]["severity"],
+                "action": of_check[0]["action"],
+                "why": rule.get("why"),
+                "basis": rule.get("basis") or [],
+                "false_positives": rule.get("false_positives") or [],
+                # Names of facts and parameters for people, where the check gives them.
+                "labels": rule.get("labels") or {},
+                "sha256": of_check[0]["rule_sha256"],
+                "changed": bool(rule) and rule.get("sha256") != of_check[0]["rule_sha256"],
+                "hits": of_check,
+            }
+        )
+    return grouped
 
 
 def tell_assessment(done: Assessment, checks: Checks, store: Store) -> Row:

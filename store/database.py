@@ -35,6 +35,7 @@ from store.access import Access
 from store.alert_filters import After, AlertFilter, AlertSort
 from store.alert_pages import Page
 from store.alerts import AlertRecord
+from store.cases import Cases
 from store.dead_letters import DeadLetter
 from store.errors import StoreError, translate
 from store.events import WorkEvents
@@ -225,6 +226,11 @@ class Store:
     def access(self) -> Access:
         """Who may use the service and what they did: accounts, sessions, tokens, audit log."""
         return Access(self.engine, self._writer, self._where)
+
+    @property
+    def cases(self) -> Cases:
+        """The cases that officers work on."""
+        return Cases(self.engine, self._writer, self._where)
 
     def graph(self, address: Address | None = None) -> EntityGraph:
         """The entity graph at that address, or without one the graph kept in this database."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
+from datetime import datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -12,6 +13,7 @@ from domain.feedback import Conclusion
 from domain.review import Review, Reviewed
 from domain.work import IN_CASE, IN_REVIEW, REVIEWED, STATUS_NEW
 from store import inserting
+from store.case_tables import CASE_ALERTS_SQL as CASE_ALERTS
 from store.events import emit
 from store.review_tables import REVIEWS_SQL as REVIEWS
 from store.state_tables import STAY_STATES_SQL as STATES
@@ -28,35 +30,44 @@ def keep(connection: sa.Connection, given: Sequence[Review]) -> int:
         connection, REVIEWS, {name: [getattr(one, name) for one in given] for name in _COLUMNS}
     )
     if new:
-        for decision_id in sorted(
-            {one.decision_id for one in given if one.decision_id is not None}
-        ):
-            _follow(connection, decision_id, given)
+        set_status(connection, _decisions_of(given), given)
     return new
 
 
+def set_status(
+    connection: sa.Connection, decision_ids: Iterable[str], given: Sequence[Review] = ()
+) -> None:
+    """Set the status of the alerts of these decisions by their reviews, and by the case that holds them.
+
+    ``given`` are reviews that were just kept: they are told as events.
+    """
+    for decision_id in sorted(decision_ids):
+        _follow(connection, decision_id, [one for one in given if one.decision_id == decision_id])
+
+
+def _decisions_of(given: Sequence[Review]) -> set[str]:
+    return {one.decision_id for one in given if one.decision_id is not None}
+
+
 def _follow(connection: sa.Connection, decision_id: str, given: Sequence[Review]) -> None:
-    """Set the status of the alert of a decision, if it has one, and tell that it was reviewed."""
     alert = connection.execute(
         sa.select(ALERTS).where(ALERTS.c.decision_id == decision_id).with_for_update()
     ).one_or_none()
     if alert is None:
         return
     status = _status(connection, decision_id)
-    last = max(
-        (one for one in given if one.decision_id == decision_id), key=lambda one: one.reviewed_at
-    )
-    if alert.status == IN_CASE and status != REVIEWED:
-        status = IN_CASE
+    last = max(given or of_decision(connection, decision_id), key=_when, default=None)
     connection.execute(
         sa.update(ALERTS)
         .where(ALERTS.c.alert_id == alert.alert_id)
         .values(
             status=status,
-            closed_at=last.reviewed_at if status == REVIEWED else None,
+            closed_at=last.reviewed_at if last is not None and status == REVIEWED else None,
             version=ALERTS.c.version + 1,
         )
     )
+    if not given or last is None:
+        return
     emit(
         connection,
         "alert.reviewed",
@@ -68,6 +79,10 @@ def _follow(connection: sa.Connection, decision_id: str, given: Sequence[Review]
         physician_id=alert.attending_physician_id,
         data={"outcome": last.outcome, "reason": last.reason, "status": status},
     )
+
+
+def _when(review: Review) -> tuple[datetime, str]:
+    return review.reviewed_at, review.review_id
 
 
 def of_decision(connection: sa.Connection, decision_id: str) -> list[Review]:
@@ -147,6 +162,11 @@ def _counting(*columns: sa.ColumnElement[Any]) -> sa.Subquery:
 
 
 def _status(connection: sa.Connection, decision_id: str) -> str:
+    held = sa.select(CASE_ALERTS.c.case_id).where(
+        CASE_ALERTS.c.decision_id == decision_id, CASE_ALERTS.c.held_alert_id.is_not(None)
+    )
+    if connection.execute(held).first() is not None:
+        return IN_CASE
     checks = set(
         connection.execute(
             sa.select(HITS.c.rule_id).where(HITS.c.decision_id == decision_id).distinct()

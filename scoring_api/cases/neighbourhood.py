@@ -1,0 +1,170 @@
+"""The neighbourhood of a stay as a drawing made here: rings of nodes around the first one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from threading import BoundedSemaphore
+from typing import Any, Final
+
+from domain.graph import NAMES, Neighbourhood, NodeKind, key_of
+from domain.graph_questions import (
+    AskNeighbourhood,
+    Graph,
+    GraphAwayError,
+    GraphError,
+    GraphNodeError,
+    GraphQuestionError,
+    GraphTimeoutError,
+    read_upto,
+)
+
+SIZE: Final = 760
+SECONDS: Final = 5.0
+"""How long a person waits for the picture before a notice takes its place."""
+HOPS: Final = 2
+FAN: Final = 25
+MOST: Final = 90
+"""Nodes of one picture: more is no picture."""
+
+_TURN: Final = BoundedSemaphore(2)
+_RINGS: Final = (0, 170, 310, 365)
+_PERSONAL: Final = ("patient", "phone", "address", "bank_account", "employer")
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """A node in its place."""
+
+    key: str
+    kind: str
+    label: str
+    left: float
+    top: float
+    distance: int
+    expanded: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An edge in its place, with the days on which it holds."""
+
+    kind: str
+    source: str
+    target: str
+    left: float
+    top: float
+    to_left: float
+    to_top: float
+    first_day: date | None
+    stay_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What is drawn and listed; ``problem`` names why there is nothing."""
+
+    of: str
+    upto: str
+    problem: str | None = None
+    dots: tuple[Dot, ...] = ()
+    lines: tuple[Line, ...] = ()
+    truncated: bool = False
+    days: tuple[date, ...] = ()
+
+
+def ask(graph: Graph | None, stay_id: str, of: str, upto: str) -> Picture:
+    """The picture around a node (the stay, if ``of`` is empty); never an error but a named problem."""
+    centre = of or key_of(NodeKind.STAY, stay_id)
+    if graph is None:
+        return Picture(centre, upto, "absent")
+    # A picture waits for its turn no longer than a person would, and leaves threads to others.
+    if not _TURN.acquire(timeout=SECONDS):
+        return Picture(centre, upto, "slow")
+    try:
+        found: Neighbourhood = graph.ask(
+            AskNeighbourhood(
+                of=centre,
+                hops=HOPS,
+                fan=FAN,
+                limit=MOST,
+                seconds=SECONDS,
+                upto=read_upto(upto) if upto else None,
+            )
+        )
+    except GraphQuestionError:
+        return Picture(centre, "", "question")
+    except GraphNodeError:
+        return Picture(centre, upto, "unknown")
+    except GraphTimeoutError:
+        return Picture(centre, upto, "slow")
+    except (GraphAwayError, GraphError):
+        return Picture(centre, upto, "away")
+    finally:
+        _TURN.release()
+    return lay_out(found, upto)
+
+
+def lay_out(found: Neighbourhood, upto: str) -> Picture:
+    """Rings by distance; on each ring nodes stand near what they hang on."""
+    near: dict[str, list[str]] = {}
+    for edge in found.edges:
+        near.setdefault(edge.source, []).append(edge.target)
+        near.setdefault(edge.target, []).append(edge.source)
+    distance = {node.key: node.distance for node in found.nodes}
+    angle: dict[str, float] = {found.of: -math.pi / 2}
+    for ring in range(1, max(distance.values(), default=0) + 1):
+        members = [node for node in found.nodes if node.distance == ring]
+        ordered = sorted(
+            members,
+            key=lambda n: (_mean_angle(near.get(n.key, ()), angle, ring, distance), n.kind, n.key),
+        )
+        for place, node in enumerate(ordered):
+            angle[node.key] = -math.pi / 2 + 2 * math.pi * place / len(ordered)
+    places: dict[str, tuple[float, float]] = {}
+    for node in found.nodes:
+        radius = _RINGS[min(node.distance, len(_RINGS) - 1)]
+        places[node.key] = (
+            round(SIZE / 2 + radius * math.cos(angle.get(node.key, 0.0)), 1),
+            round(SIZE / 2 + radius * math.sin(angle.get(node.key, 0.0)), 1),
+        )
+    dots = tuple(
+        Dot(n.key, str(n.kind), _label(str(n.kind), n.id), *places[n.key], n.distance, n.expanded)
+        for n in found.nodes
+    )
+    lines = tuple(
+        Line(
+            str(e.kind),
+            e.source,
+            e.target,
+            *places[e.source],
+            *places[e.target],
+            first_day=e.first_day,
+            stay_id=e.stay_id,
+        )
+        for e in found.edges
+        if e.source in places and e.target in places
+    )
+    days = sorted({line.first_day for line in lines if line.first_day is not None})
+    return Picture(found.of, upto, None, dots, lines, found.truncated, tuple(days))
+
+
+def names() -> Mapping[str, Any]:
+    """Names of kinds for people."""
+    return NAMES
+
+
+def _mean_angle(
+    keys: Any, angle: Mapping[str, float], ring: int, distance: Mapping[str, int]
+) -> float:
+    inner = [angle[key] for key in keys if key in angle and distance.get(key, 0) < ring]
+    return min(inner) if inner else 0.0
+
+
+def _label(kind: str, name: str) -> str:
+    """A short text beside the node; pseudonyms are told apart by their beginning."""
+    last = name.rpartition("|")[2] if kind != "order" else name
+    most = 9 if kind in _PERSONAL else 14
+    return last if len(last) <= most else f"{last[:most]}…"

@@ -1,0 +1,102 @@
+"""What a request about a case is refused with, and what its headers say."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from fastapi import Request
+
+from domain.casework import CaseError
+from scoring_api.problems import ProblemError
+from store.cases import HeldAlertError, QuotaError, StaleCaseError
+
+_STATUS: Final = {
+    "state": (409, "case-state"),
+    "person": (403, "second-person"),
+    "value": (422, "case-value"),
+}
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Turn what a case refuses into problems."""
+    try:
+        yield
+    except CaseError as error:
+        status, name = _STATUS[error.kind]
+        more = {"field": error.where} if error.kind == "value" else {}
+        raise ProblemError(status, name, error.what, cure=error.cure, more=more) from error
+    except StaleCaseError as error:
+        raise ProblemError(
+            412,
+            "stale",
+            f"The case was changed meanwhile; its version is {error.version} now.",
+            cure=error.cure,
+            more={
+                "version": error.version,
+                "changes": [
+                    {
+                        "kind": one.event.kind,
+                        "by": one.event.by.name,
+                        "at": one.event.at.isoformat(),
+                        "version": one.version,
+                    }
+                    for one in error.changes
+                ],
+            },
+        ) from error
+    except HeldAlertError as error:
+        raise ProblemError(
+            409,
+            "alert-in-case",
+            f"{error.what[:1].upper()}{error.what[1:]}.",
+            cure=error.cure,
+            more={"held": error.held},
+        ) from error
+    except QuotaError as error:
+        raise ProblemError(
+            413, "case-quota", f"{error.what[:1].upper()}{error.what[1:]}.", cure=error.cure
+        ) from error
+
+
+def read_version(request: Request) -> int | None:
+    """The version that If-Match names, None for ``*``; a 428 problem without one."""
+    given = request.headers.get("if-match")
+    if given is None:
+        raise ProblemError(
+            428,
+            "precondition-required",
+            "The request does not say on which version of the case it rests.",
+            cure='Send If-Match with the ETag of GET /v1/cases/{id}, such as "3".',
+        )
+    text = given.strip()
+    if text == "*":
+        return None
+    digits = text.removeprefix("W/").strip('"')
+    if not digits.isascii() or not digits.isdigit() or len(digits) > 9:
+        raise ProblemError(
+            412,
+            "stale",
+            "If-Match names no version of the case.",
+            cure='Send the ETag of GET /v1/cases/{id} as it is, such as "3".',
+        )
+    return int(digits)
+
+
+def read_key(request: Request) -> str:
+    """The request's Idempotency-Key, or a new one."""
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        return uuid.uuid4().hex
+    if not 8 <= len(key) <= 64 or not key.isascii() or not key.isprintable():
+        raise ProblemError(
+            422,
+            "idempotency-key",
+            "The key is too short or too long.",
+            cure="Send 8 to 64 printable characters, new for each request.",
+            more={"field": "Idempotency-Key"},
+        )
+    return key
