@@ -6,8 +6,9 @@ cells alone, exactly (``Fraction``), and one without a denominator is None: not 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
@@ -35,25 +36,16 @@ LEAST_PEERS: Final = 3
 """Hospitals that a median needs, and that stand behind a group's average told to others."""
 
 
-@dataclass(frozen=True, slots=True)
-class Period:
-    """The sums of one selection: of each group, what all hospitals have in it, and what is low-risk.
+EXTRAS: Final = (
+    "covered", "cost_expected", "cost_compared", "days_expected", "days_compared",
+    "low_risk_died", "low_risk_outcomes",
+)  # fmt: skip
+"""What only the cells of several groups together tell; see ``total``."""
 
-    ``reference`` holds the same groups over the hospitals that the selection is compared with.
-    ``low_risk`` is None where no earlier months are there to tell.
-    """
+Totals = Mapping[str, int | float]
+"""``SUMS`` and ``EXTRAS`` of one selection: all that the formulas read."""
 
-    groups: Mapping[str, Sums] = field(default_factory=dict)
-    reference: Mapping[str, Sums] = field(default_factory=dict)
-    low_risk: frozenset[str] | None = None
-
-    @property
-    def total(self) -> Sums:
-        """The sums over all groups."""
-        return add(self.groups.values())
-
-
-Parts = tuple[int | Fraction, int]
+Parts = tuple[int | float | Fraction, int]
 """Numerator and denominator."""
 
 
@@ -74,88 +66,82 @@ class Indicator:
     meaning: tuple[str, str]
     formula: tuple[str, str]
     missing: tuple[str, str]
-    parts: Callable[[Period], Parts]
+    parts: Callable[[Totals], Parts]
     selects: str = ""
 
-    def value(self, period: Period) -> Fraction | None:
+    def value(self, totals: Totals) -> Fraction | float | None:
         """The value; None where nothing is there to divide by."""
-        above, below = self.parts(period)
-        return None if below == 0 else Fraction(above) / below
+        above, below = self.parts(totals)
+        if below == 0:
+            return None
+        return above / below if isinstance(above, float) else Fraction(above) / below
 
 
-def add(cells: Iterable[Sums]) -> Sums:
+def add(cells: Iterable[Sums]) -> dict[str, int]:
     """The sum of cells."""
-    total = dict(NOTHING)
+    summed = dict(NOTHING)
     for cell in cells:
         for name in SUMS:
-            total[name] += cell[name]
-    return total
+            summed[name] += cell[name]
+    return summed
 
 
-def low_risk(groups: Mapping[str, Sums]) -> frozenset[str] | None:
+def total(
+    groups: Mapping[str, Sums], reference: Mapping[str, Sums], low_risk: frozenset[str] | None
+) -> Totals:
+    """The totals of one selection from its groups.
+
+    ``reference`` holds the groups of the hospitals that it is compared with; ``low_risk`` names
+    the groups of few deaths, None if none can be told.
+    """
+    extras: dict[str, int | float] = dict.fromkeys(EXTRAS, 0)
+    expected: dict[str, list[float]] = {"cost": [], "days": []}
+    for code, own in groups.items():
+        if own["grouped"]:
+            extras["covered"] += 1
+            usual = reference.get(code, NOTHING)
+            for kind, amount, number in (("cost", "cost_fen", "costed"), ("days", "days", "stays")):
+                if own[number] and usual[amount]:
+                    expected[kind].append(own[amount] * usual[number] / usual[amount])
+                    extras[f"{kind}_compared"] += own[number]
+        if low_risk is not None and code in low_risk:
+            extras["low_risk_died"] += own["died"]
+            extras["low_risk_outcomes"] += own["outcomes"]
+    for kind, parts in expected.items():
+        extras[f"{kind}_expected"] = math.fsum(parts)
+    return {**add(groups.values()), **extras}
+
+
+def low_risk_groups(groups: Mapping[str, Sums]) -> frozenset[str] | None:
     """The groups with few deaths among enough stays; None if no group has enough."""
-    enough = {code: cell for code, cell in groups.items() if cell["outcomes"] >= LOW_RISK_CASES}
+    enough = {
+        code: cell
+        for code, cell in groups.items()
+        if cell["grouped"] and cell["outcomes"] >= LOW_RISK_CASES
+    }
     if not enough:
         return None
     return frozenset(
         code
         for code, cell in enough.items()
-        if cell["grouped"] and Fraction(cell["died"], cell["outcomes"]) <= LOW_RISK_SHARE
+        if Fraction(cell["died"], cell["outcomes"]) <= LOW_RISK_SHARE
     )
 
 
-def _share(above: str, below: str) -> Callable[[Period], Parts]:
-    def parts(period: Period) -> Parts:
-        total = period.total
-        return total[above], total[below]
-
-    return parts
+def _share(above: str, below: str) -> Callable[[Totals], Parts]:
+    return lambda totals: (totals[above], int(totals[below]))
 
 
-def _sum(name: str, known: str) -> Callable[[Period], Parts]:
-    def parts(period: Period) -> Parts:
-        total = period.total
-        return total[name], 1 if total[known] else 0
-
-    return parts
+def _sum(name: str, known: str) -> Callable[[Totals], Parts]:
+    return lambda totals: (totals[name], 1 if totals[known] else 0)
 
 
-def _case_mix(period: Period) -> Parts:
-    total = period.total
-    return Fraction(total["weight_e4"], 10_000), total["weighted"]
+def _case_mix(totals: Totals) -> Parts:
+    return Fraction(int(totals["weight_e4"]), 10_000), int(totals["weighted"])
 
 
-def _weight(period: Period) -> Parts:
-    total = period.total
-    return Fraction(total["weight_e4"], 10_000), 1 if total["weighted"] else 0
-
-
-def _covered(period: Period) -> Parts:
-    return sum(1 for cell in period.groups.values() if cell["grouped"]), 1 if period.groups else 0
-
-
-def _consumption(amount: str, number: str) -> Callable[[Period], Parts]:
-    """Each group's mean over that of all hospitals, weighted by the selection's own stays."""
-
-    def parts(period: Period) -> Parts:
-        above, below = Fraction(0), 0
-        for code, own in period.groups.items():
-            all_of_them = period.reference.get(code, NOTHING)
-            if not own["grouped"] or not own[number] or not all_of_them[amount]:
-                continue
-            usual = Fraction(all_of_them[amount], all_of_them[number])
-            above += Fraction(own[amount]) / usual
-            below += own[number]
-        return above, below
-
-    return parts
-
-
-def _low_risk_deaths(period: Period) -> Parts:
-    if period.low_risk is None:
-        return 0, 0
-    total = add(cell for code, cell in period.groups.items() if code in period.low_risk)
-    return total["died"], total["outcomes"]
+def _weight(totals: Totals) -> Parts:
+    return Fraction(int(totals["weight_e4"]), 10_000), 1 if totals["weighted"] else 0
 
 
 _NO_PRICE: Final = ("病组没有支付标准的病例不计", "stays whose group has no price are left out")
@@ -170,7 +156,7 @@ INDICATORS: Final = (
     Indicator("groups_covered", "入组组数", "Groups covered", "count", "up",
         ("出院病例覆盖的病组个数，反映收治病种的广度。", "Different groups that the stays fall into: how wide the range of cases is."),
         ("至少有一例入组病例的病组个数", "groups with at least one grouped stay"),
-        ("歧义（QY）与无法入组（0000）不计", "ambiguous (QY) and ungroupable (0000) are left out"), _covered),
+        ("歧义（QY）与无法入组（0000）不计", "ambiguous (QY) and ungroupable (0000) are left out"), _sum("covered", "stays")),
     Indicator("grouping_rate", "入组率", "Grouping rate", "share", "up",
         ("有支付病组的出院病例占比；既非歧义也非无法入组。", "Share of stays with a group that pays, neither ambiguous nor ungroupable."),
         ("入组病例数 ÷ 出院病例数", "grouped stays / stays"),
@@ -184,14 +170,14 @@ INDICATORS: Final = (
         ("Σ(病组次均费用 ÷ 全部机构该病组次均费用 × 病例数) ÷ Σ病例数",
          "sum over groups of (mean cost / mean cost of all hospitals x stays) / stays"),
         ("未入组病例不计；机构数不足而不可告知的病组不计", "ungrouped stays, and groups with too few hospitals to be told, are left out"),
-        _consumption("cost_fen", "costed")),
+        _share("cost_expected", "cost_compared")),
     Indicator("time_index", "时间消耗指数", "Time consumption index", "index", "down",
         ("与全部机构同病组的平均住院日相比，1 为持平，大于 1 为住院偏长。",
          "Days against the mean of all hospitals in the same groups: 1 is like them, above 1 is longer."),
         ("Σ(病组平均住院日 ÷ 全部机构该病组平均住院日 × 病例数) ÷ Σ病例数",
          "sum over groups of (mean days / mean days of all hospitals x stays) / stays"),
         ("未入组病例不计；机构数不足而不可告知的病组不计", "ungrouped stays, and groups with too few hospitals to be told, are left out"),
-        _consumption("days", "stays")),
+        _share("days_expected", "days_compared")),
     Indicator("mean_stay", "平均住院日", "Average stay", "day", "down",
         ("出院病例的平均住院天数；出入院同日按 1 天。", "Mean days from admission to discharge; the same day counts as one."),
         ("住院天数之和 ÷ 出院病例数", "days / stays"), ("无", "nothing"), _share("days", "stays")),
@@ -236,7 +222,7 @@ INDICATORS: Final = (
         ("低风险组死亡病例数 ÷ 低风险组结局已知的病例数", "deaths in low-risk groups / their stays of known outcome"),
         ("此前 12 个月没有病组满 100 例时为未知；离院方式未填的病例不计",
          "not known if no group had 100 stays in the 12 months before; stays without a way of discharge are left out"),
-        _low_risk_deaths, "low_risk_death"),
+        _share("low_risk_died", "low_risk_outcomes"), "low_risk_death"),
     Indicator("alerts", "告警病例数", "Stays with an alert", "count", "",
         ("所选出院病例中有告警的病例数；门诊不计。", "Stays with an alert; outpatient claims are not counted here."),
         ("有告警的病例数", "stays with an alert"), ("无", "nothing"), _sum("alerts", "stays"), "alert"),

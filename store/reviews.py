@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from domain.feedback import Conclusion
 from domain.review import Review, Reviewed
-from store import inserting
+from store import inserting, measures
 from store.review_tables import REVIEWS_SQL as REVIEWS
 from store.state_tables import STAY_STATES_SQL as STATES
 from store.tables import ALERTS_SQL as ALERTS
@@ -37,6 +37,7 @@ def keep(connection: sa.Connection, given: Sequence[Review]) -> int:
             .where(ALERTS.c.decision_id == decision_id)
             .values(status=_status(connection, decision_id))
         )
+    measures.mark_reviewed(connection, [one.stay_id for one in given if one.stay_id is not None])
     return new
 
 

@@ -76,9 +76,7 @@ def measure(
         drug_fen="drug_cost_fen",
         consumable_fen="consumable_cost_fen",
         over_standard=total > pl.col("payment_standard_fen"),
-        readmitted=pl.when(
-            ~pl.col("has_prior_stay") | ~pl.col("prior_same_provider") | expected
-        )
+        readmitted=pl.when(~pl.col("has_prior_stay") | ~pl.col("prior_same_provider") | expected)
         .then(pl.lit(value=False))
         .otherwise(since.is_between(0, READMITTED_DAYS)),
         died=(
