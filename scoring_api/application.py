@@ -15,6 +15,8 @@ from scoring_api import (
     assessing,
     catalogue,
     claim_scores,
+    cockpit,
+    cockpit_pages,
     console,
     findings,
     grouping,
@@ -25,6 +27,7 @@ from scoring_api import (
     reading,
     reviewing,
     rings,
+    stays,
 )
 from scoring_api import (
     graph as graph_routes,
@@ -104,6 +107,9 @@ def build(
     include(app, health.route(store, checks, metrics, ready, version), PUBLIC)
     include(app, periods.route(store, checks), needs(Permission.ALERTS_READ))
     include(app, catalogue.route(checks, record), needs(Permission.RULES_READ))
+    include(app, cockpit.route(store))
+    include(app, stays.route(store))
+    include(app, cockpit_pages.route(store))
     include(app, console.route(store, checks))
     app.add_middleware(Watch, metrics=metrics)
     app.state.pages = frozenset(path for _, path in app.state.routes)

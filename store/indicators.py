@@ -128,7 +128,7 @@ class Indicators:
         complete = newest is not None and newest >= date.fromordinal(
             next_month(months[0]).toordinal() - 1
         )
-        return months[0] if complete else months[1]
+        return date.fromisoformat(str(months[0] if complete else months[1]))
 
     def providers(self, rows: Rows) -> dict[str, str | None]:
         """The hospitals that have cells and may be seen, with their names where known."""
@@ -189,8 +189,8 @@ class Indicators:
         )
         found: dict[date, dict[str, tuple[int, int, int]]] = {}
         with translate(self._where), self._readers.connect() as connection:
-            for month, code, *fates in connection.execute(query):
-                found.setdefault(month, {})[code] = (fates[0], fates[1], fates[2])
+            for month, code, grouped, outcomes, died in connection.execute(query):
+                found.setdefault(month, {})[code] = (grouped, outcomes, died)
         told = {}
         for month in months:
             groups: dict[str, list[int]] = {}
@@ -225,7 +225,7 @@ class Indicators:
         cost = own & (c.costed > 0) & (usual.c.mean_cost > 0)
         days = own & (c.stays > 0) & (usual.c.mean_days > 0)
         risky = c.group_code.in_(sorted(low_risk or ()))
-        double = sa.Double()
+        double: sa.Double[float] = sa.Double()
 
         def expected(where: sa.ColumnElement[bool], amount: Any, mean: Any) -> Any:
             share = sa.cast(amount, double) / mean

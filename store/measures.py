@@ -46,7 +46,7 @@ def keep(connection: sa.Connection, rows: pa.Table) -> int:
     known = insert_missing(connection, MEASURES, columns_of(rows))
     if known:
         _replace(connection, rows.filter(pc.is_in(rows["decision_id"], pa.array(sorted(known)))))
-    return rows.num_rows - len(known)
+    return int(rows.num_rows) - len(known)
 
 
 def _replace(connection: sa.Connection, rows: pa.Table) -> None:
@@ -84,7 +84,7 @@ def mark_reviewed(connection: sa.Connection, stay_ids: Iterable[str]) -> None:
         query = sa.select(STATES.c.provider_id, STATES.c.ended_on, STATES.c.claim_type).where(
             STATES.c.stay_id == stay_id
         )
-        mark(connection, None, [row._mapping for row in connection.execute(query)])
+        mark(connection, None, [dict(row._mapping) for row in connection.execute(query)])
 
 
 def _mark(connection: sa.Connection, ended: Iterable[tuple[str, date | None]]) -> None:
