@@ -266,7 +266,7 @@ def read(store: Store, query: CockpitQuery, principal: Principal) -> Board:
 
     own, usual = period(wanted)
     low_risk = risks[wanted.first]
-    everyone = desk.by_provider(wanted, usual, low_risk)
+    everyone = desk.by_provider(wanted, low_risk)
     mine = {wanted.provider_id} if wanted.provider_id else wanted.rows.providers or frozenset()
     others = {p: totals for p, totals in everyone.items() if p not in mine}
     cities = desk.regions(list(everyone)) if wanted.provider_id else {}

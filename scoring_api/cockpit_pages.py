@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import Any, Final, get_args
+from typing import Any, Final, TypeVar, get_args
 
 from fastapi import APIRouter, Request
 from markupsafe import Markup
@@ -22,6 +22,8 @@ from scoring_api.pages.texts import TEXTS
 from scoring_api.problems import ProblemError
 from scoring_api.stays import Kind, StayId, StayQuery
 from store import Store
+
+Q = TypeVar("Q", bound=CockpitQuery)
 
 STAYS_A_PAGE: Final = 50
 _FIELDS: Final = ("from", "to", "provider", "department", "group", "currency")
@@ -101,7 +103,7 @@ def route(store: Store) -> APIRouter:
     return router
 
 
-def _given[Q: CockpitQuery](
+def _given(
     request: Request, model: type[Q], *more: str
 ) -> tuple[dict[str, str], Q | None, str | None]:
     """What the form says, the same as a query, and what is wrong with it."""

@@ -204,9 +204,7 @@ class Indicators:
             )
         return told
 
-    def by_provider(
-        self, wanted: Selection, reference: Groups, low_risk: frozenset[str] | None
-    ) -> dict[str, Totals]:
+    def by_provider(self, wanted: Selection, low_risk: frozenset[str] | None) -> dict[str, Totals]:
         """The totals of every hospital, whether the caller sees it or not: for medians only.
 
         The selection's hospital and rows do not narrow it; its department and group do.
@@ -219,7 +217,17 @@ class Indicators:
             .group_by(CELLS.c.provider_id, group)
             .subquery()
         )
-        usual = _usual(reference)
+        whole = replace(alike, department=None)
+        usual = (
+            sa.select(
+                group,
+                _mean(CELLS.c.cost_fen, CELLS.c.costed).label("mean_cost"),
+                _mean(CELLS.c.days, CELLS.c.stays).label("mean_days"),
+            )
+            .where(*_conditions(CELLS, whole))
+            .group_by(group)
+            .subquery()
+        )
         c = inner.c
         own = (c.grouped > 0) & usual.c.group_code.is_not(None)
         cost = own & (c.costed > 0) & (usual.c.mean_cost > 0)
@@ -482,20 +490,6 @@ def _whole(column: Any) -> sa.ColumnElement[int]:
     return sa.cast(sa.func.coalesce(sa.func.sum(column), 0), sa.BigInteger)
 
 
-def _usual(reference: Groups) -> sa.Subquery:
-    """The mean cost and days of the reference's groups as rows."""
-    rows = [
-        {
-            "group_code": code,
-            "mean_cost": cell["cost_fen"] / cell["costed"] if cell["costed"] else 0.0,
-            "mean_days": cell["days"] / cell["stays"] if cell["stays"] else 0.0,
-        }
-        for code, cell in reference.items()
-    ]
-    table = sa.values(
-        sa.column("group_code", sa.Text()),
-        sa.column("mean_cost", sa.Double()),
-        sa.column("mean_days", sa.Double()),
-        name="usual",
-    ).data([tuple(row.values()) for row in rows] or [("-", 0.0, 0.0)])
-    return sa.select(table).subquery()
+def _mean(amount: Any, number: Any) -> sa.ColumnElement[float]:
+    """A mean as a float; null without anything to divide by."""
+    return sa.cast(sa.func.sum(amount), sa.Double) / sa.func.nullif(sa.func.sum(number), 0)

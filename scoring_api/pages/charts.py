@@ -127,7 +127,7 @@ def draw_bubbles(points: Sequence[Bubble], x_title: str, y_title: str, title: st
 
     parts = []
     for tick in (low + reach * 0.25, 1.0, high - reach * 0.25):
-        parts.append(
+        parts.append(  # noqa: PERF401
             Markup(
                 '<line class="{}" x1="{}" x2="{}" y1="{}" y2="{}"/><text class="tick" x="{}" y="{}" text-anchor="end">{}</text>'
                 '<line class="{}" x1="{}" x2="{}" y1="{}" y2="{}"/><text class="tick" x="{}" y="{}" text-anchor="middle">{}</text>'
