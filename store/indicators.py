@@ -207,9 +207,10 @@ class Indicators:
     def by_provider(self, wanted: Selection, low_risk: frozenset[str] | None) -> dict[str, Totals]:
         """The totals of every hospital, whether the caller sees it or not: for medians only.
 
-        The selection's hospital and rows do not narrow it; its department and group do.
+        The selection's hospital does not narrow it, nor which hospitals the caller sees; its
+        departments and group do.
         """
-        alike = replace(wanted, provider_id=None, rows=ALL_ROWS)
+        alike = replace(wanted, provider_id=None, rows=Rows(departments=wanted.rows.departments))
         group = CELLS.c.group_code
         inner = (
             sa.select(CELLS.c.provider_id, group, *_summed(CELLS))
@@ -217,7 +218,7 @@ class Indicators:
             .group_by(CELLS.c.provider_id, group)
             .subquery()
         )
-        whole = replace(alike, department=None)
+        whole = replace(alike, department=None, rows=ALL_ROWS)
         usual = (
             sa.select(
                 group,
