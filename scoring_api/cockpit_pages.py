@@ -21,6 +21,7 @@ from scoring_api.pages import charts, formats
 from scoring_api.pages.texts import TEXTS
 from scoring_api.problems import ProblemError
 from scoring_api.stays import Kind, StayId, StayQuery
+from scoring_api.watch import SECURITY_HEADERS
 from store import Store
 
 Q = TypeVar("Q", bound=CockpitQuery)
@@ -34,6 +35,12 @@ _COLUMNS: Final = (
 """The columns of the tables of departments and groups."""
 _PARTS: Final = {"departments": "department", "groups": "group"}
 _BARS: Final = 10
+_TOO_MUCH: Final = 10
+"""A change of so many times the value before says nothing: then that value is shown."""
+_POLICY: Final = SECURITY_HEADERS["Content-Security-Policy"].replace(
+    "style-src 'self'", "style-src 'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
+)
+"""Plotly makes one empty style element and fills it through the DOM: the hash is that of nothing."""
 _NEEDED: Final = needs(Permission.INDICATORS_READ)
 
 
@@ -63,7 +70,9 @@ def route(store: Store) -> APIRouter:
                 for page in _PARTS
             },
         }
-        return pages.render(request, "cockpit.html", context)
+        page = pages.render(request, "cockpit.html", context)
+        page.headers["Content-Security-Policy"] = _POLICY
+        return page
 
     @router.get("/cockpit/departments", dependencies=[_NEEDED])
     def departments_page(request: Request) -> Response:
@@ -233,7 +242,7 @@ def _row(  # noqa: PLR0917
             {
                 "label": _name(one, lang),
                 "text": format_value(one.value(now), one.unit, currency, t),
-                "change": _change(one, one.value(now), one.value(then), t),
+                "change": _change(one, one.value(now), one.value(then), currency, t),
             }
             for one in columns
         ],
@@ -252,7 +261,7 @@ def _card(board: Board, one: Indicator, lang: str, t: Mapping[str, str]) -> dict
         "title": _name(one, lang),
         "value": format_value(value, one.unit, currency, t),
         "known": value is not None,
-        "change": _change(one, value, before, t),
+        "change": _change(one, value, before, currency, t),
         "spark": charts.draw_spark(trend),
         "median": format_value(peers["median"], one.unit, currency, t),
         "hospitals": peers["hospitals"],
@@ -283,24 +292,29 @@ def _numbers(one: Indicator, above: Any, below: int, currency: str) -> str | Non
     return f"{shown} ÷ {under}"
 
 
-def _change(one: Indicator, now: Any, then: Any, t: Mapping[str, str]) -> dict[str, str]:
+def _change(
+    one: Indicator, now: Any, then: Any, currency: str, t: Mapping[str, str]
+) -> dict[str, str]:
     """How a value moved, and whether that is better, worse or neither."""
     if now is None:
-        return {"text": "", "kind": ""}
+        return {"text": "", "kind": "", "relative": ""}
     if then is None or (one.unit != "share" and then == 0):
-        return {"text": t["cockpit_no_before"], "kind": ""}
+        return {"text": t["cockpit_no_before"], "kind": "", "relative": ""}
     moved = float(now) - float(then)
     if one.unit == "share":
         text, still = f"{moved * 100:+.1f} {t['cockpit_points']}", abs(moved) < 0.0005
     else:
         share = moved / abs(float(then))
         text, still = f"{share * 100:+.1f}%", abs(share) < 0.0005
+        if abs(share) >= _TOO_MUCH:
+            shown = format_value(then, one.unit, currency, t)
+            return {"text": t["cockpit_before"].format(value=shown), "kind": "", "relative": ""}
     if still:
-        return {"text": t["cockpit_same"], "kind": ""}
+        return {"text": t["cockpit_same"], "kind": "", "relative": ""}
     kind = ""
     if one.better:
         kind = "good" if (moved > 0) == (one.better == "up") else "bad"
-    return {"text": text.replace("-", "−"), "kind": kind}
+    return {"text": text.replace("-", "−"), "kind": kind, "relative": "yes"}
 
 
 def format_value(value: Any, unit: str, currency: str, t: Mapping[str, str]) -> str:
@@ -354,6 +368,7 @@ def _figures(
         if (x := BY_NAME["cost_index"].value(now)) is not None
         and (y := BY_NAME["time_index"].value(now)) is not None
     ]
+    labels = _apart(spots)
     cost, days = (_name(BY_NAME[n], lang) for n in ("cost_index", "time_index"))
     worst = sorted(
         (
@@ -378,7 +393,7 @@ def _figures(
                 charts.draw_bubbles(spots, cost, days, t["cockpit_chart_indices"]),
                 (t["department"], cost, days, t["cockpit_count"]),
                 [(b.name, f"{b.x:.3f}", f"{b.y:.3f}", f"{b.size:,.0f}") for b in spots],
-                {"kind": "bubbles", "names": [b.name for b in spots], "x": [round(b.x, 6) for b in spots],
+                {"kind": "bubbles", "names": [b.name for b in spots], "labels": labels, "x": [round(b.x, 6) for b in spots],
                  "y": [round(b.y, 6) for b in spots], "sizes": [b.size for b in spots],
                  "x_title": cost, "y_title": days, "counted": t["cockpit_count"]}),
         _figure("losses", t["cockpit_chart_groups"], None,
@@ -386,6 +401,18 @@ def _figures(
                 (t["cockpit_group"], _name(BY_NAME["balance"], lang)), list(zip(names, losses, strict=True)),
                 {"kind": "bars", "names": names, "values": [fen / 100 for _, fen in worst], "unit": currency}),
     ]  # fmt: skip
+
+
+def _apart(spots: list[charts.Bubble]) -> list[str]:
+    """The names to write, empty where a larger circle's name stands at the same place."""
+    reach = max([0.1, *(abs(v - 1) for b in spots for v in (b.x, b.y))])
+    taken: dict[tuple[int, int], str] = {}
+    for spot in sorted(spots, key=lambda b: -b.size):
+        taken.setdefault(
+            (round((spot.x - 1) / reach * 6), round((spot.y - 1) / reach * 10)), spot.name
+        )
+    written = set(taken.values())
+    return [b.name if b.name in written else "" for b in spots]
 
 
 def _figure(  # noqa: PLR0917

@@ -108,27 +108,32 @@ class Indicators:
             return list(connection.execute(query).scalars())
 
     def last_month(self, currency: str) -> date | None:
-        """The last complete month: one after whose last day a stay has ended; else the last one there is."""
+        """The month to begin with: the last whole one that holds more than a few stragglers.
+
+        One counts that has at least a tenth of the stays of the fullest; of the last of them a
+        stay must have ended on its last day, else the one before it is taken.
+        """
+        summed = sa.func.sum(CELLS.c.stays)
+        query = (
+            sa.select(CELLS.c.month, sa.cast(summed, sa.BigInteger))
+            .where(CELLS.c.currency == currency, CELLS.c.department == ALL)
+            .group_by(CELLS.c.month)
+            .order_by(CELLS.c.month.desc())
+        )
         with translate(self._where), self._readers.connect() as connection:
-            query = (
-                sa.select(CELLS.c.month)
-                .where(CELLS.c.currency == currency, CELLS.c.department == ALL)
-                .distinct()
-                .order_by(CELLS.c.month.desc())
-                .limit(2)
-            )
-            months = list(connection.execute(query).scalars())
-            if len(months) < 2:
-                return months[0] if months else None
+            months = [(row[0], int(row[1])) for row in connection.execute(query)]
+            full = max((number for _, number in months), default=0)
+            told = [month for month, number in months if number * 10 >= full]
+            if len(told) < 2:
+                return told[0] if told else None
+            after = next_month(told[0])
             newest: date | None = connection.execute(
                 sa.select(sa.func.max(STATES.c.ended_on)).where(
-                    COUNTS, STATES.c.ended_on < next_month(months[0])
+                    COUNTS, STATES.c.ended_on >= told[0], STATES.c.ended_on < after
                 )
             ).scalar_one()
-        complete = newest is not None and newest >= date.fromordinal(
-            next_month(months[0]).toordinal() - 1
-        )
-        return date.fromisoformat(str(months[0] if complete else months[1]))
+        whole = newest is not None and newest.toordinal() == after.toordinal() - 1
+        return told[0] if whole else told[1]
 
     def providers(self, rows: Rows) -> dict[str, str | None]:
         """The hospitals that have cells and may be seen, with their names where known."""

@@ -19,9 +19,9 @@
     bubbles: function (d) {
       const most = Math.max.apply(null, d.sizes);
       const lines = [{ x0: 1, x1: 1, yref: "paper", y0: 0, y1: 1 }, { y0: 1, y1: 1, xref: "paper", x0: 0, x1: 1 }];
-      return [[{ type: "scatter", mode: "markers+text", x: d.x, y: d.y, text: d.names, customdata: d.sizes, textposition: "top center", textfont: { size: 11 },
+      return [[{ type: "scatter", mode: "markers+text", x: d.x, y: d.y, text: d.labels, hovertext: d.names, customdata: d.sizes, textposition: "top center", textfont: { size: 11 },
         marker: { size: d.sizes.map(function (s) { return 8 + 32 * Math.sqrt(s / most); }), color: "#5784ab", opacity: 0.55, line: { color: brand, width: 1 } },
-        hovertemplate: "%{text}<br>" + d.x_title + " %{x:.3f}<br>" + d.y_title + " %{y:.3f}<br>" + d.counted + " %{customdata:,}<extra></extra>" }],
+        hovertemplate: "%{hovertext}<br>" + d.x_title + " %{x:.3f}<br>" + d.y_title + " %{y:.3f}<br>" + d.counted + " %{customdata:,}<extra></extra>" }],
         { xaxis: axis(d.x_title, { zeroline: false }), yaxis: axis(d.y_title, { zeroline: false }),
           shapes: lines.map(function (l) { return Object.assign({ type: "line", line: { color: "#8796a5", width: 1 } }, l); }) }];
     },
