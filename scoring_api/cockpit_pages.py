@@ -35,6 +35,8 @@ _COLUMNS: Final = (
 """The columns of the tables of departments and groups."""
 _PARTS: Final = {"departments": "department", "groups": "group"}
 _BARS: Final = 10
+_LEAST_BEFORE: Final = 10
+"""Stays that the period before needs to be compared with."""
 _TOO_MUCH: Final = 10
 """A change of so many times the value before says nothing: then that value is shown."""
 _POLICY: Final = SECURITY_HEADERS["Content-Security-Policy"].replace(
@@ -242,7 +244,7 @@ def _row(  # noqa: PLR0917
             {
                 "label": _name(one, lang),
                 "text": format_value(one.value(now), one.unit, currency, t),
-                "change": _change(one, one.value(now), one.value(then), currency, t),
+                "change": _change(one, now, then, currency, t),
             }
             for one in columns
         ],
@@ -251,7 +253,7 @@ def _row(  # noqa: PLR0917
 
 def _card(board: Board, one: Indicator, lang: str, t: Mapping[str, str]) -> dict[str, Any]:
     currency = board.wanted.currency
-    value, before = one.value(board.totals), one.value(board.before)
+    value = one.value(board.totals)
     peers = board.peers(one)
     above, below = one.parts(board.totals)
     trend = [cockpit.number(one.value(totals), one.unit) for _, totals in board.trend]
@@ -261,7 +263,7 @@ def _card(board: Board, one: Indicator, lang: str, t: Mapping[str, str]) -> dict
         "title": _name(one, lang),
         "value": format_value(value, one.unit, currency, t),
         "known": value is not None,
-        "change": _change(one, value, before, currency, t),
+        "change": _change(one, board.totals, board.before, currency, t),
         "spark": charts.draw_spark(trend),
         "median": format_value(peers["median"], one.unit, currency, t),
         "hospitals": peers["hospitals"],
@@ -293,28 +295,32 @@ def _numbers(one: Indicator, above: Any, below: int, currency: str) -> str | Non
 
 
 def _change(
-    one: Indicator, now: Any, then: Any, currency: str, t: Mapping[str, str]
+    one: Indicator, totals: Totals, earlier: Totals, currency: str, t: Mapping[str, str]
 ) -> dict[str, str]:
     """How a value moved, and whether that is better, worse or neither."""
+
+    def said(text: str, kind: str = "", relative: str = "") -> dict[str, str]:
+        return {"text": text.replace("-", "−"), "kind": kind, "relative": relative}
+
+    now, then = one.value(totals), one.value(earlier)
     if now is None:
-        return {"text": "", "kind": "", "relative": ""}
-    if then is None or (one.unit != "share" and then == 0):
-        return {"text": t["cockpit_no_before"], "kind": "", "relative": ""}
+        return said("")
+    if then is None:
+        return said(t["cockpit_no_before"])
+    if earlier["stays"] < _LEAST_BEFORE:
+        return said(t["cockpit_few_before"].format(n=earlier["stays"]))
     moved = float(now) - float(then)
-    if one.unit == "share":
-        text, still = f"{moved * 100:+.1f} {t['cockpit_points']}", abs(moved) < 0.0005
-    else:
-        share = moved / abs(float(then))
-        text, still = f"{share * 100:+.1f}%", abs(share) < 0.0005
-        if abs(share) >= _TOO_MUCH:
-            shown = format_value(then, one.unit, currency, t)
-            return {"text": t["cockpit_before"].format(value=shown), "kind": "", "relative": ""}
-    if still:
-        return {"text": t["cockpit_same"], "kind": "", "relative": ""}
+    if one.unit != "share" and abs(moved) >= _TOO_MUCH * abs(float(then)):
+        shown = format_value(then, one.unit, currency, t)
+        return said(t["cockpit_before"].format(value=shown))
+    share = moved if one.unit == "share" else moved / abs(float(then))
+    if abs(share) < 0.0005:
+        return said(t["cockpit_same"])
+    unit = f" {t['cockpit_points']}" if one.unit == "share" else "%"
     kind = ""
     if one.better:
         kind = "good" if (moved > 0) == (one.better == "up") else "bad"
-    return {"text": text.replace("-", "−"), "kind": kind, "relative": "yes"}
+    return said(f"{share * 100:+.1f}{unit}", kind, "yes")
 
 
 def format_value(value: Any, unit: str, currency: str, t: Mapping[str, str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -11,7 +12,7 @@ from markupsafe import Markup, escape
 Values = Sequence[float | int | None]
 
 _WIDTH, _HEIGHT = 620, 240
-_LEFT, _RIGHT, _TOP, _BOTTOM = 66, 14, 14, 30
+_LEFT, _RIGHT, _TOP, _BOTTOM = 78, 30, 14, 30
 _TICKS: Final = 4
 
 
@@ -211,21 +212,33 @@ def _y(value: float, low: float, high: float) -> float:
 
 
 def _round_out(low: float, high: float) -> tuple[float, float]:
-    """A little more than the values span, so that no point lies on the frame."""
-    room = (high - low) * 0.08 or abs(high) * 0.1 or 1.0
-    return (low - room if low else low), (high + room if high else high)
+    """The span widened to whole steps of 1, 2 or 5 times a power of ten."""
+    step = _step(low, high)
+    bottom, top = math.floor(low / step) * step, math.ceil(high / step) * step
+    return (bottom, top) if top > bottom else (bottom - step, top + step)
+
+
+def _step(low: float, high: float) -> float:
+    rough = ((high - low) or abs(high) * 0.2 or 1.0) / _TICKS
+    power: float = 10.0 ** math.floor(math.log10(rough))
+    return next(m * power for m in (1, 2, 5, 10) if rough <= m * power * (1 + 1e-9))
 
 
 def _grid(low: float, high: float) -> Markup:
+    step = _step(low, high)
+    digits = max(0, -math.floor(math.log10(step) + 1e-9))
     parts = []
-    for i in range(_TICKS + 1):
-        value = low + (high - low) * i / _TICKS
+    for i in range(round((high - low) / step) + 1):
+        value = low + step * i
         y = _y(value, low, high)
         parts.append(
             Markup(
                 '<line class="grid" x1="{}" x2="{}" y1="{}" y2="{}"/>'
                 '<text class="tick" x="{}" y="{}" text-anchor="end">{}</text>'
-            ).format(_LEFT, _WIDTH - _RIGHT, f"{y:.1f}", f"{y:.1f}", _LEFT - 6, f"{y + 4:.1f}", _brief(value))
+            ).format(
+                _LEFT, _WIDTH - _RIGHT, f"{y:.1f}", f"{y:.1f}", _LEFT - 6, f"{y + 4:.1f}",
+                f"{value:,.{digits}f}".replace("-", "−"),
+            )
         )  # fmt: skip
     return Markup("").join(parts)
 
@@ -238,16 +251,4 @@ def _months(labels: Sequence[str], places: Sequence[float]) -> Markup:
         )
         for i, (label, x) in enumerate(zip(labels, places, strict=True))
         if (len(labels) - 1 - i) % every == 0
-    )
-
-
-def _brief(value: float) -> str:
-    if abs(value) >= 1000:
-        return f"{value:,.0f}"
-    return (
-        f"{value:.0f}"
-        if abs(value) >= 100
-        else f"{value:.1f}"
-        if abs(value) >= 10
-        else f"{value:.2f}"
     )

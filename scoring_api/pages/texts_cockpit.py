@@ -36,6 +36,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "cockpit_same": ("与上期持平", "as in the period before"),
     "cockpit_no_before": ("上期未知", "period before not known"),
     "cockpit_before": ("上期 {value}", "before: {value}"),
+    "cockpit_few_before": ("上期仅 {n} 例，不比较", "only {n} stays before, not compared"),
     "cockpit_points": ("个百分点", "points"),
     "cockpit_peers": ("其他机构中位数", "Median of other hospitals"),
     "cockpit_region": ("同市中位数", "Median in the city"),
