@@ -148,6 +148,31 @@ def refresh(
 
 
 @app.command()
+def measure(
+    rules: options.Rules = None,
+    parameters: options.Parameters = None,
+    reference: options.Reference = None,
+    scheme: options.Schemes = None,
+    at_once: Annotated[int, typer.Option(min=1, help="Stays read and measured at a time.")] = 2_000,
+    db: Database = "sqlite:///sentinel.db",
+) -> None:
+    """Measure stays that were decided before there was a cockpit, and count all that waits.
+
+    They are grouped and priced by the schemes given; no decision or alert changes. It may be
+    broken off and run again.
+    """
+    import store  # noqa: PLC0415
+    from streaming.lateness import measure_decided  # noqa: PLC0415
+
+    judge = _engine(rules, parameters, reference, scheme, None, None)
+    with store.open(db) as opened:
+        say("Measuring stays")
+        measured = measure_decided(opened, judge, at_once=at_once)
+        waiting = opened.indicators.refresh(None)
+    finish({"stays_measured": measured, "months_waiting": waiting})
+
+
+@app.command()
 def sweep(
     silent_days: Annotated[
         int, typer.Option(min=1, help="A stay of which nothing was heard for so long is forgotten.")

@@ -191,6 +191,41 @@ FINDINGS = Table(
         Field("title_en", T, "标题(英文)", "Name of the check in English.", required=True),
     ),
 )
+MEASURES = Table(
+    "measures", "病例指标", "What one inpatient stay measured when it was decided: what the indicators are counted from.",
+    key=("decision_id",),
+    fields=(
+        _DECISION,
+        Field("stay_id", T, "结算ID", "The claim.", required=True),
+        Field("provider_id", T, "定点医药机构编号", "The hospital.", required=True),
+        Field("department", T, "科室", "Department at discharge, else at admission."),
+        Field("attending_physician_id", T, "主诊医师代码", "The physician responsible."),
+        Field("currency", C, "币种", "Currency of the amounts.", required=True),
+        Field("admission_date", Kind.DATE, "入院日期", "Admission.", required=True),
+        Field("discharge_date", Kind.DATE, "出院日期", "Discharge; empty while in hospital, and then no indicator counts the stay."),
+        Field("scheme_code", C, "分组方案", "The scheme that grouped it."),
+        Field("group_status", C, "分组状态", "grouped, ambiguous, ungroupable, invalid, unknown_code or not_grouped.", required=True,
+              codes={"grouped": ("已入组", "grouped"), "ambiguous": ("歧义", "ambiguous"), "ungroupable": ("无法入组", "ungroupable"),
+                     "invalid": ("数据不全", "invalid"), "unknown_code": ("编码未知", "unknown code"),
+                     "not_grouped": ("未分组", "not grouped")}),
+        Field("group_code", C, "病组", "The group that pays: the grouper's, or where it cannot answer the billed one."),
+        Field("grouped", Kind.FLAG, "是否入组", "The stay has a group that pays, neither ambiguous (QY) nor ungroupable (0000).", required=True),
+        Field("weight_e4", INT, "病组权重(万分之一)", "Weight of the group in ten-thousandths."),
+        Field("payment_case", C, "支付情形", "standard, high_outlier, low_outlier, day_rate or not_paid; empty without a price."),
+        Field("payment_standard_fen", M, "支付标准", "Payment standard of the group."),
+        Field("payment_fen", M, "病组应付金额", "What the group pays for the stay by the region's terms."),
+        Field("balance_fen", M, "结余", "That payment less the total of the claim."),
+        Field("total_amount_fen", M, "医疗费总额", "Total charges."),
+        Field("stay_days", INT, "住院天数", "Discharge minus admission, at least one.", unit="day"),
+        Field("drug_fen", M, "药品费用", "Western drugs, herbal pieces and patent drugs; empty without charge lines."),
+        Field("consumable_fen", M, "医用耗材费用", "Materials and implants; empty without charge lines."),
+        Field("over_standard", Kind.FLAG, "超支付标准", "The total is above the payment standard; empty if one of the two is not known."),
+        Field("readmitted", Kind.FLAG, "15日内再入院",
+              "The stay began within 15 days after the patient's stay before it at the same hospital, with neither transfer nor plan stated; "
+              "empty if that stay's discharge is not known."),
+        Field("died", Kind.FLAG, "死亡", "The patient died in hospital; empty if the way of discharge is not stated."),
+    ),
+)
 _SHADOW = Field("shadow_id", T, "影子判定ID", "Derived from decision, shadow checks and what they found.", required=True)
 SHADOW_DECISIONS = Table(
     "shadow_decisions", "影子判定", "What the checks on trial (status shadow) said of a claim, beside its decision; it raises no alert.",
@@ -225,7 +260,7 @@ SHADOW_SCORES = Table(
 
 RESULT_TABLES = (
     DECISIONS, HITS, SCORES, REASONS, ALERTS, FINDINGS, SHADOW_DECISIONS, SHADOW_HITS, SHADOW_FINDINGS,
-    SHADOW_SCORES,
+    SHADOW_SCORES, MEASURES,
 )  # fmt: skip
 """All tables of a result."""
 
@@ -247,6 +282,8 @@ class Results:
     shadow_findings: pa.Table = field(default_factory=SHADOW_FINDINGS.arrow.empty_table)
     shadow_scores: pa.Table = field(default_factory=SHADOW_SCORES.arrow.empty_table)
     """What a challenger scored; empty where none is."""
+    measures: pa.Table = field(default_factory=MEASURES.arrow.empty_table)
+    """Of inpatient stays; empty where nobody measured."""
 
     def items(self) -> Iterator[tuple[str, pa.Table]]:
         """Name and table, in an order in which they can be inserted."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -37,12 +37,14 @@ without them, and a check of them cannot be judged.
 class Judged:
     """The verdicts (``stay_id`` and an Int8 column a check, one row a stay) and the hits.
 
-    ``shadow`` holds those of the checks on trial, if the rule set has any.
+    ``shadow`` holds those of the checks on trial, if the rule set has any. ``facts`` are the facts
+    of stays that the caller asked for (``stay_id`` and a column each).
     """
 
     verdicts: pl.DataFrame
     hits: pl.DataFrame
     shadow: Judged | None = None
+    facts: pl.DataFrame | None = None
 
 
 def judge(
@@ -52,6 +54,7 @@ def judge(
     history: Tables | None = None,
     settled: Settled | None = None,
     known: Mapping[str, pl.DataFrame] | None = None,
+    facts_of_stays: Collection[str] = (),
 ) -> Judged:
     """Every active check over every stay of the batch, in the order of the batch.
 
@@ -59,7 +62,8 @@ def judge(
     other claims that facts may look back at; stays of it that the batch holds too are
     ignored. ``settled`` comes from ``drg.settle``; without it, facts
     of group and payment are null. ``known`` holds facts that look at claims beyond batch and
-    history and were computed where those are (``facts.exchange``).
+    history and were computed where those are (``facts.exchange``). ``facts_of_stays`` are facts
+    that the caller wants beside the verdicts (``Judged.facts``): most of them checks read anyway.
     """
     by_table: dict[str, list[Compiled]] = {}
     for check in ruleset.every:
@@ -69,6 +73,8 @@ def judge(
         name: sorted({fact for c in checks for fact in c.facts})
         for name, checks in by_table.items()
     }
+    if facts_of_stays:
+        wanted["stay"] = sorted({*wanted.get("stay", ()), *facts_of_stays})
     facts = build(Source(tables, history, settled, ruleset.reference, known or {}), wanted)
     stays = pl.DataFrame({"stay_id": pl.from_arrow(tables.stays["stay_id"])})
 
@@ -86,13 +92,16 @@ def judge(
             judged = _reduce(table, judged, len(tables), empty_is_pass=name in EMPTY_IS_PASS)
         return judged, hits
 
-    judged = over_threads(judge_table, facts, len(tables))
+    judged = over_threads(judge_table, by_table, len(tables))
     hits = [found for _, of_table in judged for found in of_table]
-    return _split(
+    split = _split(
         ruleset,
         pl.concat([stays, *(verdicts for verdicts, _ in judged)], how="horizontal"),
         pl.concat([_no_hits(), *hits]).sort("stay_id", "rule_id", "subject_id"),
     )
+    if not facts_of_stays:
+        return split
+    return replace(split, facts=facts["stay"].select("stay_id", *facts_of_stays))
 
 
 def _split(ruleset: RuleSet, verdicts: pl.DataFrame, hits: pl.DataFrame) -> Judged:

@@ -17,6 +17,8 @@ from scoring_api import (
     assessing,
     catalogue,
     claim_scores,
+    cockpit,
+    cockpit_pages,
     console,
     description,
     events,
@@ -33,6 +35,7 @@ from scoring_api import (
     reading,
     reviewing,
     rings,
+    stays,
     webhook_pages,
     webhooks,
 )
@@ -148,6 +151,9 @@ def build(
     include(app, queue_api.route(store, checks, desk))
     # Before the page of one alert, whose address has a place for any word.
     include(app, queue_pages.route(store, desk))
+    include(app, cockpit.route(store))
+    include(app, stays.route(store))
+    include(app, cockpit_pages.route(store))
     include(app, console.route(store, checks))
     include(app, guide.route())
     cases = CaseDesk(store, record, case_terms or Terms())

@@ -43,6 +43,7 @@ from store.findings import FindingFilter, FindingPage, Scope
 from store.graph.address import Address
 from store.graph.entity_graph import EntityGraph
 from store.idempotency import Idempotency
+from store.indicators import Indicators
 from store.journal import Journal
 from store.months import Change
 from store.open_stays import OpenStays
@@ -231,6 +232,11 @@ class Store:
     def cases(self) -> Cases:
         """The cases that officers work on."""
         return Cases(self.engine, self._writer, self._where)
+
+    @property
+    def indicators(self) -> Indicators:
+        """The sums behind the cockpit, and the stays behind its numbers."""
+        return Indicators(self.engine, self._writer, self._where)
 
     def graph(self, address: Address | None = None) -> EntityGraph:
         """The entity graph at that address, or without one the graph kept in this database."""

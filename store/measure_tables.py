@@ -1,1 +1,45 @@
-"""The SQL tables of: what each stay measured, and the sums behind the cockpit."""
+"""The SQL tables of what each stay measured, and of the sums behind the cockpit.
+
+A change here needs a migration: a test compares both.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import sqlalchemy as sa
+
+from domain.indicators import SUMS
+from domain.results import MEASURES
+from store.tables import METADATA, SERIAL, mirror
+
+ALL: Final = "*"
+"""The department of a cell that holds all departments of a hospital together."""
+
+MEASURES_SQL = mirror(
+    MEASURES,
+    sa.ForeignKeyConstraint(["decision_id"], ["decisions.decision_id"]),
+    sa.Index(None, "group_code"),
+)
+MEASURE_CELLS_SQL = sa.Table(
+    "measure_cells",
+    METADATA,
+    sa.Column("currency", sa.Text(), primary_key=True),
+    # A department, the empty text where the stay names none, or ALL.
+    sa.Column("department", sa.Text(), primary_key=True),
+    # First day of the month of discharge.
+    sa.Column("month", sa.Date(), primary_key=True),
+    sa.Column("provider_id", sa.Text(), primary_key=True),
+    # The empty text where no group pays.
+    sa.Column("group_code", sa.Text(), primary_key=True),
+    *(sa.Column(name, sa.BigInteger(), nullable=False) for name in SUMS),
+    sa.Index(None, "provider_id", "month"),
+)
+MEASURE_MARKS_SQL = sa.Table(
+    "measure_marks",
+    METADATA,
+    # A row for each change: nobody waits for a row of another's transaction.
+    sa.Column("mark_id", SERIAL, primary_key=True),
+    sa.Column("provider_id", sa.Text(), nullable=False),
+    sa.Column("month", sa.Date(), nullable=False),
+)

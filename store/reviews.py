@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from domain.feedback import Conclusion
 from domain.review import Review, Reviewed
 from domain.work import IN_CASE, IN_REVIEW, REVIEWED, STATUS_NEW
-from store import inserting
+from store import inserting, measures
 from store.case_tables import CASE_ALERTS_SQL as CASE_ALERTS
 from store.events import emit
 from store.review_tables import REVIEWS_SQL as REVIEWS
@@ -31,6 +31,9 @@ def keep(connection: sa.Connection, given: Sequence[Review]) -> int:
     )
     if new:
         set_status(connection, _decisions_of(given), given)
+        measures.mark_reviewed(
+            connection, [one.stay_id for one in given if one.stay_id is not None]
+        )
     return new
 
 

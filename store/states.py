@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from domain.withdrawal import Withdrawn
-from store import arrays, months, pricing
+from store import arrays, measures, months, pricing
 from store.graph import feed
 from store.inserting import columns_of, in_parts, insert, insert_missing, locked, upsert
 from store.state_tables import STAY_STATES_SQL as STATES
@@ -192,6 +192,7 @@ def _store(connection: sa.Connection, rows: Sequence[Row], now: datetime) -> Non
         names = ("stay_id", "decision_id", "withdrawn_version", *_CONTENT)
         columns = {name: [row[name] for row in rows] for name in names}
         upsert(connection, STATES, {**columns, "changed_at": [now] * len(rows)})
+        measures.mark(connection, None, rows)
 
 
 def _follow(
@@ -207,6 +208,7 @@ def _follow(
         return
     _list_later(connection, came, changes, reason, now)
     months.move(connection, came, changes, now)
+    measures.mark(connection, came, (row for pair in changes for row in pair))
     feed.list_changed(connection, _moved(came, changes), now)
 
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from domain.results import Results, Severity
 from domain.tables import Tables
 from domain.work import STATUS_NEW
-from store import bodies, findings, model_tables, pricing, state_tables, states, tables
+from store import bodies, findings, measures, model_tables, pricing, state_tables, states, tables
 from store.errors import StoreError
 from store.events import emit
 from store.inserting import Columns, columns_of, insert, insert_missing, upsert
@@ -100,6 +100,7 @@ def write(
     )
     counts["scores"] = results.scores.num_rows - len(scores)
     counts["decisions"] = results.decisions.num_rows - len(decisions)
+    counts["measures"] = measures.keep(connection, results.measures)
     put(tables.REASONS_SQL, columns_of(_but(results.reasons, "score_id", scores)))
     put(tables.HITS_SQL, columns_of(_but(results.hits, "decision_id", decisions)))
     alerts = _but(results.alerts, "decision_id", decisions)

@@ -23,6 +23,7 @@ from domain.results import (
     DECISIONS,
     FINDINGS,
     HITS,
+    MEASURES,
     REASONS,
     SCORES,
     SHADOW_DECISIONS,
@@ -36,6 +37,7 @@ from domain.schema import Table
 from domain.tables import Tables, conform
 from streaming.alerts import raise_alerts
 from streaming.digest import digests
+from streaming.measuring import FACTS, measure
 from streaming.summary import at_stake, digest_hits, identify, judge_shadow, summarise
 
 if TYPE_CHECKING:
@@ -117,6 +119,7 @@ def assess(
             history=history,
             settled=settled,
             known=known,
+            facts_of_stays=FACTS,
         )
     with stage("score"):
         scores, reasons, high_payments = _score(batch, engine, judged.verdicts, refresh=refresh)
@@ -137,6 +140,7 @@ def assess(
         threshold = engine.artifact.threshold if engine.artifact else math.inf
         alerts = raise_alerts(decisions, hits, names, threshold, high_payments)
         shadow = judge_shadow(engine.ruleset, judged, decisions)
+        measures = measure(batch, settled, judged.facts, decisions)
     findings, shadow_findings = FINDINGS.arrow.empty_table(), SHADOW_FINDINGS.arrow.empty_table()
     if upto is not None:
         findings, shadow_findings = find(batch, engine, upto=upto, settled=settled)
@@ -151,6 +155,7 @@ def assess(
         shadow_hits=_table(shadow.hits, SHADOW_HITS),
         shadow_findings=shadow_findings,
         shadow_scores=shadow_scores,
+        measures=_table(measures, MEASURES),
     )
 
 

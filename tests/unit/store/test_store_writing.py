@@ -48,7 +48,7 @@ def test_a_batch_is_stored_whole_and_counted(opened: store.Store) -> None:
         "rulesets": 1, "models": 1, "claims": 30, "scores": 3, "reasons": 12,
         "decisions": 30, "hits": results.hits.num_rows, "alerts": results.alerts.num_rows,
         "findings": 0, "shadow_decisions": 0, "shadow_hits": 0, "shadow_findings": 0,
-        "shadow_scores": 0,
+        "shadow_scores": 0, "measures": 0,
     }  # fmt: skip
     counts = opened.counts()
     assert written.counts == {name: counts[name] for name in written.counts}
