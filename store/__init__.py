@@ -9,6 +9,7 @@ from store.findings import FindingFilter, FindingPage, Scope
 from store.journal import Committed, Journal, Judged, Step
 from store.months import Change
 from store.outbox import Outgoing, Parcel
+from store.proposals import ProposalError
 from store.replays import Replays
 from store.runs import Run
 from store.stream import Lease, LostPartitionError, Partition, StoredOffset
@@ -33,6 +34,7 @@ __all__ = [
     "Outgoing",
     "Page",
     "Parcel",
+    "ProposalError",
     "Partition",
     "Replays",
     "Ruleset",

@@ -30,7 +30,10 @@ from store import (
     writing,
 )
 from store import findings as finding_queries
+from store.agreement import Agreement
 from store.alerts import After, AlertFilter, AlertRecord, AlertSort, Page
+from store.backtests import Backtests
+from store.check_history import CheckHistory
 from store.dead_letters import DeadLetter
 from store.errors import StoreError, translate
 from store.findings import FindingFilter, FindingPage, Scope
@@ -39,6 +42,7 @@ from store.graph.entity_graph import EntityGraph
 from store.journal import Journal
 from store.months import Change
 from store.open_stays import OpenStays
+from store.proposals import Proposals
 from store.replays import Replays
 from store.state_tables import SHADOW_FINDINGS_SQL
 from store.tables import ALERTS_SQL, FINDINGS_SQL, METADATA, RULESETS_SQL
@@ -197,6 +201,26 @@ class Store:
     def open_stays(self) -> OpenStays:
         """The patients in hospital: their stays so far, and what was told about them."""
         return OpenStays(self.engine, self._writer, self._where)
+
+    @property
+    def proposals(self) -> Proposals:
+        """The proposed values of checks' parameters, and how the proposals ended."""
+        return Proposals(self.engine, self._writer, self._where)
+
+    @property
+    def backtests(self) -> Backtests:
+        """The backtests of checks with other values."""
+        return Backtests(self.engine, self._writer, self._where)
+
+    @property
+    def check_history(self) -> CheckHistory:
+        """How the checks did, a month at a time."""
+        return CheckHistory(self.engine, self._writer, self._where)
+
+    @property
+    def agreement(self) -> Agreement:
+        """Checks on trial beside those that decide."""
+        return Agreement(self.engine, self._where)
 
     def graph(self, address: Address | None = None) -> EntityGraph:
         """The entity graph at that address, or without one the graph kept in this database."""
