@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -52,6 +52,17 @@ class Backtests:
     def touch(self, backtest_id: str, done: int, total: int | None, now: datetime) -> None:
         """Note how many claims of how many are judged."""
         self._set(backtest_id, status=RUNNING, done=done, total=total, touched_at=now)
+
+    def keep_alive(self, backtest_ids: Sequence[str], now: datetime) -> None:
+        """Note that jobs still wait for their turn."""
+        if not backtest_ids:
+            return
+        with translate(self._where), self._writers.begin() as connection:
+            connection.execute(
+                sa.update(BACKTESTS)
+                .where(BACKTESTS.c.backtest_id.in_(backtest_ids), BACKTESTS.c.status == QUEUED)
+                .values(touched_at=now)
+            )
 
     def finish(self, backtest_id: str, result: Mapping[str, Any], now: datetime) -> None:
         """Keep what came out."""
