@@ -9,11 +9,10 @@ from fastapi import FastAPI
 
 from domain.access import Permission
 from domain.graph_questions import Graph
-from domain.service import Assess, CheckOrders, Group, ScoreClaims, WhatIf
+from domain.service import Assess, ChangeRules, CheckOrders, Group, ScoreClaims, WhatIf
 from scoring_api import (
     answers,
     assessing,
-    catalogue,
     claim_scores,
     console,
     findings,
@@ -30,6 +29,7 @@ from scoring_api import (
     graph as graph_routes,
 )
 from scoring_api.access import PUBLIC, Access, OpenAccess, include, needs, whole_view
+from scoring_api.checks import backtests, catalogue, history, models, proposals
 from scoring_api.evidence import Checks
 from scoring_api.health import Ready
 from scoring_api.metrics import Metrics
@@ -59,6 +59,7 @@ def build(
     graph: Graph | None = None,
     score_claims: ScoreClaims | None = None,
     access: Access | None = None,
+    changes: ChangeRules | None = None,
 ) -> FastAPI:
     """The application; it serves until the store is closed, which its builder does.
 
@@ -69,6 +70,7 @@ def build(
     ``check_orders`` there are no routes of patients in hospital, without ``graph`` none of the graph,
     without ``score_claims`` none of claims' scores and rings. ``access`` recognises callers; without it
     every caller may do everything, which is for one person on their own machine.
+    Without ``changes`` there are no backtests and no proposals.
     """
     checks, metrics = Checks(rules), Metrics(version)
     app = FastAPI(
@@ -103,7 +105,13 @@ def build(
     include(app, reviewing.route(store, record))
     include(app, health.route(store, checks, metrics, ready, version), PUBLIC)
     include(app, periods.route(store, checks), needs(Permission.ALERTS_READ))
-    include(app, catalogue.route(checks, record), needs(Permission.RULES_READ))
+    histories = history.Histories(store, record)
+    include(app, history.route(checks, histories))
+    if changes is not None:
+        include(app, backtests.route(store, checks, changes))
+        include(app, proposals.route(store, checks, changes))
+    include(app, catalogue.route(store, checks, record, histories, changes))
+    include(app, models.route(store))
     include(app, console.route(store, checks))
     app.add_middleware(Watch, metrics=metrics)
     app.state.pages = frozenset(path for _, path in app.state.routes)

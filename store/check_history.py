@@ -132,7 +132,12 @@ class CheckHistory:
             for row in connection.execute(query):
                 held = found.setdefault(
                     row.provider_id,
-                    {"provider_id": row.provider_id, "hits": 0, "claims_hit": 0, "exposure_fen": {}},
+                    {
+                        "provider_id": row.provider_id,
+                        "hits": 0,
+                        "claims_hit": 0,
+                        "exposure_fen": {},
+                    },
                 )
                 held["hits"] += int(row.hits)
                 held["claims_hit"] += int(row.claims)
@@ -233,7 +238,8 @@ def _add_up(connection: sa.Connection, month: date) -> None:
     )  # fmt: skip
     names = ["rule_id", "month", "provider_id", "currency", "hits", "claims", "exposure_fen"]
     connection.execute(sa.insert(MONTHS).from_select(names, found))
-    ids = dict(connection.execute(sa.select(RULESETS.c.sha256, RULESETS.c.ids)).tuples().all())
+    rulesets = connection.execute(sa.select(RULESETS.c.sha256, RULESETS.c.ids)).all()
+    ids = {row.sha256: row.ids for row in rulesets}
     decided = (
         sa.select(DECISIONS.c.rules_sha256, DECISIONS.c.verdicts)
         .join(STATES, STATES.c.decision_id == DECISIONS.c.decision_id)

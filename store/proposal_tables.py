@@ -77,9 +77,7 @@ PROPOSAL_ENDINGS_SQL = sa.Table(
     ),
     sa.CheckConstraint(sa.column("outcome").in_(list(OUTCOMES)), name="outcome"),
     # Two persons: the database itself refuses that somebody approves what is their own.
-    sa.CheckConstraint(
-        f"(outcome = '{WITHDRAWN}') = (ended_by = proposed_by)", name="two_persons"
-    ),
+    sa.CheckConstraint(f"(outcome = '{WITHDRAWN}') = (ended_by = proposed_by)", name="two_persons"),
 )
 
 CHECK_MONTHS_SQL = sa.Table(
