@@ -122,7 +122,7 @@ class ChangeRules(Protocol):
         """The approved values that this service judges by; those approved since wait for a restart."""
         ...
 
-    def check(
+    def check(  # noqa: PLR0917
         self, rule_id: str, parameter: str, region: str, since: date, value: str, today: date, /
     ) -> tuple[Sequence[Fault], Proposable | None]:
         """What speaks against a value from a day on, or the change as it may be proposed."""

@@ -25,7 +25,7 @@ def value_before(param: Param, region: str, since: date) -> Number | None:
     return param.value(region or None, since)
 
 
-def check_change(
+def check_change(  # noqa: PLR0917
     ruleset: RuleSet, rule_id: str, name: str, region: str, since: date, text: str, today: date
 ) -> tuple[list[Fault], ParameterValue | None]:
     """What speaks against a value, or the value; the rule set holds all that is in force.
@@ -133,7 +133,7 @@ def _of_kind(param: Param, text: str, value: Number | None) -> Iterator[Fault]:
             "Write a number such as 15 or 0.30, with at most six decimal places.",
         )  # fmt: skip
         return
-    held = [number for dated in param.values.values() for _, number in dated]
+    held: list[Number] = [number for dated in param.values.values() for _, number in dated]
     if all(isinstance(number, int) for number in held) and isinstance(value, Decimal):
         yield _fault(
             "value", "该参数只取整数。", "The parameter takes whole numbers.",
@@ -146,12 +146,12 @@ def _of_kind(param: Param, text: str, value: Number | None) -> Iterator[Fault]:
             "value", "正负号与现有取值不同。", "Its sign is not that of the present values.",
             f"现有取值：{held[-1]}。", f"The present value is {held[-1]}.",
         )  # fmt: skip
-    elif param.unit == "share" and abs(value) > 1:
+    elif param.unit == "share" and not -1 <= value <= 1:
         yield _fault(
             "value", "比例应在 0 与 1 之间。", "A share lies between 0 and 1.",
             "30 % 请写作 0.30。", "Write 30 % as 0.30.",
         )  # fmt: skip
-    elif abs(value) > LARGEST:
+    elif not -LARGEST <= value <= LARGEST:
         yield _fault(
             "value", "数值过大。", "The value is too large.",
             f"请填写不大于 {LARGEST} 的数值。", f"Write at most {LARGEST}.",

@@ -195,7 +195,7 @@ def _lock(connection: sa.Connection) -> None:
 def _changed(connection: sa.Connection, since: datetime | None) -> list[date]:
     """The months in which a claim lies, or lay, that changed since then; all if never told."""
     if since is None:
-        days = sa.select(SERVED).where(COUNTS).distinct()
+        days: sa.Select[Any] | sa.CompoundSelect[Any] = sa.select(SERVED).where(COUNTS).distinct()
     else:
         # Every decision on the claim: a correction may have moved it to another month.
         served = sa.func.coalesce(DECISIONS.c.discharge_date, DECISIONS.c.admission_date)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import threading
@@ -114,10 +115,8 @@ class ChangeDesk:
             self._stop.set()
             if self._thread is None:
                 return
-            try:
+            with contextlib.suppress(queue.Full):
                 self._waiting.put_nowait(None)
-            except queue.Full:
-                pass
         self._thread.join(timeout=60)
 
     def _in_force(self) -> rules.RuleSet:

@@ -37,7 +37,7 @@ def today() -> date:
 
 
 def now() -> datetime:
-    """This instant."""
+    """The instant at hand."""
     return datetime.now(UTC)
 
 
@@ -113,7 +113,7 @@ def reason_of(text: str | None, field: str) -> str:
     return reason
 
 
-def refuse(field: str, zh: str, en: str, cure_zh: str, cure_en: str) -> NoReturn:  # noqa: PLR0917
+def refuse(field: str, zh: str, en: str, cure_zh: str, cure_en: str) -> NoReturn:
     """The problem of one field, in both languages."""
     refuse_faults([Fault(field, zh, en, cure_zh, cure_en)])
 

@@ -118,7 +118,7 @@ def scatter(pairs: Sequence[tuple[float, float, str]], title: str, x: str, y: st
                 f"{tick:g}",
                 _n(left + tick * side),
                 top + side + 16,
-            )  # fmt: skip
+            )
         )
     parts += [
         Markup(
@@ -159,7 +159,7 @@ def histogram(
                     labels[place],
                     f"{(place + 1) / buckets:g}",
                     f"{count:,}",
-                )  # fmt: skip
+                )
             )
     if mark is not None and 0 <= mark <= 1:
         x = _n(_LEFT + mark * step * buckets)
@@ -172,8 +172,13 @@ def histogram(
 
 
 def _svg(
-    title: str, parts: Sequence[Markup], width: float = WIDTH, height: float = HEIGHT, *, small: bool = False
-) -> Markup:  # fmt: skip
+    title: str,
+    parts: Sequence[Markup],
+    width: float = WIDTH,
+    height: float = HEIGHT,
+    *,
+    small: bool = False,
+) -> Markup:
     return Markup(
         '<svg class="chart{}" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>'
     ).format(" square" if small else "", _n(width), _n(height), title, Markup("").join(parts))

@@ -225,7 +225,7 @@ def _compare(
     if not common:
         return None, []
     points = [(ours[one], rival[one], one) for one in common]
-    first, second = ([p[i] for p in points] for i in (0, 1))
+    first, second = [p[0] for p in points], [p[1] for p in points]
     limits = [(one.manifest.get("threshold") or {}).get("score") for one in pair]
     ours_high, rival_high = (
         {one for one, score in zip(common, scores, strict=True) if limit is not None and score >= limit}
