@@ -263,7 +263,7 @@ def _add_up(connection: sa.Connection, month: date) -> None:
     rows = [
         {"month": month, "on_trial": on_trial, **row}
         for on_trial, query in ((False, decided), (True, tried))
-        for row in _counts(connection.execution_options(yield_per=_CHUNK).execute(query), ids)
+        for row in _counts(connection.execute(query, execution_options={"yield_per": _CHUNK}), ids)
     ]
     if rows:
         connection.execute(sa.insert(VERDICTS), rows)
