@@ -115,7 +115,9 @@ def test_a_change_adds_a_later_day_and_never_edits_one(opened: store.Store) -> N
     assert [one.proposal_id[0] for one in kept.page(status="open")] == ["d"]
     assert [one.proposal_id[0] for one in kept.page(after=(AT, "b" * 32))] == ["a"]
     with opened.engine.connect() as connection:
-        assert connection.execute(sa.select(sa.func.count()).select_from(PROPOSALS_SQL)).scalar() == 3
+        assert (
+            connection.execute(sa.select(sa.func.count()).select_from(PROPOSALS_SQL)).scalar() == 3
+        )
 
 
 @given(st.one_of(st.integers(-(10**12), 10**12), st.decimals(-(10**6), 10**6, places=4)))
