@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -101,7 +102,7 @@ def waiting(store: Store, changes: ChangeRules | None) -> int:
 
 def draw(history: Mapping[str, Any], words: Mapping[str, str]) -> dict[str, Any]:
     """The charts of a history; empty where there is nothing to draw."""
-    months: Sequence[Mapping[str, Any]] = history["months"][-MOST_MONTHS:]
+    months = _filled(history["months"])[-MOST_MONTHS:]
     # One currency a chart: that in which most money lies.
     sums: dict[str, int] = {}
     for month in months:
@@ -142,6 +143,18 @@ def draw(history: Mapping[str, Any], words: Mapping[str, str]) -> dict[str, Any]
             words["checks_precision_quarter"],
         ),
     }
+
+
+def _filled(months: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The months without a gap: a year without a claim is drawn as long as one with some."""
+    known = {month["month"]: month for month in months}
+    filled: list[Mapping[str, Any]] = []
+    at = min(known, default=None)
+    while at is not None and at <= max(known):
+        none = {"month": at, "hits": 0, "exposure_fen": {}, "verdicts": None, "on_trial": None}
+        filled.append(known.get(at, none))
+        at = (at + timedelta(days=32)).replace(day=1)
+    return filled
 
 
 def _row(rule: Mapping[str, Any], record: Record) -> dict[str, Any]:

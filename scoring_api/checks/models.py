@@ -285,13 +285,13 @@ def _figures(found: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[d
         here = (*path, str(name))
         if isinstance(value, Mapping):
             if "value" in value:
-                yield {"of": " · ".join(path), "measure": name, **{
+                yield {"of": [part for part in path if part != "variants"], "measure": name, **{
                     k: value.get(k) for k in ("value", "low", "high")}}  # fmt: skip
             else:
                 yield from _figures(value, here)
         elif isinstance(value, int | float) and not isinstance(value, bool):
             yield {
-                "of": " · ".join(path),
+                "of": [part for part in path if part != "variants"],
                 "measure": name,
                 "value": value,
                 "low": None,

@@ -330,6 +330,8 @@ def route(store: Store, checks: Checks, changes: ChangeRules) -> APIRouter:
             "proposal": tell(one),
             "rule": checks.get(one.change.rule_id),
             "job": None if job is None else backtests.tell(job, principal.rows),
+            "fitting": job is None
+            or (one.change.parameter, one.change.region, str(one.change.value)) in job.values,
             "own": one.by == principal.user_id,
             "past": one.change.since <= asking.today(),
         }

@@ -317,7 +317,7 @@ def test_models_with_card_scores_and_challenger(place: Place) -> None:
         page = client.get(f"/models/{ours}?lang={lang}").text
         for part in (
             words,
-            "roc_auc",
+            "ROC-AUC",
             "&lt;b&gt;x",
             "<strong>用途</strong>",
             "<td>1</td>",
