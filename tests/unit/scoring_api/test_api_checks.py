@@ -231,7 +231,7 @@ def test_one_proposes_and_another_one_approves(place: Place) -> None:
     (value,) = place.opened.proposals.in_force()
     assert (value.rule_id, value.value, value.since) == ("ADM-003", 10, MORNING)
     assert "1 wait for a restart" in place.desk.detail()
-    assert "restart the service" in ben.get("/proposals?lang=en").text
+    assert "Restart the service" in ben.get("/proposals?lang=en").text
     assert "尚未用于判定" in ben.get("/rules?lang=zh").text
     # The next one must begin later than what is approved.
     early = ana.post("/v1/proposals", json=wanted(value="9"))
