@@ -20,6 +20,7 @@ import rules.difference
 from cli import options
 from cli.output import finish, tell
 from cli.reading import PSEUDONYM_KEY, read_claims
+from cli.wiring import approved_values
 from domain.errors import SentinelError
 from domain.results import Verdict
 from rules import draft, lint, loader
@@ -157,7 +158,9 @@ def backtest(
     import store  # noqa: PLC0415
     from streaming.service import look_back  # noqa: PLC0415
 
-    in_force = rules.load(folder, parameters=parameters, reference=reference)
+    in_force = rules.load(
+        folder, parameters=parameters, reference=reference, approved=approved_values(db)
+    )
     changed = None if file is None else rules.load(file, parameters=parameters, reference=reference)
     candidate = _only(in_force if changed is None else changed, rule_id, file or folder)
     known = {rule.id for rule in in_force.rules if rule.status is rules.Status.ACTIVE}
@@ -210,6 +213,23 @@ def backtest(
             f"lost_{made.counted}": list(made.lost or ())[:limit],
         }
     )
+
+
+@app.command("parameters")
+def write_parameters(
+    out: Annotated[Path, typer.Option(help="Folder for the files, one a region.")],
+    db: Annotated[
+        str, typer.Option(help="Database with the proposals: sqlite:///file.db")
+    ] = "sqlite:///sentinel.db",
+) -> None:
+    """Write the approved values of parameters as files for --parameters, on machines without the database."""
+    values = approved_values(db)
+    files = rules.overlay.tell_files(values)
+    out.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (out / name).write_text(text, encoding="utf-8")
+        _line(str(out / name))
+    finish({"values": len(values), "files": len(files)})
 
 
 @app.command()

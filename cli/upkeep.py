@@ -74,7 +74,7 @@ def withdraw(
     for place, reasons in refused:
         for reason in reasons:
             tell(f"line {place + 1}: {reason.field}: {reason.rule}. {reason.cure}")
-    judge = _engine(rules, parameters, reference, scheme, curves, model)
+    judge = _engine(rules, parameters, reference, scheme, curves, model, db)
     with store.open(db) as opened:
         ended = opened.withdraw(good)
         again = _judge_listed(opened, judge)
@@ -104,7 +104,7 @@ def rejudge(
     """Judge again the stays whose look-back changed: a claim came late, was corrected or withdrawn."""
     import store  # noqa: PLC0415
 
-    judge = _engine(rules, parameters, reference, scheme, curves, model)
+    judge = _engine(rules, parameters, reference, scheme, curves, model, db)
     with store.open(db) as opened:
         finish({"stays_judged_again": _judge_listed(opened, judge)})
 
@@ -133,7 +133,7 @@ def refresh(
     import store  # noqa: PLC0415
     from streaming.refresh import refresh_months  # noqa: PLC0415
 
-    judge = _engine(rules, parameters, reference, scheme, curves, None)
+    judge = _engine(rules, parameters, reference, scheme, curves, None, db)
     with store.open(db) as opened:
         say("Judging the months that changed")
         done = refresh_months(opened, judge, upto=None if upto is None else upto.date())
@@ -164,7 +164,7 @@ def measure(
     import store  # noqa: PLC0415
     from streaming.lateness import measure_decided  # noqa: PLC0415
 
-    judge = _engine(rules, parameters, reference, scheme, None, None)
+    judge = _engine(rules, parameters, reference, scheme, None, None, db)
     with store.open(db) as opened:
         say("Measuring stays")
         measured = measure_decided(opened, judge, at_once=at_once)
@@ -210,6 +210,7 @@ def _engine(
     scheme: list[Path] | None,
     curves: Path | None,
     model: Path | None,
+    db: str,
 ) -> Engine:
     return engine(
         rules_dir=rules,
@@ -218,6 +219,7 @@ def _engine(
         scheme=scheme or (),
         curves=curves,
         model=model,
+        db=db,
     )
 
 

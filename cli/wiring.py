@@ -19,8 +19,10 @@ from streaming.pipeline import Engine
 from streaming.pseudonym import KeepingKey, PseudonymKey
 
 if TYPE_CHECKING:
+    from domain.proposals import ParameterValue
     from store import Store
     from store.graph.entity_graph import EntityGraph
+    from streaming.backtests import ChangeDesk
     from streaming.claim_scores import ClaimScores
     from streaming.graph_keeper import GraphKeeper
 
@@ -35,11 +37,13 @@ def engine(
     model: Path | None = None,
     db: str | None = None,
     inputs: Sequence[Path] = (),
+    approved: Sequence[ParameterValue] | None = None,
 ) -> Engine:
     """Load what judges; without ``model`` PyTorch is not even imported.
 
     The model ``champion`` is the one that counts in the register of ``db``. With a model, a
-    provider table that lies in a folder of ``inputs`` counts too, as it did in training.
+    provider table that lies in a folder of ``inputs`` counts too, as it did in training. With ``db``
+    the values of parameters count that were approved there (decision 0042), or those of ``approved``.
     """
     artifact = challenger = extra = None
     if model is not None:
@@ -48,13 +52,28 @@ def engine(
         artifact, challenger = models_to_use(Artifact, model, db)
         extra = read_extra_table(beside(inputs, EXTRA_FILE))
     return Engine(
-        ruleset=rules.load(rules_dir, parameters=parameters, reference=reference),
+        ruleset=rules.load(
+            rules_dir,
+            parameters=parameters,
+            reference=reference,
+            approved=approved_values(db) if approved is None else approved,
+        ),
         library=drg.load(scheme),
         curves=None if curves is None else drg.Curves.load(curves),
         artifact=artifact,
         challenger=challenger,
         extra=extra,
     )
+
+
+def approved_values(db: str | None) -> tuple[ParameterValue, ...]:
+    """The values of parameters that were approved in a database; none without one."""
+    if db is None:
+        return ()
+    import store  # noqa: PLC0415 (SQLAlchemy takes a second)
+
+    with store.open(db) as opened:
+        return opened.proposals.in_force()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +86,12 @@ class Wired:
     graph: EntityGraph | None = None
     keeper: GraphKeeper | None = None
     claim_scores: ClaimScores | None = None
+    changes: ChangeDesk | None = None
 
     def close(self) -> None:
         """Let the graph finish its batch, and close the databases."""
+        if self.changes is not None:
+            self.changes.close()
         if self.claim_scores is not None:
             self.claim_scores.close()
         if self.keeper is not None:
@@ -108,11 +130,14 @@ def wire(
     import scoring_api  # noqa: PLC0415
     import store  # noqa: PLC0415
     from store.graph.address import Address  # noqa: PLC0415
+    from streaming.backtests import ChangeDesk  # noqa: PLC0415
     from streaming.graph_keeper import GraphKeeper  # noqa: PLC0415
     from streaming.grouping import GroupDesk, WhatIfDesk  # noqa: PLC0415
     from streaming.orders.handler import OrdersHandler  # noqa: PLC0415
     from streaming.service import Desk, described  # noqa: PLC0415
 
+    opened = store.open(db)
+    approved = opened.proposals.in_force()
     judge = engine(
         rules_dir=rules_dir,
         parameters=parameters,
@@ -121,8 +146,9 @@ def wire(
         curves=curves,
         model=model,
         db=db,
+        approved=approved,
     )
-    opened = store.open(db)
+    changes = ChangeDesk(judge, opened, approved)
     secret = PseudonymKey.find(key or PSEUDONYM_KEY)
     kept = KeepingKey(secret, keep_in(opened, field_keys)) if keep_identifiers else secret
     entities = opened.graph(Address.find(neo4j, site)) if graph else None
@@ -139,6 +165,7 @@ def wire(
     def ready() -> Mapping[str, Any]:
         return {
             "rules": f"{len(judge.ruleset.ids)} active",
+            "parameters": changes.detail(),
             "reference": judge.ruleset.reference_sha256,
             "schemes": ", ".join(s.manifest.code for s in judge.library.schemes),
             "curves": judge.curves.sha256 if judge.curves else "absent",
@@ -160,5 +187,6 @@ def wire(
         graph=entities,
         score_claims=claims,
         access=None if access is None else access(opened),
+        changes=changes,
     )
-    return Wired(app, opened, judge, entities, keeper, claims)
+    return Wired(app, opened, judge, entities, keeper, claims, changes)

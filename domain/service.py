@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Protocol
 
 from domain.errors import Refusal, SentinelError
+from domain.proposals import Backtest, Fault, Number, ParameterValue
 from domain.results import Results
 from domain.tables import Tables
 
@@ -132,4 +134,43 @@ class ScoreClaims(Protocol):
 
     def rings(self, limit: int, /) -> dict[str, Any]:
         """Suspicious claims that are tied together, most money at risk first, and as of when."""
+        ...
+
+
+class QueueFullError(SentinelError):
+    """As many jobs wait as may wait; ask again later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposable:
+    """A change that may be proposed, beside the value that would hold without it (None: none)."""
+
+    change: ParameterValue
+    unit: str
+    before: Number | None
+    rule_sha256: str
+
+
+class ChangeRules(Protocol):
+    """What other values of checks' parameters would do, and whether they may be."""
+
+    @property
+    def loaded(self) -> Sequence[ParameterValue]:
+        """The approved values that this service judges by; those approved since wait for a restart."""
+        ...
+
+    def check(  # noqa: PLR0917
+        self, rule_id: str, parameter: str, region: str, since: date, value: str, today: date, /
+    ) -> tuple[Sequence[Fault], Proposable | None]:
+        """What speaks against a value from a day on, or the change as it may be proposed."""
+        ...
+
+    def check_tried(
+        self, rule_id: str, parameter: str, region: str, value: str, /
+    ) -> Sequence[Fault]:
+        """What speaks against trying a value in a backtest."""
+        ...
+
+    def begin(self, job: Backtest, /) -> bool:
+        """Keep a backtest and do it when its turn comes; False if it is there. QueueFullError."""
         ...

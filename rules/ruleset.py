@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from domain.proposals import ParameterValue
 from rules import codebooks, loader
 from rules.compiled import Compiled, compile_rule
 from rules.document import read
 from rules.facts.fact import STAY_UNITS
-from rules.overlay import lay_over
+from rules.overlay import lay_over, lay_values
 from rules.problem import Problem, RuleError, show_path
 from rules.rule import Rule, Status
 
@@ -66,13 +67,18 @@ class RuleSet:
 
 
 def load(
-    folder: Path | None = None, *, parameters: Path | None = None, reference: Path | None = None
+    folder: Path | None = None,
+    *,
+    parameters: Path | None = None,
+    reference: Path | None = None,
+    approved: Sequence[ParameterValue] = (),
 ) -> RuleSet:
     """The checks of a folder (the shipped catalogue by default) with a site's overlay, if any.
 
     Every ``*.yaml`` below the folder is one rule. ``parameters`` is a folder of overlay
     files; the examples in ``rules/parameters`` are used only when named. ``reference`` is
-    a site's own folder of reference tables, laid over the shipped ones. RuleError lists
+    a site's own folder of reference tables, laid over the shipped ones. ``approved`` are values
+    that were approved as proposals, laid over the files. RuleError lists
     every problem of every file; ReferenceTableError names the first of a table.
     """
     root = loader.CATALOG if folder is None else folder
@@ -101,6 +107,8 @@ def load(
         raise RuleError(problems)
     if parameters is not None:
         found = lay_over(found, parameters)
+    if approved:
+        found = lay_values(found, approved)
     found.sort(key=lambda r: r.id)
     compiled: list[Compiled] = []
     for rule in found:

@@ -12,10 +12,18 @@ from starlette.concurrency import run_in_threadpool
 from domain.access import Permission
 from domain.casework import Terms
 from domain.graph_questions import Graph
-from domain.service import Assess, CheckOrders, Group, GroupStored, Peers, ScoreClaims, WhatIf
+from domain.service import (
+    Assess,
+    ChangeRules,
+    CheckOrders,
+    Group,
+    GroupStored,
+    Peers,
+    ScoreClaims,
+    WhatIf,
+)
 from scoring_api import (
     assessing,
-    catalogue,
     claim_scores,
     cockpit,
     cockpit_pages,
@@ -49,6 +57,7 @@ from scoring_api.cases import Desk as CaseDesk
 from scoring_api.cases import pages as case_pages
 from scoring_api.cases import routes as case_routes
 from scoring_api.cases.stay import Stays
+from scoring_api.checks import backtests, catalogue, history, models, proposals
 from scoring_api.evidence import Checks
 from scoring_api.health import Ready
 from scoring_api.metrics import Metrics
@@ -85,6 +94,7 @@ def build(
     group_stored: GroupStored | None = None,
     peers: Peers | None = None,
     case_terms: Terms | None = None,
+    changes: ChangeRules | None = None,
 ) -> FastAPI:
     """The application; it serves until the store is closed, which its builder does.
 
@@ -98,7 +108,7 @@ def build(
     pages of signing in, accounts and the audit log. Without ``telling`` there are no webhooks; with it
     the application sends their messages while it runs. ``group_stored`` and ``peers`` tell a case's page
     the group with its trace and the cost of like stays, ``case_terms`` the limit above which a second
-    person approves, and the deadlines.
+    person approves, and the deadlines. Without ``changes`` there are no backtests and no proposals.
     """
     checks, metrics = Checks(rules), Metrics(version)
     app = FastAPI(
@@ -138,7 +148,6 @@ def build(
     include(app, reviewing.route(store, record))
     include(app, health.route(store, checks, metrics, ready, version), PUBLIC)
     include(app, periods.route(store, checks), needs(Permission.ALERTS_READ))
-    include(app, catalogue.route(checks, record), needs(Permission.RULES_READ))
     hub = events.Hub(store)
     app.state.endings.append(hub.close)
     include(app, events.route(hub))
@@ -154,6 +163,13 @@ def build(
     include(app, cockpit.route(store))
     include(app, stays.route(store))
     include(app, cockpit_pages.route(store))
+    histories = history.Histories(store, record)
+    include(app, history.route(checks, histories))
+    if changes is not None:
+        include(app, backtests.route(store, checks, changes))
+        include(app, proposals.route(store, checks, changes))
+    include(app, catalogue.route(store, checks, record, histories, changes))
+    include(app, models.route(store))
     include(app, console.route(store, checks))
     include(app, guide.route())
     cases = CaseDesk(store, record, case_terms or Terms())

@@ -2,34 +2,49 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from domain.feedback import told
 from domain.review import Reviewed
-from store import Store, Tally
+from store import Store, StoreError, Tally
 
 FRESH_SECONDS: Final = 60.0
-"""The record of the checks is read from all decisions: once a minute is often enough."""
+"""The record of the checks is added up from all decisions: once a minute is often enough."""
+FIRST_SECONDS: Final = 20.0
+"""How long a first question waits for the months to be added up; millions of hits take longer."""
+LATER_SECONDS: Final = 0.2
+"""How long a later one waits for months that changed; then it tells those of before."""
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 class _Read(NamedTuple):
     at: float
     tallies: Mapping[str, Tally]
     shadow: Mapping[str, Tally]
+    exposures: Mapping[str, Mapping[str, int]]
     reviewed: Mapping[str, Reviewed]
+    told_upto: datetime | None
 
 
 class Record:
-    """The record of all checks, read anew when what was read is older than ``FRESH_SECONDS``."""
+    """The record of all checks, read anew when what was read is older than ``FRESH_SECONDS``.
+
+    Months are added up in a thread of their own: no page waits until millions of hits are counted.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._lock = threading.Lock()
         self._read: _Read | None = None
+        self._refresh: threading.Thread | None = None
+        self._refreshed_at = float("-inf")
 
     def tallies(self) -> Mapping[str, Tally]:
         """Tallies by check id of the checks that decide."""
@@ -39,9 +54,17 @@ class Record:
         """Tallies by check id of what checks said on trial."""
         return self._fresh().shadow
 
+    def exposures(self) -> Mapping[str, Mapping[str, int]]:
+        """Money at risk by the hits of each check, by currency."""
+        return self._fresh().exposures
+
     def reviewed(self) -> Mapping[str, Reviewed]:
         """How the reviews of each check came out."""
         return self._fresh().reviewed
+
+    def told_upto(self) -> datetime | None:
+        """Up to when changes of claims are counted; None if the months are being added up for the first time."""
+        return self._fresh().told_upto
 
     def forget(self) -> None:
         """Read anew at the next question: somebody has just reviewed something."""
@@ -61,9 +84,36 @@ class Record:
         with self._lock:
             now = time.monotonic()
             if self._read is None or now - self._read.at > FRESH_SECONDS:
-                store = self._store
-                self._read = _Read(now, store.tallies(), store.shadow_tallies(), store.reviewed())
+                self._add_up(now)
+                history = self._store.check_history
+                self._read = _Read(
+                    now,
+                    history.tallies(),
+                    history.tallies(on_trial=True),
+                    history.exposures(),
+                    self._store.reviewed(),
+                    history.told_upto(),
+                )
             return self._read
+
+    def _add_up(self, now: float) -> None:
+        """Have the months added up that changed, and wait a little for it."""
+        if self._refresh is None or not self._refresh.is_alive():
+            if now - self._refreshed_at < FRESH_SECONDS:
+                return
+            self._refresh = threading.Thread(target=self._work, name="check months", daemon=True)
+            self._refreshed_at = now
+            self._refresh.start()
+        first = self._store.check_history.told_upto() is None
+        self._refresh.join(FIRST_SECONDS if first else LATER_SECONDS)
+
+    def _work(self) -> None:
+        try:
+            self._store.check_history.refresh()
+        except StoreError as error:
+            _LOG.warning("months of checks were not added up: %s", error)
+        except Exception:
+            _LOG.exception("months of checks were not added up")
 
 
 def tell_tally(tally: Tally | None) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ from store.findings import FindingFilter, FindingPage, Scope
 from store.journal import Committed, Journal, Judged, Step
 from store.months import Change
 from store.outbox import Outgoing, Parcel
+from store.proposals import ProposalError
 from store.queue import ChangedMeanwhileError, Queue, Wanted, Work, Worked, Worker
 from store.replays import Replays
 from store.runs import Run
@@ -40,6 +41,7 @@ __all__ = [
     "Page",
     "Parcel",
     "Partition",
+    "ProposalError",
     "Queue",
     "Replays",
     "Ruleset",

@@ -32,10 +32,13 @@ from store import (
 from store import alerts as alert_queries
 from store import findings as finding_queries
 from store.access import Access
+from store.agreement import Agreement
 from store.alert_filters import After, AlertFilter, AlertSort
 from store.alert_pages import Page
 from store.alerts import AlertRecord
+from store.backtests import Backtests
 from store.cases import Cases
+from store.check_history import CheckHistory
 from store.dead_letters import DeadLetter
 from store.errors import StoreError, translate
 from store.events import WorkEvents
@@ -47,6 +50,7 @@ from store.indicators import Indicators
 from store.journal import Journal
 from store.months import Change
 from store.open_stays import OpenStays
+from store.proposals import Proposals
 from store.queue import Queue
 from store.replays import Replays
 from store.state_tables import SHADOW_FINDINGS_SQL
@@ -237,6 +241,26 @@ class Store:
     def indicators(self) -> Indicators:
         """The sums behind the cockpit, and the stays behind its numbers."""
         return Indicators(self.engine, self._writer, self._where)
+
+    @property
+    def proposals(self) -> Proposals:
+        """The proposed values of checks' parameters, and how the proposals ended."""
+        return Proposals(self.engine, self._writer, self._where)
+
+    @property
+    def backtests(self) -> Backtests:
+        """The backtests of checks with other values."""
+        return Backtests(self.engine, self._writer, self._where)
+
+    @property
+    def check_history(self) -> CheckHistory:
+        """How the checks did, a month at a time."""
+        return CheckHistory(self.engine, self._writer, self._where)
+
+    @property
+    def agreement(self) -> Agreement:
+        """Checks on trial beside those that decide."""
+        return Agreement(self.engine, self._where)
 
     def graph(self, address: Address | None = None) -> EntityGraph:
         """The entity graph at that address, or without one the graph kept in this database."""

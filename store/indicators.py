@@ -123,7 +123,7 @@ class Indicators:
         with translate(self._where), self._readers.connect() as connection:
             months = [(row[0], int(row[1])) for row in connection.execute(query)]
             full = max((number for _, number in months), default=0)
-            told = [month for month, number in months if number * 10 >= full]
+            told: list[date] = [month for month, number in months if number * 10 >= full]
             if len(told) < 2:
                 return told[0] if told else None
             after = next_month(told[0])
@@ -496,6 +496,6 @@ def _whole(column: Any) -> sa.ColumnElement[int]:
     return sa.cast(sa.func.coalesce(sa.func.sum(column), 0), sa.BigInteger)
 
 
-def _mean(amount: Any, number: Any) -> sa.ColumnElement[float]:
+def _mean(amount: Any, number: Any) -> sa.ColumnElement[Any]:
     """A mean as a float; null without anything to divide by."""
     return sa.cast(sa.func.sum(amount), sa.Double) / sa.func.nullif(sa.func.sum(number), 0)

@@ -154,14 +154,30 @@ def conclusions(connection: sa.Connection) -> list[Conclusion]:
     ]
 
 
-def _counting(*columns: sa.ColumnElement[Any]) -> sa.Subquery:
+def counting(connection: sa.Connection, rule_id: str) -> list[Conclusion]:
+    """The reviews of one check that count: the last on each stay, month or day; without scores."""
+    last = _counting(
+        REVIEWS.c.rule_id, REVIEWS.c.outcome, REVIEWS.c.reviewed_at, REVIEWS.c.stay_id,
+        only=REVIEWS.c.rule_id == rule_id,
+    )  # fmt: skip
+    query = sa.select(last).where(last.c.place == 1).order_by(last.c.reviewed_at)
+    return [
+        Conclusion(row.rule_id, row.outcome, row.reviewed_at, row.stay_id)
+        for row in connection.execute(query)
+    ]
+
+
+def _counting(
+    *columns: sa.ColumnElement[Any], only: sa.ColumnElement[bool] | None = None
+) -> sa.Subquery:
     """Reviews with their ``place`` among those of one check on one stay, month or day: 1 is the last."""
     subject = sa.func.coalesce(REVIEWS.c.stay_id, REVIEWS.c.finding_id)
     place = sa.func.row_number().over(
         partition_by=(subject, REVIEWS.c.rule_id),
         order_by=(REVIEWS.c.reviewed_at.desc(), REVIEWS.c.review_id.desc()),
     )
-    return sa.select(*columns, place.label("place")).subquery()
+    query = sa.select(*columns, place.label("place"))
+    return (query if only is None else query.where(only)).subquery()
 
 
 def _status(connection: sa.Connection, decision_id: str) -> str:

@@ -1,0 +1,138 @@
+"""What the routes that change something ask of a request: a key, a version, a number, a day, a reason."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import Any, Final, NoReturn
+
+from fastapi import Request
+
+from domain.access import Principal
+from domain.proposals import LONGEST_REASON, Fault
+from domain.results import identifier
+from scoring_api.checks.history import ZONE
+from scoring_api.problems import ProblemError
+
+KEY: Final = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "minLength": 8, "maxLength": 64},
+    "description": "The same key again makes nothing again, and answers with what was made.",
+}
+IF_MATCH: Final = {
+    "name": "If-Match",
+    "in": "header",
+    "required": True,
+    "schema": {"type": "string", "maxLength": 80},
+    "description": "The ETag of the proposal as it was read.",
+}
+
+
+def today() -> date:
+    """The day it is where the people are."""
+    return datetime.now(ZONE).date()
+
+
+def now() -> datetime:
+    """The instant at hand."""
+    return datetime.now(UTC)
+
+
+def new_id(request: Request, kind: str, principal: Principal) -> str:
+    """An id from the caller's Idempotency-Key, or a new one; a 422 problem for a key that is none."""
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        return uuid.uuid4().hex
+    if not 8 <= len(key) <= 64:
+        refuse(
+            "Idempotency-Key", "幂等键过短或过长。", "The key is too short or too long.",
+            "请发送 8 至 64 个字符。", "Send 8 to 64 characters.",
+        )  # fmt: skip
+    return identifier(kind, principal.user_id, key)
+
+
+def etag(version: int) -> str:
+    """The ETag of something at a version."""
+    return f'"{version}"'
+
+
+def expected_version(request: Request) -> int:
+    """The version that a JSON caller saw, from If-Match; a 428 problem without it, 412 if it is none."""
+    given = request.headers.get("if-match")
+    if given is None:
+        raise ProblemError(
+            428,
+            "version-needed",
+            "The request does not say which version of the proposal it decides on.",
+            cure="Read the proposal, and send its ETag as If-Match.",
+        )
+    text = given.strip().removeprefix("W/").strip('"')
+    if not text.isdecimal() or len(text) > 9:
+        raise ProblemError(
+            412,
+            "stale",
+            "The version given is none of this proposal.",
+            cure="Read the proposal again, and send its ETag as If-Match.",
+        )
+    return int(text)
+
+
+def region_of(text: str | None) -> str:
+    """A region as the store keeps it: nothing, and ``default``, are the empty text."""
+    region = (text or "").strip()
+    return "" if region == "default" else region
+
+
+def day_of(text: str, field: str) -> date:
+    """A day as written, such as 2027-01-01; a 422 problem if it is none."""
+    try:
+        return date.fromisoformat(text.strip())
+    except ValueError:
+        refuse(
+            field, "日期无法识别。", "The day cannot be read.",
+            "请写成 2027-01-01 的形式。", "Write a day such as 2027-01-01.",
+        )  # fmt: skip
+
+
+def reason_of(text: str | None, field: str) -> str:
+    """A reason that is neither empty nor too long; a 422 problem otherwise."""
+    reason = (text or "").strip()
+    if not reason:
+        refuse(
+            field, "没有说明理由。", "The reason is not said.",
+            "请写一句他人能看懂的理由。", "Say why, in a sentence that others will read.",
+        )  # fmt: skip
+    if len(reason) > LONGEST_REASON:
+        refuse(
+            field, "理由过长。", "The reason is too long.",
+            f"请写 {LONGEST_REASON} 字以内。", f"Write at most {LONGEST_REASON} characters.",
+        )  # fmt: skip
+    return reason
+
+
+def refuse(field: str, zh: str, en: str, cure_zh: str, cure_en: str) -> NoReturn:
+    """The problem of one field, in both languages."""
+    refuse_faults([Fault(field, zh, en, cure_zh, cure_en)])
+
+
+def refuse_faults(faults: Sequence[Fault]) -> NoReturn:
+    """The problem of a change that may not be, with all that speaks against it."""
+    first = faults[0]
+    told: list[dict[str, Any]] = [
+        {
+            "field": one.field,
+            "what": {"zh": one.zh, "en": one.en},
+            "cure": {"zh": one.cure_zh, "en": one.cure_en},
+        }
+        for one in faults
+    ]
+    raise ProblemError(
+        422,
+        "proposal",
+        first.en,
+        cure=first.cure_en,
+        more={"field": first.field, "faults": told},
+    )
