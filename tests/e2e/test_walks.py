@@ -17,10 +17,18 @@ pytestmark = [
 ]
 
 
+MERGED = all(
+    find_spec(name)
+    for name in ("scoring_api.queue_pages", "scoring_api.cases", "tests.access_scene")
+)
+"""Whether the queue, the cases and the accounts are there; they are built beside these tests."""
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[str]:
     """A service of its own: these tests change what they find."""
-    with console_site.serve(root, tmp_path_factory.mktemp("walks") / "a.db") as address:
+    program = console_site.WORKPLACE if MERGED else console_site.PROGRAM
+    with console_site.serve(root, tmp_path_factory.mktemp("walks") / "a.db", program) as address:
         yield address
 
 
@@ -31,6 +39,8 @@ def test_an_officer_triages_alerts(
     browser: Any, site: str, lang: str, script: bool, number: int
 ) -> None:
     with walks.window(browser, lang, script=script) as page:
+        if MERGED:
+            walks.sign_in(page, site, "officer", lang)
         seen = walks.triage(page, site, number, lang)
         assert len(set(seen)) == number
         page.goto(site + seen[0])
@@ -38,12 +48,6 @@ def test_an_officer_triages_alerts(
         page.locator("nav.crumb a").first.click()
         assert page.locator("table.alerts tbody tr").count() > 0
 
-
-MERGED = all(
-    find_spec(name)
-    for name in ("scoring_api.queue_pages", "scoring_api.cases", "tests.access_scene")
-)
-"""Whether the queue, the cases and the accounts are there; they are built beside these tests."""
 
 later = pytest.mark.skipif(not MERGED, reason="the queue, cases or accounts are not there yet")
 
