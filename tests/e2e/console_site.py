@@ -71,16 +71,15 @@ from scoring_api.access.accounts import Accounts, Settings
 from store.access.keyring import Keyring
 from streaming.grouping import GroupDesk, WhatIfDesk
 from tests import service_samples as samples
-from tests.access_scene import PASSWORDS
+from tests.access_scene import PASSWORDS, PHYSICIAN
 from tests.e2e.walks import ACCOUNTS, PASSWORD
 
 with store.open(sys.argv[1]) as opened:
     samples.write(opened, 120)
     free = Settings(sign_ins_a_minute=10**6, principal_burst=10**6, address_burst=10**6)
     access = Accounts(opened, Keyring.create(), PASSWORDS, free)
-    physician = str(samples.claims(1).stays["attending_physician_id"][0])
     for role, login in ACCOUNTS.items():
-        rows = Rows(physician_id=physician) if role == "physician" else Rows()
+        rows = Rows(physician_id=PHYSICIAN) if role == "physician" else Rows()
         opened.access.accounts.add(
             login, login.title(), Role(role.rstrip("2")), now=datetime.now(UTC), rows=rows,
             password_hash=PASSWORDS.hash(PASSWORD),

@@ -60,7 +60,7 @@ def test_a_case_goes_from_an_alert_to_the_appeal(
     with walks.window(browser, lang, script=script) as page:
         walks.sign_in(page, site, "officer", lang)
         assert walks.bulk_close(page, site, lang) > 1
-        walks.go(page, site, "/?gather=0", lang)
+        walks.go(page, site, "/?gather=0&physician=D33010000", lang)  # so that he may appeal
         alert = page.locator("td.what a[href^='/alerts/']").first.get_attribute("href")
         case = walks.open_case(page, site, lang, str(alert))
         assert walks.follow_reason(page)
