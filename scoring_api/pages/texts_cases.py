@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 TEXTS: Final[dict[str, tuple[str, str]]] = {
-    "status.in_case": ("已立案", "In a case"),
     # on the page of an alert
     "case_holds": (
         "该告警已在办理中的案件里。",

@@ -62,6 +62,38 @@ with store.open(sys.argv[1]) as opened:
 """
 """Serves 60 decisions with 50 alerts and one finding on a month; prints its address."""
 
+WORKPLACE: Final = """
+import sys
+from datetime import UTC, datetime
+import scoring_api, store
+from domain.access import Role, Rows
+from scoring_api.access.accounts import Accounts, Settings
+from store.access.keyring import Keyring
+from streaming.grouping import GroupDesk, WhatIfDesk
+from tests import service_samples as samples
+from tests.access_scene import PASSWORDS, PHYSICIAN
+from tests.e2e.walks import ACCOUNTS, PASSWORD
+
+with store.open(sys.argv[1]) as opened:
+    samples.write(opened, 120)
+    free = Settings(sign_ins_a_minute=10**6, principal_burst=10**6, address_burst=10**6)
+    access = Accounts(opened, Keyring.create(), PASSWORDS, free)
+    for role, login in ACCOUNTS.items():
+        rows = Rows(physician_id=PHYSICIAN) if role == "physician" else Rows()
+        opened.access.accounts.add(
+            login, login.title(), Role(role.rstrip("2")), now=datetime.now(UTC), rows=rows,
+            password_hash=PASSWORDS.hash(PASSWORD),
+        )
+    app = scoring_api.build(
+        store=opened, assess=samples.Assessor(opened), rules=samples.RULES, version="1",
+        group=GroupDesk(samples.library(), samples.KEY),
+        what_if=WhatIfDesk(samples.library(), samples.KEY),
+        ready=lambda: {"model": "absent"}, graph=opened.graph(), access=access,
+    )
+    scoring_api.run(app, "127.0.0.1", 0, started=lambda url: print(url, flush=True))
+"""
+"""The same with twice the alerts, to which people of every role sign in (``walks.ACCOUNTS``)."""
+
 
 @contextmanager
 def serve(root: Path, database: Path, program: str = PROGRAM) -> Iterator[str]:
