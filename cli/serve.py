@@ -12,6 +12,7 @@ from cli import options
 from cli.graph_access import Neo4j, Site
 from cli.reading import PSEUDONYM_KEY
 from cli.wiring import wire
+from domain.casework import Terms
 
 
 def serve(
@@ -36,6 +37,14 @@ def serve(
     scheme: options.Schemes = None,
     curves: options.Curves = None,
     key: options.Key = PSEUDONYM_KEY,
+    case_limit: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=1e10,
+            help="Yuan at stake or recovered above which a second person closes a case.",
+        ),
+    ] = 50_000,
     neo4j: Neo4j = None,
     site: Site = "main",
     graph: Annotated[
@@ -58,6 +67,7 @@ def serve(
         neo4j=neo4j,
         site=site,
         claim_model=claim_model,
+        case_terms=Terms(limit_fen=round(case_limit * 100)),
     )
     try:
         scoring_api.run(wired.app, host, port, started=_announce)

@@ -7,7 +7,10 @@ from typing import Final
 TEXTS: Final[dict[str, tuple[str, str]]] = {
     "status.in_case": ("已立案", "In a case"),
     # on the page of an alert
-    "case_holds": ("该告警已在办理中的案件里。", "The alert lies in a case that is being worked on."),
+    "case_holds": (
+        "该告警已在办理中的案件里。",
+        "The alert lies in a case that is being worked on.",
+    ),
     "case_find": ("查看案件", "Find the case"),
     "case_open": ("立案或并入案件", "Open a case, or add to one"),
     "case_open_now": ("立案", "Open"),
@@ -93,7 +96,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "涉及或追回金额超过限额，结案须由另一人审批。",
         "Money at stake or recovered is above the limit: another person has to approve.",
     ),
-    "case_closes_alone": ("金额未超过限额，可直接结案。", "It is within the limit and can be closed."),
+    "case_closes_alone": (
+        "金额未超过限额，可直接结案。",
+        "It is within the limit and can be closed.",
+    ),
     "case_propose": ("提出结案", "Propose to close"),
     "case_close": ("结案", "Close the case"),
     "case_information_came": ("材料已收到", "The information has come"),
@@ -108,6 +114,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "case_change": ("修改案由、承办人或期限", "Change subject, assignee or due day"),
     "case_save": ("保存", "Save"),
     "case_stays": ("涉及的住院", "Stays"),
+    "case_checks": ("命中的检查项", "Checks that hit"),
     "case_remove": ("移出", "Take out"),
     "case_add": ("并入更多告警", "Add alerts"),
     "case_add_this": ("并入", "Add"),
@@ -220,13 +227,19 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "Choose a node to see what lies around it; the table below lists it all.",
     ),
     "case_graph_more": ("缩放|放大|缩小|复位|截至", "Zoom|Larger|Smaller|Reset|Up to"),
-    "case_graph_truncated": ("只显示一部分：周围还有更多。", "Only a part is shown: there is more around."),
+    "case_graph_truncated": (
+        "只显示一部分：周围还有更多。",
+        "Only a part is shown: there is more around.",
+    ),
     "case_graph_list": ("{n} 个节点，{m} 条关系", "{n} nodes, {m} edges"),
     "case_graph_kind": ("类型", "Kind"),
     "case_graph_node": ("节点", "Node"),
     "case_graph_distance": ("距离", "Distance"),
     "case_graph_edges": ("关系", "Edges"),
-    "case_graph.permission": ("您的账户没有查看图谱的权限。", "Your account may not read the graph."),
+    "case_graph.permission": (
+        "您的账户没有查看图谱的权限。",
+        "Your account may not read the graph.",
+    ),
     "case_graph.limited": (
         "图谱跨越机构，而您的账户只能查看一部分机构、科室或住院。",
         "The graph crosses hospitals, and your account sees only some hospitals, departments or stays.",
@@ -237,8 +250,14 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "图谱中还没有这个节点；新的结算单稍后才进入图谱，较早的日期之前也没有它。",
         "The graph does not hold this node: new claims come in a little later, and before that day there was none.",
     ),
-    "case_graph.slow": ("图谱未能及时回答，请稍后再试。", "The graph took too long; try again later."),
-    "case_graph.away": ("图谱暂时无法使用，请稍后再试。", "The graph does not answer now; try again later."),
+    "case_graph.slow": (
+        "图谱未能及时回答，请稍后再试。",
+        "The graph took too long; try again later.",
+    ),
+    "case_graph.away": (
+        "图谱暂时无法使用，请稍后再试。",
+        "The graph does not answer now; try again later.",
+    ),
     # appeals
     "case_appeals": ("申诉", "Appeals"),
     "case_appeal_runs": ("待决定", "to be decided"),
@@ -259,7 +278,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "您参与过本案的结论、审批或以前的决定，须由另一人决定。",
         "You had a part in this case: another person has to decide.",
     ),
-    "case_appeal_stays": ("维持的追回金额（部分变更时）", "What stays recovered (if partly changed)"),
+    "case_appeal_stays": (
+        "维持的追回金额（部分变更时）",
+        "What stays recovered (if partly changed)",
+    ),
     "case_appeal_reason": ("不属实的原因（撤销时）", "Why not confirmed (if overturned)"),
     "case_appeal_note": ("决定理由", "Why it is decided so"),
     "case_appeal_terms": (

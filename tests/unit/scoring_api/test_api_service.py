@@ -188,7 +188,13 @@ def test_the_description_documents_every_route_and_problem(client: TestClient) -
     document = client.get("/openapi.json").json()
     assert sorted(document["paths"]) == [
         "/healthz", "/metrics", "/readyz", "/v1/alerts", "/v1/alerts/{alert_id}",
-        "/v1/alerts/{alert_id}/reviews", "/v1/claims:assess", "/v1/drg:group", "/v1/drg:what-if",
+        "/v1/alerts/{alert_id}/reviews", "/v1/cases", "/v1/cases/{case_id}",
+        "/v1/cases/{case_id}/alerts", "/v1/cases/{case_id}/appeals",
+        "/v1/cases/{case_id}/appeals/decision", "/v1/cases/{case_id}/approvals",
+        "/v1/cases/{case_id}/attachments", "/v1/cases/{case_id}/attachments/{attachment_id}",
+        "/v1/cases/{case_id}/closing", "/v1/cases/{case_id}/comments",
+        "/v1/cases/{case_id}/dispositions", "/v1/cases/{case_id}/export",
+        "/v1/cases/{case_id}/information", "/v1/cases/{case_id}/timeline", "/v1/claims:assess", "/v1/drg:group", "/v1/drg:what-if",
         "/v1/findings", "/v1/findings/{finding_id}", "/v1/findings/{finding_id}/reviews",
         "/v1/graph/circular-transfers", "/v1/graph/cloned-bills",
         "/v1/graph/communities", "/v1/graph/companions", "/v1/graph/neighbourhood", "/v1/graph/path",
