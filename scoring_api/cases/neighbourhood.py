@@ -97,7 +97,8 @@ def ask(graph: Graph | None, stay_id: str, of: str, upto: str) -> Picture:
                 upto=read_upto(upto) if upto else None,
             )
         )
-    except GraphQuestionError:
+    # A day so early that it is none in UTC overflows.
+    except (GraphQuestionError, OverflowError):
         return Picture(centre, "", "question")
     except GraphNodeError:
         return Picture(centre, upto, "unknown")

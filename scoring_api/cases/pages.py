@@ -16,7 +16,7 @@ from domain.access import Permission, Principal
 from domain.casework import APPEAL_OUTCOMES, STAGE_NAMES, STATUS_NAMES, CaseAlert
 from domain.graph_questions import Graph
 from domain.review import REASONS_OF
-from scoring_api import bodies, pages, reviewing
+from scoring_api import bodies, pages
 from scoring_api.access import Access, needs, who
 from scoring_api.cases import files, forms, neighbourhood
 from scoring_api.cases.desk import Desk, outside
@@ -87,7 +87,6 @@ def route(desk: Desk, stays: Stays, graph: Graph | None) -> APIRouter:
             "a": stay["told"],
             "findings": stay["findings"],
             "bars": bars,
-            "reviews": reviewing.tell(desk.store.reviews(decision_id=one.decision_id))["reviews"],
             "given": dict(request.query_params),
             "counting": {(d["decision_id"], d["rule_id"]): d for d in told["dispositions"]},
             "working": free,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -168,12 +169,21 @@ def tell(record: CaseRecord, principal: Principal, terms: Terms) -> Row:
         ],
         "next_stage": None if stage is None else str(stage),
         "lodge_until": actions.lodge_until(state, terms),
-        "comments": [row for row in record.comments if not out or row["visibility"] == SHARED],
-        "attachments": [
-            row for row in record.attachments if not out or row["visibility"] == SHARED
-        ],
+        "comments": _said(record.comments, principal),
+        "attachments": _said(record.attachments, principal),
         "timeline": tell_timeline(record, principal),
     }
+
+
+def _said(rows: Sequence[Row], principal: Principal) -> list[Row]:
+    """Comments or files as far as the caller sees them; the hospital is told no officer's name."""
+    if not outside(principal):
+        return list(rows)
+    return [
+        row if row["author"] == principal.user_id else {**row, "author": None, "author_name": None}
+        for row in rows
+        if row["visibility"] == SHARED
+    ]
 
 
 def tell_timeline(record: CaseRecord, principal: Principal) -> list[Row]:
