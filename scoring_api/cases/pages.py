@@ -92,7 +92,8 @@ def route(desk: Desk, stays: Stays, graph: Graph | None) -> APIRouter:
             "working": free,
             "outside": outside(principal),
             "people": _people(request, principal),
-            "suggested": _suggest(record, principal) if free else [],
+            # Looking for more alerts reads more than the rest of the page: only when asked for.
+            "suggested": _suggest(record, principal) if free and _asks(request) else None,
             "own_part": principal.user_id in actions.concluded_by(record.state),
             "graph_away": _graph_refusal(principal),
             "stages": STAGE_NAMES,
@@ -285,6 +286,10 @@ def _wanted(request: Request) -> Wanted:
         query.get("line") or None,
         number("first") or 0,
     )
+
+
+def _asks(request: Request) -> bool:
+    return request.query_params.get("suggest") == "1"
 
 
 def _working(told: dict[str, Any], principal: Principal) -> bool:

@@ -117,6 +117,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "case_checks": ("命中的检查项", "Checks that hit"),
     "case_remove": ("移出", "Take out"),
     "case_add": ("并入更多告警", "Add alerts"),
+    "case_suggest": ("查看该医师的其他告警", "Show other alerts of this physician"),
     "case_add_this": ("并入", "Add"),
     "case_add_none": (
         "该机构该医师没有其他未立案的告警。",
@@ -212,6 +213,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "case_claim": ("结算单事实", "Facts of the claim"),
     "case_diagnoses": ("诊断", "Diagnoses"),
     "case_procedures": ("手术操作", "Procedures"),
+    "case_score_note": (
+        "评分说明机构整体，不指向单条费用；本次住院的费用见",
+        "The score is of the hospital as a whole and points to no single line; for this stay's own:",
+    ),
     # graph
     "case_graph": ("关系图谱", "Neighbourhood"),
     "case_graph_open": ("打开关系图谱", "Open the neighbourhood"),

@@ -148,6 +148,11 @@ def test_a_case_is_worked_to_its_end_by_forms_alone(scene: Scene) -> None:
         return found
 
     send(scene, "bo", f"{base}/take", version=version())
+    more = show(scene, "bo", f"{base}?suggest=1")
+    found = [a["value"] for t, a in more.tags if t == "input" and a.get("name") == "alert_id"]
+    assert found, "alerts of the physician that are in no case"
+    send(scene, "bo", f"{base}/alerts", version=version(), alert_id=found[0])
+    send(scene, "bo", f"{base}/remove", version=version(), alert_id=found[0])
     send(scene, "sen", f"{base}/change", version=version(), title="新案由", assignee="anna", due="2027-01-31")  # fmt: skip
     place = f"{decision}|{rule}"
     done = send(
