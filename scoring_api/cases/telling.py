@@ -85,6 +85,7 @@ class CaseAnswer(CaseRow):
     needs_approval: bool
     """Money at stake or recovered is above the limit: a second person has to approve the closing."""
     limit_fen: int
+    concluded_fen: int | None = Field(description=f"Recovered by the conclusions so far. {FEN}")
     proposed_by: str | None
     approved_by: str | None
     information_due_at: datetime | None
@@ -147,6 +148,7 @@ def tell(record: CaseRecord, principal: Principal, terms: Terms) -> Row:
         "undecided": [{"decision_id": d, "rule_id": r} for d, r in state.undecided if not out],
         "needs_approval": actions.needs_second(state, terms),
         "limit_fen": terms.limit_fen,
+        "concluded_fen": state.recovered_fen if shown else None,
         "proposed_by": None if out or people[0] is None else people[0].name,
         "approved_by": None if out or people[1] is None else people[1].name,
         "information_due_at": state.information_due_at,

@@ -66,6 +66,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "case_proposed_by": ("提出：{name}", "proposed by {name}"),
     "case_approved_by": ("审批：{name}", "approved by {name}"),
     "case_information_due": ("补充材料期限", "Information due"),
+    "case_concluded": ("拟追回金额", "To be recovered"),
     "case_limit": ("双人审批限额", "Limit for one person"),
     "case_money_note": (
         "每次住院只计一次；同一住院多次判定取较大者。",

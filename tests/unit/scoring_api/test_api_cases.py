@@ -91,6 +91,7 @@ def test_above_the_limit_a_second_person_has_to_approve(scene: Scene) -> None:
     scene.conclude("anna", case)
     proposed = scene.post("sen", case, "closing", {})
     assert proposed.json()["status"] == "awaiting_approval"
+    assert (proposed.json()["recovered_fen"], proposed.json()["concluded_fen"]) == (None, 1_000)
     assert scene.post("bo", case, "approvals", {"approved": True}).status_code == 403, (
         "no permission"
     )
