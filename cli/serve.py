@@ -14,6 +14,7 @@ from cli.graph_access import Neo4j, Site
 from cli.output import tell
 from cli.reading import PSEUDONYM_KEY
 from cli.wiring import wire
+from domain.casework import Terms
 
 
 def serve(
@@ -39,6 +40,14 @@ def serve(
     scheme: options.Schemes = None,
     curves: options.Curves = None,
     key: options.Key = PSEUDONYM_KEY,
+    case_limit: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=1e10,
+            help="Yuan at stake or recovered above which a second person closes a case.",
+        ),
+    ] = 50_000,
     neo4j: Neo4j = None,
     site: Site = "main",
     graph: Annotated[
@@ -95,6 +104,7 @@ def serve(
         access=access,
         keep_identifiers=keep_identifiers,
         field_keys=field_keys,
+        case_terms=Terms(limit_fen=round(case_limit * 100)),
     )
     if sign_in and not wired.store.access.accounts.any():
         tell(

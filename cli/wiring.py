@@ -15,6 +15,7 @@ from cli.champion import models_to_use
 from cli.graph_access import owner
 from cli.models import EXTRA_FILE, beside, read_extra_table
 from cli.reading import PSEUDONYM_KEY
+from domain.casework import Terms
 from streaming.pipeline import Engine
 from streaming.pseudonym import KeepingKey, PseudonymKey
 
@@ -118,13 +119,15 @@ def wire(
     access: Callable[[Store], Any] | None = None,
     keep_identifiers: bool = False,
     field_keys: Path | None = None,
+    case_terms: Terms | None = None,
 ) -> Wired:
     """Build the service on a database: everything that ``sentinel serve`` runs.
 
     Its graph is the one at ``neo4j`` (or where the environment says), which `sentinel graph follow`
     feeds; without a server the database keeps it and the service feeds it. ``claim_model`` is a folder, or
     ``champion`` for the one of the register. ``access`` makes of the store what recognises callers
-    (``cli.accounts.accounts``); without it everybody may do everything.
+    (``cli.accounts.accounts``); without it everybody may do everything. ``case_terms`` are the limit and
+    deadlines of cases.
     """
     # Late, because FastAPI and SQLAlchemy take a second that other commands need not wait.
     import scoring_api  # noqa: PLC0415
@@ -132,7 +135,7 @@ def wire(
     from store.graph.address import Address  # noqa: PLC0415
     from streaming.backtests import ChangeDesk  # noqa: PLC0415
     from streaming.graph_keeper import GraphKeeper  # noqa: PLC0415
-    from streaming.grouping import GroupDesk, WhatIfDesk  # noqa: PLC0415
+    from streaming.grouping import GroupDesk, PeerDesk, StoredGroupDesk, WhatIfDesk  # noqa: PLC0415
     from streaming.orders.handler import OrdersHandler  # noqa: PLC0415
     from streaming.service import Desk, described  # noqa: PLC0415
 
@@ -188,5 +191,8 @@ def wire(
         score_claims=claims,
         access=None if access is None else access(opened),
         changes=changes,
+        group_stored=StoredGroupDesk(judge.library),
+        peers=None if judge.curves is None else PeerDesk(judge.curves),
+        case_terms=case_terms,
     )
     return Wired(app, opened, judge, entities, keeper, claims, changes)

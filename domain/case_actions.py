@@ -339,7 +339,11 @@ def _check_alerts(state: State, alerts: Sequence[CaseAlert]) -> None:
 
 def _check_due(due: datetime) -> None:
     if due.tzinfo is None:
-        raise _value("due_at", "The instant has no zone.", "Write it with its offset, such as +08:00.")  # fmt: skip
+        raise _value(
+            "due_at", "The instant has no zone.", "Write it with its offset, such as +08:00."
+        )
+    if not 2000 <= due.year <= 2200:
+        raise _value("due_at", "The year is out of bounds.", "Write a day from now on.")
 
 
 def _working(state: State) -> None:

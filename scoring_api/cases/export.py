@@ -109,7 +109,7 @@ def _stay(desk: Desk, one: Any) -> dict[str, Any]:
     if found is None:
         raise AssertionError("a case holds an alert that is not there")
     told = evidence.tell_record(found, Checks(()))
-    claim, _ = desk.store.cases.claim(one.decision_id)
+    claim = desk.store.cases.claim(one.decision_id)
     kept = ("alert_id", "decision_id", "stay_id", "money", "hits", "scored", "score_absent",
             "input_sha256", "rules_sha256", "model_sha256", "decided_at")  # fmt: skip
     return {**{name: told[name] for name in kept}, "claim": claim}

@@ -99,8 +99,9 @@ class CaseQuery(BaseModel):
             case CaseSort.CLOCK, None:
                 pass
             case ((CaseSort.CLOCK | CaseSort.NEWEST), str()):
-                if datetime.fromisoformat(key).tzinfo is None:
-                    raise ValueError("no zone")
+                at = datetime.fromisoformat(key)
+                if at.tzinfo is None or not 2000 <= at.year <= 2200:
+                    raise ValueError("no zone, or no time of a case")
             case _:
                 raise TypeError("another order's key")
 

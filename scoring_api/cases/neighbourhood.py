@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from threading import BoundedSemaphore
@@ -31,6 +31,9 @@ MOST: Final = 90
 
 _TURN: Final = BoundedSemaphore(2)
 _RINGS: Final = (0, 170, 310, 365)
+_TOP: Final = -math.pi / 2
+_APART: Final = 0.26
+"""Radians between two nodes of an outer ring, so that their labels do not meet."""
 _PERSONAL: Final = ("patient", "phone", "address", "bank_account", "employer")
 
 
@@ -94,7 +97,8 @@ def ask(graph: Graph | None, stay_id: str, of: str, upto: str) -> Picture:
                 upto=read_upto(upto) if upto else None,
             )
         )
-    except GraphQuestionError:
+    # A day so early that it is none in UTC overflows.
+    except (GraphQuestionError, OverflowError):
         return Picture(centre, "", "question")
     except GraphNodeError:
         return Picture(centre, upto, "unknown")
@@ -114,15 +118,15 @@ def lay_out(found: Neighbourhood, upto: str) -> Picture:
         near.setdefault(edge.source, []).append(edge.target)
         near.setdefault(edge.target, []).append(edge.source)
     distance = {node.key: node.distance for node in found.nodes}
-    angle: dict[str, float] = {found.of: -math.pi / 2}
+    angle: dict[str, float] = {found.of: _TOP}
     for ring in range(1, max(distance.values(), default=0) + 1):
         members = [node for node in found.nodes if node.distance == ring]
-        ordered = sorted(
-            members,
-            key=lambda n: (_mean_angle(near.get(n.key, ()), angle, ring, distance), n.kind, n.key),
-        )
-        for place, node in enumerate(ordered):
-            angle[node.key] = -math.pi / 2 + 2 * math.pi * place / len(ordered)
+        wished = {n.key: _wish(near.get(n.key, ()), angle, ring, distance) for n in members}
+        ordered = sorted(members, key=lambda n: (wished[n.key], n.kind, n.key))
+        for node, turn in zip(
+            ordered, _spread([wished[n.key] for n in ordered], ring), strict=True
+        ):
+            angle[node.key] = turn
     places: dict[str, tuple[float, float]] = {}
     for node in found.nodes:
         radius = _RINGS[min(node.distance, len(_RINGS) - 1)]
@@ -156,11 +160,25 @@ def names() -> Mapping[str, Any]:
     return NAMES
 
 
-def _mean_angle(
-    keys: Any, angle: Mapping[str, float], ring: int, distance: Mapping[str, int]
+def _wish(
+    keys: Iterable[str], angle: Mapping[str, float], ring: int, distance: Mapping[str, int]
 ) -> float:
+    """Where a node would like to stand: at the angle of a node further in that it hangs on."""
     inner = [angle[key] for key in keys if key in angle and distance.get(key, 0) < ring]
-    return min(inner) if inner else 0.0
+    return min(inner) if inner else _TOP
+
+
+def _spread(wished: Sequence[float], ring: int) -> list[float]:
+    """The angles wished for (rising), moved apart as far as labels need; evenly where it is full."""
+    number = len(wished)
+    gap = min(_APART, 2 * math.pi / number)
+    if ring == 1 or number * _APART > 2 * math.pi:
+        return [_TOP + 2 * math.pi * place / number for place in range(number)]
+    placed: list[float] = []
+    for wish in wished:
+        placed.append(wish if not placed else max(wish, placed[-1] + gap))
+    over = placed[-1] - placed[0] - (2 * math.pi - gap)
+    return [one - over * place / number for place, one in enumerate(placed)] if over > 0 else placed
 
 
 def _label(kind: str, name: str) -> str:

@@ -17,7 +17,7 @@ from domain.casework import APPEAL_OUTCOMES, STAGE_NAMES, STATUS_NAMES, CaseAler
 from domain.graph_questions import Graph
 from domain.review import REASONS_OF
 from domain.work import STATUS_NEW
-from scoring_api import bodies, pages, reviewing
+from scoring_api import bodies, pages
 from scoring_api.access import Access, needs, who
 from scoring_api.cases import files, forms, neighbourhood
 from scoring_api.cases.desk import Desk, outside
@@ -88,13 +88,13 @@ def route(desk: Desk, stays: Stays, graph: Graph | None) -> APIRouter:
             "a": stay["told"],
             "findings": stay["findings"],
             "bars": bars,
-            "reviews": reviewing.tell(desk.store.reviews(decision_id=one.decision_id))["reviews"],
             "given": dict(request.query_params),
             "counting": {(d["decision_id"], d["rule_id"]): d for d in told["dispositions"]},
             "working": free,
             "outside": outside(principal),
             "people": _people(request, principal),
-            "suggested": _suggest(record, principal) if free else [],
+            # Looking for more alerts reads more than the rest of the page: only when asked for.
+            "suggested": _suggest(record, principal) if free and _asks(request) else None,
             "own_part": principal.user_id in actions.concluded_by(record.state),
             "graph_away": _graph_refusal(principal),
             "stages": STAGE_NAMES,
@@ -287,6 +287,10 @@ def _wanted(request: Request) -> Wanted:
         query.get("line") or None,
         number("first") or 0,
     )
+
+
+def _asks(request: Request) -> bool:
+    return request.query_params.get("suggest") == "1"
 
 
 def _working(told: dict[str, Any], principal: Principal) -> bool:

@@ -73,7 +73,9 @@ def route(desk: Desk) -> APIRouter:
         record = await run_in_threadpool(work, request, *args)
         return answer(request, response, record)
 
-    @router.get("/v1/cases", response_model=CaseList, summary="List cases", **_READS)
+    listed = {**_READS, "responses": document(400, 422, 503)}
+
+    @router.get("/v1/cases", response_model=CaseList, summary="List cases", **listed)
     def list_cases(request: Request, query: Annotated[CaseQuery, Query()]) -> Any:
         """Cases by filter and order, a page at a time, with sums over all that the filter finds."""
         principal = who(request)

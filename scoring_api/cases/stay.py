@@ -15,7 +15,6 @@ from domain.claim import STAYS
 from domain.errors import SentinelError
 from domain.schema import Kind
 from domain.service import GroupStored, PeerCurve, Peers
-from domain.tables import Tables
 from scoring_api import evidence
 from scoring_api.cases.chart import Chart, draw
 from scoring_api.evidence import Checks
@@ -83,8 +82,8 @@ class Stays:
         if record is None:
             raise AssertionError("a case holds an alert that is not there")
         told = evidence.tell_record(record, self.checks)
-        claim, tables = self.store.cases.claim(one.decision_id)
-        group = self._group(told["input_sha256"], tables)
+        claim = self.store.cases.claim(one.decision_id)
+        group = self._group(told["input_sha256"], one.decision_id)
         lines = claim.get("charges", [])
         for hit in told["hits"]:
             hit["lines"] = [line["line_id"] for line in lines if _is_of(line, hit)]
@@ -102,14 +101,14 @@ class Stays:
             "tally": Counter(check["verdict"] for check in told["checks"]),
         }
 
-    def _group(self, digest: str, tables: Tables) -> Row | None:
+    def _group(self, digest: str, decision_id: str) -> Row | None:
         if self.group_stored is None:
             return None
         with self._lock:
             if digest in self._groups:
                 return self._groups[digest]
         try:
-            (found,) = self.group_stored(tables)
+            (found,) = self.group_stored(self.store.cases.tables(decision_id))
         except SentinelError:
             found = None
         with self._lock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -84,6 +85,7 @@ class CaseAnswer(CaseRow):
     needs_approval: bool
     """Money at stake or recovered is above the limit: a second person has to approve the closing."""
     limit_fen: int
+    concluded_fen: int | None = Field(description=f"Recovered by the conclusions so far. {FEN}")
     proposed_by: str | None
     approved_by: str | None
     information_due_at: datetime | None
@@ -146,6 +148,7 @@ def tell(record: CaseRecord, principal: Principal, terms: Terms) -> Row:
         "undecided": [{"decision_id": d, "rule_id": r} for d, r in state.undecided if not out],
         "needs_approval": actions.needs_second(state, terms),
         "limit_fen": terms.limit_fen,
+        "concluded_fen": state.recovered_fen if shown else None,
         "proposed_by": None if out or people[0] is None else people[0].name,
         "approved_by": None if out or people[1] is None else people[1].name,
         "information_due_at": state.information_due_at,
@@ -168,12 +171,21 @@ def tell(record: CaseRecord, principal: Principal, terms: Terms) -> Row:
         ],
         "next_stage": None if stage is None else str(stage),
         "lodge_until": actions.lodge_until(state, terms),
-        "comments": [row for row in record.comments if not out or row["visibility"] == SHARED],
-        "attachments": [
-            row for row in record.attachments if not out or row["visibility"] == SHARED
-        ],
+        "comments": _said(record.comments, principal),
+        "attachments": _said(record.attachments, principal),
         "timeline": tell_timeline(record, principal),
     }
+
+
+def _said(rows: Sequence[Row], principal: Principal) -> list[Row]:
+    """Comments or files as far as the caller sees them; the hospital is told no officer's name."""
+    if not outside(principal):
+        return list(rows)
+    return [
+        row if row["author"] == principal.user_id else {**row, "author": None, "author_name": None}
+        for row in rows
+        if row["visibility"] == SHARED
+    ]
 
 
 def tell_timeline(record: CaseRecord, principal: Principal) -> list[Row]:

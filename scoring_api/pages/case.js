@@ -57,7 +57,7 @@
       node.circle.setAttribute("cx", node.x);
       node.circle.setAttribute("cy", node.y);
       node.text.setAttribute("x", node.x);
-      node.text.setAttribute("y", node.y + 22);
+      node.text.setAttribute("y", node.y + (key === first ? 30 : 22));
       for (const edge of edges) {
         if (edge.source === key) { edge.element.setAttribute("x1", node.x); edge.element.setAttribute("y1", node.y); }
         if (edge.target === key) { edge.element.setAttribute("x2", node.x); edge.element.setAttribute("y2", node.y); }

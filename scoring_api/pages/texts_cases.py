@@ -65,6 +65,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "case_proposed_by": ("提出：{name}", "proposed by {name}"),
     "case_approved_by": ("审批：{name}", "approved by {name}"),
     "case_information_due": ("补充材料期限", "Information due"),
+    "case_concluded": ("拟追回金额", "To be recovered"),
     "case_limit": ("双人审批限额", "Limit for one person"),
     "case_money_note": (
         "每次住院只计一次；同一住院多次判定取较大者。",
@@ -113,8 +114,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "case_change": ("修改案由、承办人或期限", "Change subject, assignee or due day"),
     "case_save": ("保存", "Save"),
     "case_stays": ("涉及的住院", "Stays"),
+    "case_checks": ("命中的检查项", "Checks that hit"),
     "case_remove": ("移出", "Take out"),
     "case_add": ("并入更多告警", "Add alerts"),
+    "case_suggest": ("查看该医师的其他告警", "Show other alerts of this physician"),
     "case_add_this": ("并入", "Add"),
     "case_add_none": (
         "该机构该医师没有其他未立案的告警。",
@@ -210,6 +213,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "case_claim": ("结算单事实", "Facts of the claim"),
     "case_diagnoses": ("诊断", "Diagnoses"),
     "case_procedures": ("手术操作", "Procedures"),
+    "case_score_note": (
+        "评分说明机构整体，不指向单条费用；本次住院的费用见",
+        "The score is of the hospital as a whole and points to no single line; for this stay's own:",
+    ),
     # graph
     "case_graph": ("关系图谱", "Neighbourhood"),
     "case_graph_open": ("打开关系图谱", "Open the neighbourhood"),
@@ -316,3 +323,39 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "case_event.attached": ("上传附件", "File attached"),
 }
 """Key -> Chinese and English."""
+
+ERRORS: Final[dict[str, tuple[str, str]]] = {
+    "case-state": (
+        "案件目前的状态不允许这样做。",
+        "请返回案件页面，看“下一步”一栏：未下结论的检查项、待审批、已结案等都写在那里。",
+    ),
+    "second-person": (
+        "须由另一人办理：您参与过本案的结论、提出、审批或以前的决定。",
+        "请有审批权限且未参与本案的同事办理。",
+    ),
+    "case-value": (
+        "填写的内容不完整或不合规范。",
+        "请返回上一页核对：结论要有对应的原因，追回金额写成 1234.50 的形式且只用于属实或部分属实，必填的说明不能为空。",
+    ),
+    "stale": (
+        "您打开页面之后，案件已被他人更改；您的更改没有保存。",
+        "请重新打开案件，看“办理过程”中的变化，再决定如何办理。",
+    ),
+    "alert-in-case": (
+        "其中有告警已在另一个未结案的案件里。",
+        "请在该案件中办理，或先把告警移出那个案件。",
+    ),
+    "case-quota": (
+        "本案附件已达上限：50 个文件，共 100 MiB。",
+        "请上传更小的文件，或只上传相关的几页。",
+    ),
+    "file-kind": (
+        "不能上传这种文件，或文件名的后缀与内容不符。",
+        "可上传 pdf、png、jpg、txt、csv、xlsx、docx；不含宏；文本用 UTF-8 或 GB18030 编码。",
+    ),
+    "file-too-large": ("文件超过 20 MiB。", "请只上传相关的几页，或降低图片分辨率。"),
+    "file-empty": ("文件是空的。", "请选择有内容的文件。"),
+    "file": ("没有选择文件。", "请返回上一页选择文件。"),
+    "multipart": ("上传的表单无法识别。", "请在案件页面重新选择文件并上传。"),
+}
+"""Name of a problem -> what happened and what to do, in Chinese."""

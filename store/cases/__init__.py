@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -195,8 +195,15 @@ class Cases:
         with translate(self._where), self._readers.connect() as connection:
             return reading.cases_of(connection, alert_ids)
 
-    def claim(self, decision_id: str) -> tuple[Row, Tables]:
-        """The claim that a decision judged, as plain data with its children and as tables."""
+    def claim(self, decision_id: str) -> Row:
+        """The claim that a decision judged, as plain data with its children."""
+        return bodies.read(self._body(decision_id))
+
+    def tables(self, decision_id: str) -> Tables:
+        """The same claim as tables, for what judges and groups."""
+        return bodies.decode([self._body(decision_id)])
+
+    def _body(self, decision_id: str) -> bytes:
         query = (
             sa.select(CLAIMS.c.body)
             .join(
@@ -210,5 +217,5 @@ class Cases:
             .where(DECISIONS.c.decision_id == decision_id)
         )
         with translate(self._where), self._readers.connect() as connection:
-            body: Any = connection.execute(query).scalar_one()
-        return bodies.read(body), bodies.decode([body])
+            body: bytes = connection.execute(query).scalar_one()
+        return body

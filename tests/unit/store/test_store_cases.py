@@ -244,7 +244,10 @@ def test_the_same_request_again_does_nothing_again(filled: store.Store) -> None:
     assert found.row["version"] == 2
 
 
-def test_comments_and_files_leave_the_version_and_have_a_quota(filled: store.Store) -> None:
+def test_comments_and_files_leave_the_version_and_have_a_quota(
+    filled: store.Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store.cases, "MOST_BYTES", 1_000)
     (one,) = free(filled)
     case_id = open_case(filled, [one])
     assert filled.cases.comment(case_id, f"{case_id}c", Act(BO, now()), "shared", "请补充病历")
@@ -260,7 +263,7 @@ def test_comments_and_files_leave_the_version_and_have_a_quota(filled: store.Sto
     assert kept is not None
     assert bytes(kept["body"]) == given.body
     assert filled.cases.attachment("another", f"{case_id}f") is None
-    large = Attachment("x.txt", "text/plain", bytes(60 * 2**20))
+    large = Attachment("x.txt", "text/plain", bytes(600))
     filled.cases.attach(case_id, f"{case_id}g", Act(BO, now()), "internal", large)
     with pytest.raises(QuotaError):
         filled.cases.attach(case_id, f"{case_id}h", Act(BO, now()), "internal", large)
