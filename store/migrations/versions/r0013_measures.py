@@ -68,6 +68,7 @@ def upgrade() -> None:
         sa.Column("month", sa.Date(), nullable=False),
         sa.Column("provider_id", sa.Text(), nullable=False),
         sa.Column("group_code", sa.Text(), nullable=False),
+        sa.Column("hospitals", sa.Integer(), nullable=False),
         *(sa.Column(name, sa.BigInteger(), nullable=False) for name in _SUMS),
         sa.PrimaryKeyConstraint(
             "currency", "department", "month", "provider_id", "group_code",

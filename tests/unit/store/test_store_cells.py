@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -90,8 +91,10 @@ def direct(opened: store.Store) -> dict[tuple[Any, ...], dict[str, int]]:
             ),
         }
         month = date.fromisoformat(str(row["ended_on"])).replace(day=1)
-        for department in (row["department"] or "", ALL):
-            key = (row["currency"], department, month, row["provider_id"], row["group_code"] or "")
+        for department, provider in product(
+            (row["department"] or "", ALL), (row["provider_id"], ALL)
+        ):
+            key = (row["currency"], department, month, provider, row["group_code"] or "")
             cell = found.setdefault(key, dict.fromkeys(SUMS, 0))
             for name in SUMS:
                 cell[name] += int(counted[name] or 0)
@@ -250,6 +253,7 @@ def test_averages_of_groups_that_few_hospitals_have_are_not_told(filled: store.S
         found = connection.execute(
             sa.select(MEASURE_CELLS_SQL.c.group_code, MEASURE_CELLS_SQL.c.provider_id).where(
                 MEASURE_CELLS_SQL.c.department == ALL,
+                MEASURE_CELLS_SQL.c.provider_id != ALL,
                 MEASURE_CELLS_SQL.c.currency == "CNY",
                 MEASURE_CELLS_SQL.c.month == MARCH.first,
             )
