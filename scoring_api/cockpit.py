@@ -32,6 +32,7 @@ LONGEST: Final = 36
 Month = Annotated[str, StringConstraints(pattern=r"^(19|20)\d\d-(0[1-9]|1[0-2])$")]
 # Here the empty text is a value: stays that name no department, or that no group pays.
 Named = Annotated[str, StringConstraints(max_length=64, pattern=r"^[^\x00]*$")]
+Name = Annotated[str, Path(max_length=40, description="Name, such as cmi.")]
 COUNTED: Final[Mapping[str, str]] = {
     "": "stays", "grouped": "grouped", "over_standard": "over_standard",
     "high_outlier": "high_outliers", "low_outlier": "low_outliers", "readmitted": "readmitted",
@@ -199,16 +200,12 @@ def route(store: Store) -> APIRouter:
             "indicators": [tell(board, one) for one in INDICATORS],
         }
 
-    name_of = Annotated[str, Path(max_length=40, description="Name, such as cmi.")]
-
     @router.get(
         "/v1/indicators/{name}/by-department", response_model=Parts,
         responses=document(404, 422, 503), summary="Read an indicator by department",
         tags=["indicators"], dependencies=[needs(Permission.INDICATORS_READ)],
     )  # fmt: skip
-    def by_department(
-        request: Request, name: name_of, query: Annotated[CockpitQuery, Query()]
-    ) -> Any:
+    def by_department(request: Request, name: Name, query: Annotated[CockpitQuery, Query()]) -> Any:
         """One indicator of each department of the selection, with the period before."""
         return _parts(store, query, who(request), name, "department")
 
@@ -217,7 +214,7 @@ def route(store: Store) -> APIRouter:
         responses=document(404, 422, 503), summary="Read an indicator by group",
         tags=["indicators"], dependencies=[needs(Permission.INDICATORS_READ)],
     )  # fmt: skip
-    def by_group(request: Request, name: name_of, query: Annotated[CockpitQuery, Query()]) -> Any:
+    def by_group(request: Request, name: Name, query: Annotated[CockpitQuery, Query()]) -> Any:
         """One indicator of each group of the selection, with the period before."""
         return _parts(store, query, who(request), name, "group")
 
@@ -298,11 +295,14 @@ def read(store: Store, query: CockpitQuery, principal: Principal) -> Board:
     )
 
 
-def by_part(store: Store, board: Board, part: str) -> dict[str, tuple[Totals, Totals]]:
-    """The totals of each department or group of a board, now and in the period before."""
+def by_part(
+    store: Store, board: Board, part: str, *, compared: bool = True
+) -> dict[str, tuple[Totals, Totals]]:
+    """The totals of each department or group of a board, now and (``compared``) in the period before."""
     desk, before = store.indicators, board.wanted.before
     if part == "department":
-        now, then = desk.by_department(board.wanted), desk.by_department(before)
+        now = desk.by_department(board.wanted)
+        then = desk.by_department(before) if compared else {}
     else:
         now = {code: {code: cell} for code, cell in board.groups.items()}
         then = {code: {code: cell} for code, cell in desk.groups(before).items()}
