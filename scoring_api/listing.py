@@ -51,6 +51,7 @@ class AlertQuery(BaseModel):
     text: Annotated[
         Text | None, Field(description="Looked for in titles, stay, hospital and check ids.")
     ] = None
+    group: Annotated[Text | None, Field(description="Group that pays, such as ES33.")] = None
     superseded: Annotated[
         bool,
         Field(description="List also alerts of claims that were judged again since."),
@@ -81,6 +82,7 @@ class AlertQuery(BaseModel):
             admitted_from=self.admitted_from,
             admitted_to=self.admitted_to,
             text=self.text,
+            group=self.group,
             superseded=self.superseded,
             rows=rows,
         )

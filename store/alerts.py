@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from domain.access import ALL_ROWS, Rows
 from domain.results import Severity, Verdict
 from store import bodies
+from store.measure_tables import MEASURES_SQL as MEASURES
 from store.rows import within
 from store.state_tables import STAY_STATES_SQL as STATES
 from store.state_tables import WITHDRAWALS_SQL as WITHDRAWALS
@@ -79,6 +80,7 @@ class AlertFilter:
     admitted_from: date | None = None
     admitted_to: date | None = None
     text: str | None = None
+    group: str | None = None
     superseded: bool = False
     rows: Rows = ALL_ROWS
 
@@ -326,6 +328,11 @@ def _filter(query: sa.Select[Any], wanted: AlertFilter) -> sa.Select[Any]:
             sa.exists().where(
                 of_alert, HITS.c.rule_id.startswith(f"{wanted.family}-", autoescape=True)
             )
+        )
+    if wanted.group is not None:
+        of_group = MEASURES.c.group_code == wanted.group
+        conditions.append(
+            sa.exists().where(MEASURES.c.decision_id == ALERTS.c.decision_id, of_group)
         )
     if wanted.text is not None:
         searched = (

@@ -11,6 +11,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from domain.access import ALL_ROWS, Rows
+from domain.codes import CURRENCY
 from domain.indicators import (
     COMPARED,
     LEAST_PEERS,
@@ -29,6 +30,7 @@ from store.measure_tables import MEASURE_CELLS_SQL as CELLS
 from store.measure_tables import MEASURES_SQL as MEASURES
 from store.measures import next_month
 from store.rows import within
+from store.state_tables import PROVIDER_MONTHS_SQL as MONTHS
 from store.state_tables import PROVIDERS_SQL as PROVIDERS
 from store.state_tables import STAY_STATES_SQL as STATES
 from store.tables import ALERTS_SQL as ALERTS
@@ -108,7 +110,7 @@ class Indicators:
         """The currencies that have cells, that of most stays first."""
         query = (
             sa.select(CELLS.c.currency)
-            .where(*_WHOLE)
+            .where(CELLS.c.currency.in_(sorted(CURRENCY)), *_WHOLE)
             .group_by(CELLS.c.currency)
             .order_by(sa.func.sum(CELLS.c.stays).desc(), CELLS.c.currency)
         )
@@ -144,15 +146,12 @@ class Indicators:
         return told[0] if whole else told[1]
 
     def providers(self, rows: Rows) -> dict[str, str | None]:
-        """The hospitals that have cells and may be seen, with their names where known."""
+        """The hospitals that have inpatient stays and may be seen, with their names where known."""
+        provider = MONTHS.c.provider_id
         query = (
-            sa.select(CELLS.c.provider_id, PROVIDERS.c.name)
-            .outerjoin(PROVIDERS, PROVIDERS.c.provider_id == CELLS.c.provider_id)
-            .where(
-                CELLS.c.department == ALL,
-                CELLS.c.provider_id != ALL,
-                *within(Rows(rows.providers), CELLS.c.provider_id),
-            )
+            sa.select(provider, PROVIDERS.c.name)
+            .outerjoin(PROVIDERS, PROVIDERS.c.provider_id == provider)
+            .where(MONTHS.c.stays > 0, *within(Rows(rows.providers), provider))
             .distinct()
         )
         with translate(self._where), self._readers.connect() as connection:

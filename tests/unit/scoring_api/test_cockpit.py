@@ -51,7 +51,7 @@ def client(kept: store.Store) -> Iterator[TestClient]:
 
 
 def read(client: TestClient, address: str, **params: str) -> Any:
-    answer = client.get(address, params=params)
+    answer = client.get(address, params=params or None)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -185,3 +185,16 @@ def test_a_page_of_stays_keeps_its_filter(client: TestClient) -> None:
     if link is not None:
         asked = parse_qs(urlsplit(link[1].replace("&amp;", "&")).query)
         assert asked["kind"] == ["grouped"]
+
+
+def test_alerts_can_be_listed_by_group(client: TestClient) -> None:
+    by_group = {
+        group: {
+            a["stay_id"] for a in read(client, "/v1/alerts", group=group, limit="200")["alerts"]
+        }
+        for group in ("ES33", "FR25")
+    }
+    assert all(by_group.values())
+    for group, stay_ids in by_group.items():
+        for stay_id in stay_ids:
+            assert read(client, f"/v1/stays/{stay_id}")["group_code"] == group
