@@ -131,11 +131,13 @@ class Indicators:
             .order_by(CELLS.c.month.desc())
         )
         with translate(self._where), self._readers.connect() as connection:
-            months = [(row[0], int(row[1])) for row in connection.execute(query)]
+            months: list[tuple[date, int]] = [
+                (row[0], int(row[1])) for row in connection.execute(query)
+            ]
             full = max((number for _, number in months), default=0)
             told = [month for month, number in months if number * 10 >= full]
             if len(told) < 2:
-                return told[0] if told else None
+                return date.fromisoformat(str(told[0])) if told else None
             after = next_month(told[0])
             newest: date | None = connection.execute(
                 sa.select(sa.func.max(STATES.c.ended_on)).where(
@@ -544,6 +546,6 @@ def _whole(column: Any) -> sa.ColumnElement[int]:
     return sa.cast(sa.func.coalesce(sa.func.sum(column), 0), sa.BigInteger)
 
 
-def _mean(amount: Any, number: Any) -> sa.ColumnElement[float]:
+def _mean(amount: Any, number: Any) -> sa.ColumnElement[Any]:
     """A mean as a float; null without anything to divide by."""
     return sa.cast(sa.func.sum(amount), sa.Double) / sa.func.nullif(sa.func.sum(number), 0)
