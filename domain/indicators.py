@@ -26,6 +26,9 @@ Sums = Mapping[str, int]
 
 NOTHING: Final[Sums] = dict.fromkeys(SUMS, 0)
 
+COMPARED: Final = ("stays", "grouped", "days", "costed", "cost_fen", "outcomes", "died")
+"""The sums of single groups that ``total`` reads."""
+
 LOW_RISK_CASES: Final = 100
 """Stays with a known outcome that a group needs before it can be called low-risk."""
 LOW_RISK_SHARE: Final = Fraction(1, 200)
@@ -87,9 +90,14 @@ def add(cells: Iterable[Sums]) -> dict[str, int]:
 
 
 def total(
-    groups: Mapping[str, Sums], reference: Mapping[str, Sums], low_risk: frozenset[str] | None
+    groups: Mapping[str, Sums],
+    reference: Mapping[str, Sums],
+    low_risk: frozenset[str] | None,
+    sums: Sums | None = None,
 ) -> Totals:
     """The totals of one selection from its groups.
+
+    With ``sums`` (their sum) the groups need to hold no more than ``COMPARED``.
 
     ``reference`` holds the groups of the hospitals that it is compared with; ``low_risk`` names
     the groups of few deaths, None if none can be told.
@@ -109,7 +117,7 @@ def total(
             extras["low_risk_outcomes"] += own["outcomes"]
     for kind, parts in expected.items():
         extras[f"{kind}_expected"] = math.fsum(parts)
-    return {**add(groups.values()), **extras}
+    return {**(add(groups.values()) if sums is None else sums), **extras}
 
 
 def low_risk_groups(groups: Mapping[str, Sums]) -> frozenset[str] | None:

@@ -32,6 +32,7 @@ LONGEST: Final = 36
 Month = Annotated[str, StringConstraints(pattern=r"^(19|20)\d\d-(0[1-9]|1[0-2])$")]
 # Here the empty text is a value: stays that name no department, or that no group pays.
 Named = Annotated[str, StringConstraints(max_length=64, pattern=r"^[^\x00]*$")]
+Name = Annotated[str, Path(max_length=40, description="Name, such as cmi.")]
 COUNTED: Final[Mapping[str, str]] = {
     "": "stays", "grouped": "grouped", "over_standard": "over_standard",
     "high_outlier": "high_outliers", "low_outlier": "low_outliers", "readmitted": "readmitted",
@@ -79,7 +80,9 @@ class Board:
     trend: Sequence[tuple[date, Totals]]
     groups: Groups
     reference: Groups
+    reference_before: Groups
     low_risk: frozenset[str] | None
+    low_risk_before: frozenset[str] | None
     others: Mapping[str, Totals]
     same_city: frozenset[str]
 
@@ -197,16 +200,12 @@ def route(store: Store) -> APIRouter:
             "indicators": [tell(board, one) for one in INDICATORS],
         }
 
-    name_of = Annotated[str, Path(max_length=40, description="Name, such as cmi.")]
-
     @router.get(
         "/v1/indicators/{name}/by-department", response_model=Parts,
         responses=document(404, 422, 503), summary="Read an indicator by department",
         tags=["indicators"], dependencies=[needs(Permission.INDICATORS_READ)],
     )  # fmt: skip
-    def by_department(
-        request: Request, name: name_of, query: Annotated[CockpitQuery, Query()]
-    ) -> Any:
+    def by_department(request: Request, name: Name, query: Annotated[CockpitQuery, Query()]) -> Any:
         """One indicator of each department of the selection, with the period before."""
         return _parts(store, query, who(request), name, "department")
 
@@ -215,7 +214,7 @@ def route(store: Store) -> APIRouter:
         responses=document(404, 422, 503), summary="Read an indicator by group",
         tags=["indicators"], dependencies=[needs(Permission.INDICATORS_READ)],
     )  # fmt: skip
-    def by_group(request: Request, name: name_of, query: Annotated[CockpitQuery, Query()]) -> Any:
+    def by_group(request: Request, name: Name, query: Annotated[CockpitQuery, Query()]) -> Any:
         """One indicator of each group of the selection, with the period before."""
         return _parts(store, query, who(request), name, "group")
 
@@ -254,17 +253,25 @@ def read(store: Store, query: CockpitQuery, principal: Principal) -> Board:
     desk, before = store.indicators, wanted.before
     months = [next_month(wanted.last, -back) for back in range(TREND_MONTHS - 1, -1, -1)]
     span = replace(wanted, first=min(before.first, months[0]))
-    groups, reference = desk.by_month(span), desk.reference(span)
+    sums, groups = desk.by_month(span), desk.groups_by_month(span)
+    # The whole is compared with itself.
+    whole = not (wanted.provider_id or wanted.rows.limited) and wanted.department is None
+    reference = groups if whole else desk.reference(span)
     risks = desk.low_risk_by_month(wanted.currency, [*months, wanted.first, before.first])
-    single = wanted.first == wanted.last
 
-    def period(of: Selection) -> tuple[Groups, Groups]:
-        if single:
-            return groups.get(of.first, {}), reference.get(of.first, {})
-        own = [cells for month, cells in groups.items() if of.first <= month <= of.last]
-        return _merge(own), desk.reference_groups(of)
+    def month_totals(month: date) -> Totals:
+        return indicators.total(
+            groups.get(month, {}), reference.get(month, {}), risks[month],
+            sums.get(month, indicators.NOTHING),
+        )  # fmt: skip
 
-    own, usual = period(wanted)
+    own = desk.groups(wanted)
+    if wanted.first == wanted.last:
+        usual, usual_before = (reference.get(of.first, {}) for of in (wanted, before))
+        earlier = month_totals(before.first)
+    else:
+        usual, usual_before = (desk.reference_groups(of) for of in (wanted, before))
+        earlier = indicators.total(desk.groups(before), usual_before, risks[before.first])
     low_risk = risks[wanted.first]
     everyone = desk.by_provider(wanted, low_risk)
     mine = {wanted.provider_id} if wanted.provider_id else wanted.rows.providers or frozenset()
@@ -276,30 +283,33 @@ def read(store: Store, query: CockpitQuery, principal: Principal) -> Board:
         waiting,
         empty,
         indicators.total(own, usual, low_risk),
-        indicators.total(*period(before), risks[before.first]),
-        [(m, indicators.total(groups.get(m, {}), reference.get(m, {}), risks[m])) for m in months],
+        earlier,
+        [(month, month_totals(month)) for month in months],
         own,
         usual,
+        usual_before,
         low_risk,
+        risks[before.first],
         others,
         frozenset(p for p in others if city is not None and cities.get(p) == city),
     )
 
 
-def by_part(store: Store, board: Board, part: str) -> dict[str, tuple[Totals, Totals]]:
-    """The totals of each department or group of a board, now and in the period before."""
+def by_part(
+    store: Store, board: Board, part: str, *, compared: bool = True
+) -> dict[str, tuple[Totals, Totals]]:
+    """The totals of each department or group of a board, now and (``compared``) in the period before."""
     desk, before = store.indicators, board.wanted.before
-    risk_before = desk.low_risk(board.wanted.currency, before.first)
-    usual_before = desk.reference_groups(before)
     if part == "department":
-        now, then = desk.by_department(board.wanted), desk.by_department(before)
+        now = desk.by_department(board.wanted)
+        then = desk.by_department(before) if compared else {}
     else:
         now = {code: {code: cell} for code, cell in board.groups.items()}
         then = {code: {code: cell} for code, cell in desk.groups(before).items()}
     return {
         key: (
             indicators.total(cells, board.reference, board.low_risk),
-            indicators.total(then.get(key, {}), usual_before, risk_before),
+            indicators.total(then.get(key, {}), board.reference_before, board.low_risk_before),
         )
         for key, cells in now.items()
     }
@@ -408,14 +418,6 @@ def _head(board: Board) -> dict[str, Any]:
         "first": f"{wanted.first:%Y-%m}",
         "last": f"{wanted.last:%Y-%m}",
     }
-
-
-def _merge(months: Sequence[Groups]) -> Groups:
-    merged: dict[str, list[Any]] = {}
-    for groups in months:
-        for code, cell in groups.items():
-            merged.setdefault(code, []).append(cell)
-    return {code: indicators.add(cells) for code, cells in merged.items()}
 
 
 def _plain(value: int | float | Fraction) -> int | float:

@@ -60,7 +60,7 @@ def route(store: Store) -> APIRouter:
             return pages.render(request, "cockpit.html", context, 422)
         lang, t = context["lang"], TEXTS[context["lang"]]
         shown = BY_NAME.get(request.query_params.get("show", ""), BY_NAME["cmi"])
-        departments = cockpit.by_part(store, board, "department")
+        departments = cockpit.by_part(store, board, "department", compared=False)
         context |= {
             "cards": [_card(board, one, lang, t) for one in INDICATORS],
             "shown": shown,

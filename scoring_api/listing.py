@@ -87,6 +87,7 @@ class AlertQuery(BaseModel):
             "of several words each must be there."
         ),
     ] = None
+    group: Annotated[Text | None, Field(description="Group that pays, such as ES33.")] = None
     superseded: Annotated[
         bool,
         Field(description="List also alerts of claims that were judged again since."),
@@ -134,6 +135,7 @@ class AlertQuery(BaseModel):
             overdue=self.overdue,
             cluster=self.cluster,
             text=self.text,
+            group=self.group,
             superseded=self.superseded,
             rows=rows,
             **who,

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from domain.access import ALL_ROWS, Rows
 from domain.results import Severity
 from domain.work import OPEN_STATUSES, rule_word, sought
+from store.measure_tables import MEASURES_SQL as MEASURES
 from store.rows import within
 from store.tables import ALERTS_SQL as ALERTS
 
@@ -74,6 +75,7 @@ class AlertFilter:
     overdue: bool = False
     cluster: str | None = None
     text: str | None = None
+    group: str | None = None
     superseded: bool = False
     rows: Rows = ALL_ROWS
 
@@ -186,6 +188,9 @@ def conditions(
         found += _hit(wanted.rule_id, False, words, alerts)
     if wanted.family is not None:
         found += _hit(f"{wanted.family}-", True, words, alerts)
+    if wanted.group is not None:
+        of_group = MEASURES.c.group_code == wanted.group
+        found.append(sa.exists().where(MEASURES.c.decision_id == c.decision_id, of_group))
     if wanted.text is not None:
         found += _found(wanted.text, words, alerts)
     return found

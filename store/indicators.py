@@ -11,7 +11,16 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from domain.access import ALL_ROWS, Rows
-from domain.indicators import LEAST_PEERS, LOW_RISK_MONTHS, SUMS, Sums, Totals, low_risk_groups
+from domain.codes import CURRENCY
+from domain.indicators import (
+    COMPARED,
+    LEAST_PEERS,
+    LOW_RISK_MONTHS,
+    SUMS,
+    Sums,
+    Totals,
+    low_risk_groups,
+)
 from domain.tables import Tables
 from store import bodies, measures
 from store.errors import translate
@@ -21,6 +30,7 @@ from store.measure_tables import MEASURE_CELLS_SQL as CELLS
 from store.measure_tables import MEASURES_SQL as MEASURES
 from store.measures import next_month
 from store.rows import within
+from store.state_tables import PROVIDER_MONTHS_SQL as MONTHS
 from store.state_tables import PROVIDERS_SQL as PROVIDERS
 from store.state_tables import STAY_STATES_SQL as STATES
 from store.tables import ALERTS_SQL as ALERTS
@@ -100,7 +110,7 @@ class Indicators:
         """The currencies that have cells, that of most stays first."""
         query = (
             sa.select(CELLS.c.currency)
-            .where(CELLS.c.department == ALL)
+            .where(CELLS.c.currency.in_(sorted(CURRENCY)), *_WHOLE)
             .group_by(CELLS.c.currency)
             .order_by(sa.func.sum(CELLS.c.stays).desc(), CELLS.c.currency)
         )
@@ -116,16 +126,18 @@ class Indicators:
         summed = sa.func.sum(CELLS.c.stays)
         query = (
             sa.select(CELLS.c.month, sa.cast(summed, sa.BigInteger))
-            .where(CELLS.c.currency == currency, CELLS.c.department == ALL)
+            .where(CELLS.c.currency == currency, *_WHOLE)
             .group_by(CELLS.c.month)
             .order_by(CELLS.c.month.desc())
         )
         with translate(self._where), self._readers.connect() as connection:
-            months = [(row[0], int(row[1])) for row in connection.execute(query)]
+            months: list[tuple[date, int]] = [
+                (row[0], int(row[1])) for row in connection.execute(query)
+            ]
             full = max((number for _, number in months), default=0)
             told: list[date] = [month for month, number in months if number * 10 >= full]
             if len(told) < 2:
-                return told[0] if told else None
+                return date.fromisoformat(str(told[0])) if told else None
             after = next_month(told[0])
             newest: date | None = connection.execute(
                 sa.select(sa.func.max(STATES.c.ended_on)).where(
@@ -136,19 +148,34 @@ class Indicators:
         return told[0] if whole else told[1]
 
     def providers(self, rows: Rows) -> dict[str, str | None]:
-        """The hospitals that have cells and may be seen, with their names where known."""
+        """The hospitals that have inpatient stays and may be seen, with their names where known."""
+        provider = MONTHS.c.provider_id
         query = (
-            sa.select(CELLS.c.provider_id, PROVIDERS.c.name)
-            .outerjoin(PROVIDERS, PROVIDERS.c.provider_id == CELLS.c.provider_id)
-            .where(CELLS.c.department == ALL, *within(Rows(rows.providers), CELLS.c.provider_id))
+            sa.select(provider, PROVIDERS.c.name)
+            .outerjoin(PROVIDERS, PROVIDERS.c.provider_id == provider)
+            .where(MONTHS.c.stays > 0, *within(Rows(rows.providers), provider))
             .distinct()
         )
         with translate(self._where), self._readers.connect() as connection:
             return {row.provider_id: row.name for row in connection.execute(query)}
 
-    def by_month(self, wanted: Selection) -> dict[date, Groups]:
-        """Each month's groups."""
-        return self._grouped(wanted, "month")
+    def by_month(self, wanted: Selection) -> dict[date, Sums]:
+        """Each month's sums."""
+        with translate(self._where), self._readers.connect() as connection:
+            source = _source(connection, wanted)
+            month = source.c.month
+            query = (
+                sa.select(month, *_summed(source, SUMS))
+                .where(*_conditions(source, wanted))
+                .group_by(month)
+            )
+            return {
+                row[0]: dict(zip(SUMS, row[1:], strict=True)) for row in connection.execute(query)
+            }
+
+    def groups_by_month(self, wanted: Selection) -> dict[date, Groups]:
+        """Each month's groups, with no more than the sums ``COMPARED``."""
+        return self._grouped(wanted, "month", names=COMPARED)
 
     def by_department(self, wanted: Selection) -> dict[str, Groups]:
         """Each department's groups; the empty text is stays that name none."""
@@ -163,14 +190,14 @@ class Indicators:
         """Each month's groups over all hospitals, as the caller may be told them.
 
         To a caller who sees only some hospitals, a group's sums are told only if these are the
-        only ones that have it, or at least ``LEAST_PEERS`` have it. Only the month, department and
-        hospital do not narrow it.
+        only ones that have it, or at least ``LEAST_PEERS`` have it. Neither hospital nor department
+        narrows it; the sums are ``COMPARED``.
         """
-        return self._reference(wanted, CELLS.c.month)
+        return self._reference(wanted, "month")
 
     def reference_groups(self, wanted: Selection) -> Groups:
         """The same over the whole period."""
-        return self._reference(wanted, CELLS.c.currency).get(wanted.currency, {})
+        return self._reference(wanted, "currency").get(wanted.currency, {})
 
     def low_risk(self, currency: str, before: date) -> frozenset[str] | None:
         """The low-risk groups by the months before a period; None if none can be told."""
@@ -186,7 +213,7 @@ class Indicators:
             sa.select(CELLS.c.month, CELLS.c.group_code, *summed)
             .where(
                 CELLS.c.currency == currency,
-                CELLS.c.department == ALL,
+                *_WHOLE,
                 CELLS.c.month >= first,
                 CELLS.c.month < max(months),
             )
@@ -218,8 +245,8 @@ class Indicators:
         alike = replace(wanted, provider_id=None, rows=Rows(departments=wanted.rows.departments))
         group = CELLS.c.group_code
         inner = (
-            sa.select(CELLS.c.provider_id, group, *_summed(CELLS))
-            .where(*_conditions(CELLS, alike))
+            sa.select(CELLS.c.provider_id, group, *_summed(CELLS, SUMS))
+            .where(*_conditions(CELLS, alike, by_provider=True))
             .group_by(CELLS.c.provider_id, group)
             .subquery()
         )
@@ -370,37 +397,52 @@ class Indicators:
             return new
 
     def _grouped(
-        self, wanted: Selection, key: str, *, by_department: bool = False
+        self,
+        wanted: Selection,
+        key: str,
+        *,
+        by_department: bool = False,
+        names: Sequence[str] = SUMS,
     ) -> dict[Any, Groups]:
         with translate(self._where), self._readers.connect() as connection:
             source = _source(connection, wanted)
             column = source.c[key]
             query = (
-                sa.select(column, source.c.group_code, *_summed(source))
+                sa.select(column, source.c.group_code, *_summed(source, names))
                 .where(*_conditions(source, wanted, by_department=by_department))
                 .group_by(column, source.c.group_code)
             )
             found: dict[Any, Groups] = {}
             for place, code, *numbers in connection.execute(query):
-                found.setdefault(place, {})[code] = dict(zip(SUMS, numbers, strict=True))
+                found.setdefault(place, {})[code] = dict(zip(names, numbers, strict=True))
         return found
 
-    def _reference(self, wanted: Selection, key: sa.Column[Any]) -> dict[Any, Groups]:
+    def _reference(self, wanted: Selection, key: str) -> dict[Any, Groups]:
         alike = Selection(wanted.currency, wanted.first, wanted.last, group_code=wanted.group_code)
+        column, code = CELLS.c[key], CELLS.c.group_code
         query = (
-            sa.select(key, CELLS.c.group_code, *_summed(CELLS))
+            sa.select(
+                column, code, sa.func.max(CELLS.c.hospitals), sa.func.sum(CELLS.c.hospitals),
+                *_summed(CELLS, COMPARED),
+            )
             .where(*_conditions(CELLS, alike))
-            .group_by(key, CELLS.c.group_code)
-        )
+            .group_by(column, code)
+        )  # fmt: skip
         mine = wanted.rows.providers
-        if mine is not None:
-            hospitals = sa.func.count(CELLS.c.provider_id.distinct())
-            others = sa.func.count().filter(CELLS.c.provider_id.not_in(sorted(mine)))
-            query = query.having(sa.or_(others == 0, hospitals >= LEAST_PEERS))
+        own: dict[tuple[Any, str], int] = {}
         found: dict[Any, Groups] = {}
         with translate(self._where), self._readers.connect() as connection:
-            for place, code, *numbers in connection.execute(query):
-                found.setdefault(place, {})[code] = dict(zip(SUMS, numbers, strict=True))
+            if mine is not None:
+                seen = replace(alike, rows=Rows(providers=mine))
+                counted = (
+                    sa.select(column, code, sa.func.count())
+                    .where(*_conditions(CELLS, seen))
+                    .group_by(column, code)
+                )
+                own = {(row[0], row[1]): row[2] for row in connection.execute(counted)}
+            for place, group, most, all_of_them, *numbers in connection.execute(query):
+                if mine is None or most >= LEAST_PEERS or own.get((place, group)) == all_of_them:
+                    found.setdefault(place, {})[group] = dict(zip(COMPARED, numbers, strict=True))
         return found
 
     def _stays(
@@ -446,6 +488,7 @@ class Indicators:
         )
 
 
+_WHOLE: Final = (CELLS.c.department == ALL, CELLS.c.provider_id == ALL)
 _FATES: Final = ("grouped", "outcomes", "died")
 
 
@@ -466,7 +509,11 @@ def _source(connection: sa.Connection, wanted: Selection) -> sa.FromClause:
 
 
 def _conditions(
-    source: sa.FromClause, wanted: Selection, *, by_department: bool = False
+    source: sa.FromClause,
+    wanted: Selection,
+    *,
+    by_department: bool = False,
+    by_provider: bool = False,
 ) -> list[sa.ColumnElement[bool]]:
     c, rows = source.c, replace(wanted.rows, physician_id=None)
     found = [
@@ -482,13 +529,16 @@ def _conditions(
         found.append(c.department == ALL if whole else c.department != ALL)
     if wanted.provider_id is not None:
         found.append(c.provider_id == wanted.provider_id)
+    elif source is CELLS:
+        together = rows.providers is None and not by_provider
+        found.append(c.provider_id == ALL if together else c.provider_id != ALL)
     if wanted.group_code is not None:
         found.append(c.group_code == wanted.group_code)
     return found
 
 
-def _summed(source: sa.FromClause) -> list[sa.ColumnElement[int]]:
-    return [_whole(source.c[name]).label(name) for name in SUMS]
+def _summed(source: sa.FromClause, names: Sequence[str]) -> list[sa.ColumnElement[int]]:
+    return [_whole(source.c[name]).label(name) for name in names]
 
 
 def _whole(column: Any) -> sa.ColumnElement[int]:

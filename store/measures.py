@@ -29,7 +29,7 @@ from store.tables import ALERTS_SQL as ALERTS
 Pair = tuple[str, date]
 """A hospital and the first day of a month."""
 
-PAIRS_AT_ONCE: Final = 20
+PAIRS_AT_ONCE: Final = 5
 """Hospitals' months counted in one transaction: a reader waits for no more than that."""
 _LOCK: Final = 0x5E17
 """Key of the advisory lock under which one process at a time counts cells."""
@@ -142,20 +142,32 @@ def recount(connection: sa.Connection, pairs: Sequence[Pair]) -> None:
             for provider, month in pairs
         )
     )
-    names = ["currency", "department", "month", "provider_id", "group_code", *SUMS]
-    connection.execute(sa.insert(CELLS).from_select(names, cells(connection, here)))
-    whole = sa.select(
-        CELLS.c.currency,
-        sa.literal(ALL),
-        CELLS.c.month,
-        CELLS.c.provider_id,
-        CELLS.c.group_code,
-        *(_total(CELLS.c[name]) for name in SUMS),
-    ).where(_among(CELLS, pairs))
-    whole = whole.group_by(
-        *(CELLS.c[n] for n in ("currency", "month", "provider_id", "group_code"))
+    names = ["currency", "department", "month", "provider_id", "group_code", *SUMS, "hospitals"]
+    found = cells(connection, here).add_columns(sa.literal(1))
+    connection.execute(sa.insert(CELLS).from_select(names, found))
+    c = CELLS.c
+    _roll_up(connection, names, _among(CELLS, pairs), {"department": ALL}, sa.literal(1))
+    months = c.month.in_(sorted({month for _, month in pairs}))
+    connection.execute(sa.delete(CELLS).where(months, c.provider_id == ALL))
+    _roll_up(connection, names, months, {"provider_id": ALL}, sa.func.count(c.provider_id.distinct()))  # fmt: skip
+
+
+def _roll_up(
+    connection: sa.Connection,
+    names: Sequence[str],
+    here: sa.ColumnElement[bool],
+    whole: Mapping[str, str],
+    hospitals: sa.ColumnElement[int],
+) -> None:
+    """Add the cells that hold all departments, or all hospitals, of the cells that meet a condition."""
+    kept = [name for name in names[:5] if name not in whole]
+    keys = [sa.literal(whole[n]) if n in whole else CELLS.c[n] for n in names[:5]]
+    query = (
+        sa.select(*keys, *(_total(CELLS.c[name]) for name in SUMS), hospitals)
+        .where(here)
+        .group_by(*(CELLS.c[name] for name in kept))
     )
-    connection.execute(sa.insert(CELLS).from_select(names, whole))
+    connection.execute(sa.insert(CELLS).from_select(list(names), query))
 
 
 def cells(connection: sa.Connection, here: sa.ColumnElement[bool]) -> sa.Select[Any]:

@@ -65,19 +65,20 @@ def upgrade() -> None:
         "measure_cells",
         sa.Column("currency", sa.Text(), nullable=False),
         sa.Column("department", sa.Text(), nullable=False),
-        sa.Column("month", sa.Date(), nullable=False),
         sa.Column("provider_id", sa.Text(), nullable=False),
+        sa.Column("month", sa.Date(), nullable=False),
         sa.Column("group_code", sa.Text(), nullable=False),
+        sa.Column("hospitals", sa.Integer(), nullable=False),
         *(sa.Column(name, sa.BigInteger(), nullable=False) for name in _SUMS),
         sa.PrimaryKeyConstraint(
-            "currency", "department", "month", "provider_id", "group_code",
+            "currency", "department", "provider_id", "month", "group_code",
             name=op.f("pk_measure_cells"),
         ),
     )  # fmt: skip
     op.create_index(
-        op.f("ix_measure_cells_provider_id_month"),
+        op.f("ix_measure_cells_month_department_provider_id"),
         "measure_cells",
-        ["provider_id", "month"],
+        ["month", "department", "provider_id"],
         unique=False,
     )
     op.create_table(
@@ -97,7 +98,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Drop them."""
     op.drop_table("measure_marks")
-    op.drop_index(op.f("ix_measure_cells_provider_id_month"), table_name="measure_cells")
+    op.drop_index(op.f("ix_measure_cells_month_department_provider_id"), table_name="measure_cells")
     op.drop_table("measure_cells")
     op.drop_index(op.f("ix_measures_group_code"), table_name="measures")
     op.drop_table("measures")

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from domain.indicators import SUMS, add, total
 from domain.results import Results
 from domain.review import Review
 from domain.tables import Tables
-from store.indicators import Selection
+from store.indicators import KINDS, Selection
 from store.measure_tables import ALL, MEASURE_CELLS_SQL, MEASURE_MARKS_SQL
 from tests import measure_samples as measures
 from tests import service_samples as samples
@@ -90,8 +91,10 @@ def direct(opened: store.Store) -> dict[tuple[Any, ...], dict[str, int]]:
             ),
         }
         month = date.fromisoformat(str(row["ended_on"])).replace(day=1)
-        for department in (row["department"] or "", ALL):
-            key = (row["currency"], department, month, row["provider_id"], row["group_code"] or "")
+        for department, provider in product(
+            (row["department"] or "", ALL), (row["provider_id"], ALL)
+        ):
+            key = (row["currency"], department, month, provider, row["group_code"] or "")
             cell = found.setdefault(key, dict.fromkeys(SUMS, 0))
             for name in SUMS:
                 cell[name] += int(counted[name] or 0)
@@ -250,6 +253,7 @@ def test_averages_of_groups_that_few_hospitals_have_are_not_told(filled: store.S
         found = connection.execute(
             sa.select(MEASURE_CELLS_SQL.c.group_code, MEASURE_CELLS_SQL.c.provider_id).where(
                 MEASURE_CELLS_SQL.c.department == ALL,
+                MEASURE_CELLS_SQL.c.provider_id != ALL,
                 MEASURE_CELLS_SQL.c.currency == "CNY",
                 MEASURE_CELLS_SQL.c.month == MARCH.first,
             )
@@ -263,3 +267,24 @@ def test_averages_of_groups_that_few_hospitals_have_are_not_told(filled: store.S
         if len(there) >= 3 or there <= {samples.PROVIDERS[0]}
     }
     assert set(told) < set(everyone)
+
+
+def test_postgresql_counts_the_same_cells(postgres: str) -> None:
+    with store.open(postgres) as opened:
+        results = measures.write(opened, 40)
+        opened.indicators.refresh(None)
+        batch = changed(samples.claims(4, first=2), 2, samples.PROVIDERS[3], DAYS[2])
+        again = measures.measured(batch, samples.assess(batch))
+        opened.write(claims=batch, results=again, ruleset=samples.RULESET, model=samples.MODEL)
+        opened.withdraw([store.Withdrawn("S000009", 1, "reversed")])
+        opened.keep_reviews(review(results, 7, "confirmed", 1))
+        assert opened.indicators.refresh(None) == 0
+        assert stored(opened) == direct(opened)
+        desk, risky = opened.indicators, frozenset({"ES33"})
+        reference = desk.reference_groups(MARCH)
+        for provider, told in desk.by_provider(MARCH, risky).items():
+            wanted = total(desk.groups(replace(MARCH, provider_id=provider)), reference, risky)
+            assert {n: told[n] for n in wanted} == pytest.approx(dict(wanted), rel=1e-9)
+        for kind in KINDS:
+            page = desk.stays(MARCH, kind, risky, None, 100)
+            assert len(page.rows) == desk.count_stays(MARCH, kind, risky)
