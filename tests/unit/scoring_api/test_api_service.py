@@ -193,7 +193,8 @@ def test_the_description_documents_every_route_and_problem(client: TestClient) -
         "/v1/graph/circular-transfers", "/v1/graph/cloned-bills",
         "/v1/graph/communities", "/v1/graph/companions", "/v1/graph/neighbourhood", "/v1/graph/path",
         "/v1/graph/shared-identifiers", "/v1/graph/stats", "/v1/graph/triangles",
-        "/v1/rules", "/v1/rules/{rule_id}",
+        "/v1/models", "/v1/models/{sha256}",
+        "/v1/rules", "/v1/rules/{rule_id}", "/v1/rules/{rule_id}/history", "/v1/rules/{rule_id}/shadow",
     ]  # fmt: skip
     assert "HTTPValidationError" not in document["components"]["schemas"]
     assert "cure" in document["components"]["schemas"]["Problem"]["required"]
