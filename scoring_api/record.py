@@ -16,10 +16,12 @@ from store import Store, StoreError, Tally
 
 FRESH_SECONDS: Final = 60.0
 """The record of the checks is added up from all decisions: once a minute is often enough."""
-FIRST_SECONDS: Final = 20.0
+FIRST_SECONDS: Final = 10.0
 """How long a first question waits for the months to be added up; millions of hits take longer."""
 LATER_SECONDS: Final = 0.2
 """How long a later one waits for months that changed; then it tells those of before."""
+REST: Final = 20
+"""Adding up takes at most this part of the time: after a minute of it, twenty minutes of rest."""
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -45,6 +47,7 @@ class Record:
         self._read: _Read | None = None
         self._refresh: threading.Thread | None = None
         self._refreshed_at = float("-inf")
+        self._took = 0.0
 
     def tallies(self) -> Mapping[str, Tally]:
         """Tallies by check id of the checks that decide."""
@@ -99,7 +102,7 @@ class Record:
     def _add_up(self, now: float) -> None:
         """Have the months added up that changed, and wait a little for it."""
         if self._refresh is None or not self._refresh.is_alive():
-            if now - self._refreshed_at < FRESH_SECONDS:
+            if now - self._refreshed_at < max(FRESH_SECONDS, REST * self._took):
                 return
             self._refresh = threading.Thread(target=self._work, name="check months", daemon=True)
             self._refreshed_at = now
@@ -108,12 +111,14 @@ class Record:
         self._refresh.join(FIRST_SECONDS if first else LATER_SECONDS)
 
     def _work(self) -> None:
+        began = time.monotonic()
         try:
             self._store.check_history.refresh()
         except StoreError as error:
             _LOG.warning("months of checks were not added up: %s", error)
         except Exception:
             _LOG.exception("months of checks were not added up")
+        self._took = time.monotonic() - began
 
 
 def tell_tally(tally: Tally | None) -> dict[str, Any] | None:

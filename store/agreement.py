@@ -40,13 +40,7 @@ class Agreement:
             having = [row.sha256 for row in sets if rule_id in row.ids]
             if not having:
                 return None
-            judged = _judged(having)
-            total = int(
-                connection.execute(sa.select(sa.func.count()).select_from(judged)).scalar_one()
-            )
-            if not total:
-                return None
-            return _compare(connection, rule_id, cause, judged, total)
+            return _compare(connection, rule_id, cause, having)
 
 
 def _judged(sets: list[str]) -> sa.CTE:
@@ -73,8 +67,9 @@ def _judged(sets: list[str]) -> sa.CTE:
 
 
 def _compare(
-    connection: sa.Connection, rule_id: str, cause: str, judged: sa.CTE, total: int
-) -> dict[str, Any]:
+    connection: sa.Connection, rule_id: str, cause: str, sets: list[str]
+) -> dict[str, Any] | None:
+    judged = _judged(sets)
     shadow = (
         sa.select(judged.c.stay_id, judged.c.decision_id)
         .where(
@@ -85,24 +80,50 @@ def _compare(
         .cte("found")
     )
 
-    def active(*wanted: sa.ColumnElement[bool]) -> sa.Select[Any]:
-        return (
-            sa.select(judged.c.stay_id)
-            .join(HITS, HITS.c.decision_id == judged.c.decision_id)
-            .where(*wanted)
-            .distinct()
+    itself = connection.execute(
+        sa.select(sa.literal(1))
+        .select_from(HITS)
+        .join(STATES, STATES.c.decision_id == HITS.c.decision_id)
+        .where(
+            HITS.c.rule_id == rule_id,
+            STATES.c.stay_id.in_(
+                sa.select(SHADOW.c.stay_id).where(SHADOW.c.rules_sha256.in_(sets))
+            ),
         )
-
-    def number(query: sa.Select[Any]) -> int:
-        count = sa.select(sa.func.count()).select_from(query.subquery())
-        return int(connection.execute(count).scalar_one())
-
-    itself = number(active(HITS.c.rule_id == rule_id))
+        .limit(1)
+    ).first()
     chosen = HITS.c.rule_id == rule_id if itself else HITS.c.cause == cause
-    decided = active(chosen)
-    by_active = itself or number(decided)
-    by_shadow = number(sa.select(shadow.c.stay_id))
-    both = number(sa.select(shadow.c.stay_id).where(shadow.c.stay_id.in_(decided)))
+
+    def holds(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+        return sa.case((condition, 1), else_=0)
+
+    # One pass over the claims, each looked up by key: joining millions of hits takes minutes.
+    said = (
+        sa.select(
+            judged.c.stay_id,
+            holds(
+                sa.exists().where(
+                    SHADOW_HITS.c.shadow_id == judged.c.shadow_id, SHADOW_HITS.c.rule_id == rule_id
+                )
+            ).label("tried"),
+            holds(sa.exists().where(HITS.c.decision_id == judged.c.decision_id, chosen)).label(
+                "decided"
+            ),
+        )
+        .select_from(judged)
+        .subquery()
+    )
+    tried, decided = said.c.tried, said.c.decided
+    total, by_shadow, by_active, both = (
+        int(number or 0)
+        for number in connection.execute(
+            sa.select(
+                sa.func.count(), sa.func.sum(tried), sa.func.sum(decided), sa.func.sum(tried * decided)
+            ).select_from(said)
+        ).one()
+    )  # fmt: skip
+    if not total:
+        return None
     beside = connection.execute(
         sa.select(HITS.c.rule_id, sa.func.count(HITS.c.stay_id.distinct()).label("claims"))
         .join(shadow, shadow.c.decision_id == HITS.c.decision_id)
@@ -111,11 +132,10 @@ def _compare(
         .limit(MOST_BESIDE)
     ).all()
     others = sa.exists().where(HITS.c.decision_id == shadow.c.decision_id)
+    alone = sa.select(sa.func.count()).select_from(shadow).where(~others)
+    unlike = sa.exists().where(HITS.c.decision_id == shadow.c.decision_id, chosen)
     shown = connection.execute(
-        sa.select(shadow.c.stay_id)
-        .where(shadow.c.stay_id.not_in(decided))
-        .order_by(shadow.c.stay_id)
-        .limit(MOST_SHOWN)
+        sa.select(shadow.c.stay_id).where(~unlike).order_by(shadow.c.stay_id).limit(MOST_SHOWN)
     ).scalars()
     return {
         "against": "itself" if itself else "cause",
@@ -125,6 +145,6 @@ def _compare(
         "only_shadow": by_shadow - both,
         "neither": total - by_active - by_shadow + both,
         "beside": [{"rule_id": row.rule_id, "claims": int(row.claims)} for row in beside],
-        "alone": number(sa.select(shadow.c.stay_id).where(~others)),
+        "alone": int(connection.execute(alone).scalar_one()),
         "only_shadow_stays": list(shown),
     }

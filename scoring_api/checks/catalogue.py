@@ -74,6 +74,7 @@ def route(
         rows = who(request).rows
         lang = pages.choose_language(request)
         history = histories.history(rule, rows)
+        comparison, pending = histories.shadow(rule, rows)
         context = {
             "rule": rule,
             "of_many": rule["unit"] in AGGREGATE_UNITS,
@@ -83,7 +84,8 @@ def route(
             "exposure": record.exposures().get(rule_id, {}),
             "history": history,
             "charts": draw(history, TEXTS[lang]),
-            "comparison": histories.shadow(rule, rows),
+            "comparison": comparison,
+            "pending": pending,
             "changeable": changes is not None and bool(rule["params"]),
             "proposals": store.proposals.page(rule_id=rule_id, limit=10),
             "backtests": store.backtests.of_rule(rule_id, 10),

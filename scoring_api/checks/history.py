@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ from scoring_api.access import needs, who
 from scoring_api.answers import Answer
 from scoring_api.evidence import Checks
 from scoring_api.problems import ProblemError, document
-from scoring_api.record import Record
+from scoring_api.record import REST, Record
 from store import Store
 
 RuleId = Annotated[str, Path(max_length=16, pattern=r"^[A-Za-z0-9-]+$")]
@@ -27,6 +28,10 @@ AGGREGATE_UNITS: Final = ("provider_month", "physician_day")
 """Units whose hits are findings on many stays."""
 KEPT_SECONDS: Final = 300.0
 """How long a comparison on trial is kept: it reads every claim judged on trial."""
+WAIT_SECONDS: Final = 0.4
+"""How long a page waits for a comparison; then it says that it is being made."""
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 class VerdictCounts(Answer):
@@ -127,6 +132,8 @@ class Shadow(Answer):
 
     rule_id: str
     comparison: Comparison | None
+    pending: bool
+    """It is being made: ask again in a moment."""
 
 
 class Histories:
@@ -136,6 +143,8 @@ class Histories:
         self._store = store
         self._record = record
         self._lock = threading.Lock()
+        self._took: dict[str, float] = {}
+        self._workers: dict[str, threading.Thread] = {}
         self._kept: dict[str, tuple[float, dict[str, Any] | None]] = {}
 
     def history(self, rule: Mapping[str, Any], rows: Rows) -> dict[str, Any]:
@@ -154,17 +163,41 @@ class Histories:
             "providers": kept.providers(rule_id, rows),
         }
 
-    def shadow(self, rule: Mapping[str, Any], rows: Rows) -> dict[str, Any] | None:
-        """The comparison of a check on trial; None where it was never."""
+    def shadow(self, rule: Mapping[str, Any], rows: Rows) -> tuple[dict[str, Any] | None, bool]:
+        """The comparison of a check on trial, if it was ever, and whether it is still being made."""
         rule_id = rule["id"]
+        if rule_id not in self._record.shadow():
+            return None, False
         with self._lock:
             at, found = self._kept.get(rule_id, (float("-inf"), None))
-            if time.monotonic() - at > KEPT_SECONDS:
-                found = self._store.agreement.read(rule_id, rule["cause"])
-                self._kept[rule_id] = (time.monotonic(), found)
+            stale = time.monotonic() - at > max(KEPT_SECONDS, REST * self._took.get(rule_id, 0.0))
+            worker = self._workers.get(rule_id)
+            if stale and (worker is None or not worker.is_alive()):
+                worker = threading.Thread(
+                    target=self._compare, args=(rule_id, rule["cause"]), daemon=True
+                )
+                self._workers[rule_id] = worker
+                worker.start()
+        if stale and worker is not None:
+            worker.join(WAIT_SECONDS)
+            _, found = self._kept.get(rule_id, (0.0, None))
         if found is None:
-            return None
-        return {**found, "only_shadow_stays": [] if rows.limited else found["only_shadow_stays"]}
+            return None, stale
+        return {
+            **found,
+            "only_shadow_stays": [] if rows.limited else found["only_shadow_stays"],
+        }, False
+
+    def _compare(self, rule_id: str, cause: str) -> None:
+        began = time.monotonic()
+        try:
+            found = self._store.agreement.read(rule_id, cause)
+        except Exception:
+            _LOG.exception("a check on trial was not compared")
+            return
+        with self._lock:
+            self._kept[rule_id] = (time.monotonic(), found)
+            self._took[rule_id] = time.monotonic() - began
 
 
 def find(checks: Checks, rule_id: str) -> dict[str, Any]:
@@ -201,7 +234,7 @@ def route(checks: Checks, histories: Histories) -> APIRouter:
     )  # fmt: skip
     def read_shadow(request: Request, rule_id: RuleId) -> Any:
         """Claims by what a check said on trial and what was decided on them; up to five minutes old."""
-        found = histories.shadow(find(checks, rule_id), who(request).rows)
-        return {"rule_id": rule_id, "comparison": found}
+        found, pending = histories.shadow(find(checks, rule_id), who(request).rows)
+        return {"rule_id": rule_id, "comparison": found, "pending": pending}
 
     return router

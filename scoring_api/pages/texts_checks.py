@@ -43,6 +43,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "checks_to_findings": ("查看该检查的聚合发现", "Open what it found"),
     # on trial
     "shadow_title": ("试运行与现行判定对照", "On trial beside what decides"),
+    "shadow_pending": (
+        "试运行与现行判定正在对照，请稍后刷新本页。",
+        "The comparison on trial is being made: load this page again soon.",
+    ),
     "shadow_against.itself": (
         "同一批结算：该检查试运行时的判定，与现行判定中同一检查的判定。",
         "The same claims: what this check said on trial, and what the same check said in the decisions.",
