@@ -7,7 +7,7 @@
 ``fill`` writes some hundred made-up claims through the store, with decisions, hits, alerts, states and
 reviews, and lets the database copy them: to other stays, patients, physicians, hospitals, departments, days and
 amounts. Every table with a stay, a decision, an alert or a case in it is copied, so a new one needs no
-change here; what has to be made from the copies stands in ``after``. Give an empty database.
+change here but where its columns' names do not say what they are (``_OWN``). Give an empty database.
 
 ``measure`` asks the running service for each page over HTTP, one request at a time, and prints p50 and p95
 of each; with ``--db`` it starts a service of its own. ``load`` lets locust walk people from the queue to an
@@ -33,12 +33,16 @@ from urllib.parse import urlencode
 
 import httpx
 import sqlalchemy as sa
+from starlette.testclient import TestClient
 
+import scoring_api
 import store
 from benchmarks.assess_real_claims import machine
 from domain.results import identifier
 from domain.review import Review
 from store.tables import METADATA
+from streaming.grouping import GroupDesk, WhatIfDesk
+from tests import measure_samples
 from tests import service_samples as samples
 
 TEMPLATES: Final = 600
@@ -103,10 +107,11 @@ def fill(given: argparse.Namespace) -> None:
             raise SystemExit("the desk is filled in PostgreSQL only")
         if opened.counts()["claims"]:
             raise SystemExit("the database holds claims already: name an empty one")
-        for first in range(0, TEMPLATES, 100):
-            samples.write(opened, 100, first=first)
+        batch = samples.claims(TEMPLATES)
+        results = measure_samples.measured(batch, samples.assess(batch))
+        opened.write(claims=batch, results=results, ruleset=samples.RULESET, model=samples.MODEL)
         review(opened)
-        before(opened)
+        open_cases(opened)
         copies = max(0, math.ceil(given.alerts / opened.count_alerts()) - 1)
         tables = [t for t in METADATA.sorted_tables if _copied(t)]
         with _without_indexes(opened, tables):
@@ -157,19 +162,37 @@ def review(opened: store.Store) -> None:
             )
 
 
-def before(opened: store.Store) -> None:
-    """What is made of the templates through the store before they are copied: cases, assignments.
-
-    Cases of some thirty templates go here once the store keeps cases (``Store.cases``); the copies of
-    their rows are then cases of the copied alerts.
-    """
+def open_cases(opened: store.Store) -> None:
+    """Open thirty cases with a comment each; their copies are cases of copied alerts."""
+    app = scoring_api.build(
+        store=opened,
+        assess=samples.Assessor(opened),
+        group=GroupDesk(samples.library(), samples.KEY),
+        what_if=WhatIfDesk(samples.library(), samples.KEY),
+        rules=samples.RULES,
+        version="desk",
+        ready=dict,
+    )
+    client = TestClient(app)
+    rows = client.get("/v1/alerts", params={"limit": 60, "currency": "CNY"}).json()["alerts"]
+    for row in rows[::2]:
+        made = client.post("/v1/cases", json={"alert_ids": [row["alert_id"]]})
+        made.raise_for_status()
+        case_id = made.json()["case_id"]
+        client.post(f"/v1/cases/{case_id}/comments", json={"text": "请提供病历首页。"})
 
 
 def after(opened: store.Store) -> None:
-    """What is made from all copies: sums that the store keeps beside rows.
-
-    The cockpit's cells (``measure_cells``) and the odds of checks go here once they are in the store.
-    """
+    """Make what the store keeps beside rows: the cells that the cockpit adds up, of every hospital's month."""
+    began = time.perf_counter()
+    with opened.engine.begin() as connection:
+        _run(
+            connection,
+            "INSERT INTO measure_marks (provider_id, month) SELECT DISTINCT provider_id, "
+            "date_trunc('month', ended_on)::date FROM stay_states WHERE ended_on IS NOT NULL",
+        )
+    opened.indicators.refresh(None)
+    tell(part="cells", seconds=round(time.perf_counter() - began, 1))
 
 
 def _copied(table: sa.Table) -> bool:
@@ -208,29 +231,45 @@ def _copy(opened: store.Store, table: sa.Table, copies: int) -> None:
     tell(part="copy", table=table.name, rows=made, seconds=round(seconds, 1))
 
 
+_PROVIDER: Final = f"left(provider_id, 9) || lpad((n % {HOSPITALS})::text, 3, '0')"
+_DEPARTMENT: Final = f"left(department, 4) || lpad((n / {HOSPITALS} % 10)::text, 2, '0')"
+_OWN: Final[dict[tuple[str, str], str]] = {
+    # Of ten alerts five are new, two in review by one of twenty officers, three done.
+    ("alerts", "status"): "CASE WHEN status <> 'new' OR n % 10 < 5 THEN status WHEN n % 10 < 7 "
+    "THEN 'in_review' ELSE 'reviewed' END",
+    ("alerts", "assignee"): "CASE WHEN n % 10 >= 5 THEN 'officer-' || n % 20 END",
+    ("alerts", "closed_at"): "CASE WHEN status = 'new' AND n % 10 >= 7 THEN created_at END",
+    ("alerts", "words"): "words || ' ' || lower(stay_id) || '-' || n",
+    ("alerts", "cluster"): f"{_PROVIDER} || '|' || split_part(cluster, '|', 2) || '|' || "
+    f"coalesce({_DEPARTMENT}, '-')",
+    ("decisions", "hit_count"): "hit_count * 5",
+}
+"""(Table, column) -> what stands there in a copy, where the column's name does not say it."""
+
+
 def _varied(column: sa.Column[Any]) -> str:
     """The value of a copy ``n``, the same for the same thing in every table."""
     name = column.name
+    if (column.table.name, name) in _OWN:
+        return _OWN[column.table.name, name]
     if name in _NEW_IDS:
         return f"md5({name} || '-' || n)"
     if name in ("stay_id", "patient_id", "number"):
         return f"{name} || '-' || n"
     if name == "provider_id":
-        return f"left({name}, 9) || lpad((n % {HOSPITALS})::text, 3, '0')"
+        return _PROVIDER
     if name == "department":
-        return f"left({name}, 4) || lpad((n / {HOSPITALS} % 10)::text, 2, '0')"
+        return _DEPARTMENT
     if name in _PEOPLE:
         return f"{name} || '-' || n % 500"
     if name.endswith("_fen"):
         return f"{name} * (20 + n * 31 % 97) / 60"
-    if name in ("priority", "expected_loss"):
+    if name == "priority":
         return f"{name} * (0.5 + n * 13 % 101 / 100.0)"
     if isinstance(column.type, sa.Date):
         return f"{name} - (n * 37 % {DAYS})"
-    if isinstance(column.type, sa.DateTime) or name.endswith("_at"):
+    if name.endswith("_at"):
         return f"{name} - (n * 37 % {DAYS}) * interval '1 day' + n % 86400 * interval '1 second'"
-    if name == "hit_count":
-        return f"{name} * 5"
     return name
 
 
@@ -285,7 +324,7 @@ def service(db: str | None, url: str | None) -> Iterator[str]:
     if url is not None:
         yield url.rstrip("/")
         return
-    command = [sys.executable, "-m", "cli", "serve", "--db", str(db), "--port", "0"]
+    command = [sys.executable, "-m", "cli", "serve", "--db", str(db), "--port", "0", "--no-sign-in"]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
@@ -309,7 +348,13 @@ def queries(client: httpx.Client) -> list[tuple[str, str]]:
         ("all", {}),
         ("next page", {"cursor": page["cursor"]}),
         ("min_severity", {"min_severity": "high"}),
-        ("status", {"status": row["status"]}),
+        ("status", {"status": "in_review"}),
+        ("open", {"status": "open"}),
+        ("assignee", {"assignee": "officer-7"}),
+        ("nobody's", {"assignee": "nobody", "status": "open"}),
+        ("overdue", {"overdue": "true"}),
+        ("gathered", {"gather": "true"}),
+        ("cluster", {"cluster": row["cluster"]}),
         ("family", {"family": row["rule_ids"][0].partition("-")[0]}),
         ("rule", {"rule": row["rule_ids"][0]}),
         ("provider", {"provider": row["provider_id"]}),
