@@ -115,12 +115,10 @@ def fill(given: argparse.Namespace) -> None:
         copies = max(0, math.ceil(given.alerts / opened.count_alerts()) - 1)
         tables = [t for t in METADATA.sorted_tables if _copied(t)]
         with _without_indexes(opened, tables):
+            made = _count(opened, METADATA.tables["cases"])
+            of_cases = min(copies, given.cases // made - 1 if made else 0)
             for table in tables:
-                most = copies
-                if _OF_CASES.match(table.name):
-                    made = _count(opened, METADATA.tables["cases"])
-                    most = min(copies, given.cases // made if made else 0)
-                _copy(opened, table, most)
+                _copy(opened, table, of_cases if _OF_CASES.match(table.name) else copies)
             _more_hits(opened, copies, given.hits)
         after(opened)
         with opened.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
