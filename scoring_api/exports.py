@@ -87,7 +87,7 @@ class Column:
             found = " ".join(str(one) for one in found)
         if self.kind == "text":
             return str(found)
-        return found
+        return round(found, 4) if isinstance(found, float) else found
 
 
 def disposition(name: str) -> str:

@@ -72,7 +72,6 @@ ALERT_COLUMNS: Final = (
     Column("科室", "Department", "department"),
     Column("主治医师", "Attending physician", "attending_physician_id"),
     Column("就诊编号", "Stay", "stay_id"),
-    Column("DRG 组", "Group", "drg_code"),
     Column("入院日期", "Admission", "admission_date", "date"),
     Column("出院日期", "Discharge", "discharge_date", "date"),
     Column("承办人", "Assignee", "assignee"),
@@ -108,11 +107,18 @@ def route(store: Store) -> APIRouter:
     router = APIRouter()
 
     def alerts(request: Request, query: AlertFileQuery, lang: str) -> Iterator[Row]:
-        wanted = query.wanted(who(request).rows)
+        principal = who(request)
+        wanted = query.wanted(principal.rows, principal.user_id)
+        names = dict(request.app.state.access.people(Permission.ALERTS_WORK))
         after = cursors.read(query.cursor, wanted, query.sort) if query.cursor else None
         while True:
+            # One row an alert: a file shows all that a page may gather.
             page = store.alerts(wanted, query.sort, after, _PART)
-            yield from (_in_words(row, lang) for row in page.rows)
+            for row in page.rows:
+                told = _in_words(row, lang)
+                if (assignee := row.get("assignee")) is not None:
+                    told["assignee"] = names.get(assignee, assignee)
+                yield told
             if (after := page.after) is None:
                 return
 
@@ -257,7 +263,7 @@ def _columns(columns: Sequence[Column], first: Row | None, principal: Principal)
     return [c for c in columns if c.of not in masked and (first is None or c.of in first)]
 
 
-def _in_words(row: Mapping[str, Any], lang: str) -> Row:
+def _in_words(row: Mapping[str, Any], lang: str) -> dict[str, Any]:
     """A row with its texts in one language and its codes as words, where the pages have a word."""
     words = TEXTS[lang]
     told = {name: row[f"{name}_{lang}"] for name in ("title", "finding") if f"{name}_{lang}" in row}

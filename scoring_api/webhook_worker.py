@@ -37,6 +37,13 @@ _PAUSE_S: Final = 1.0
 """Seconds between looks for something to do."""
 _SWEEP_EVERY: Final = 3_600
 _GONE: Final = 410
+_DETAILS: Final = frozenset(
+    {
+        "count", "worst", "alert_ids", "providers", "outcome", "reason", "status", "version",
+        "number", "happened", "rule_id", "parameter", "because",
+    }
+)  # fmt: skip
+"""What of an event's data leaves the house: no account, whatever else an event comes to hold."""
 
 Row = Mapping[str, Any]
 
@@ -77,7 +84,7 @@ def message(webhook: Row, event: Row, base: str = "") -> tuple[str, str]:
         "subject_id": event["subject_id"],
         "provider_id": event["provider_id"],
         "department": event["department"],
-        "details": event["data"],
+        "details": {name: told for name, told in event["data"].items() if name in _DETAILS},
     }
     found = work_events.addresses(event["kind"], event["subject_id"])
     if found is not None:

@@ -155,7 +155,7 @@ def test_a_message_is_signed_and_names_identifiers_and_links_only(scene: Scene) 
     scene.happen("case.closed", "C0")
     scene.happen(
         "case.opened", "C1", provider_id="H1", department="A03", physician_id="D-SECRET",
-        actor="u-secret", data={"number": 3},
+        actor="u-secret", data={"number": 3, "assignee": "u-secret"},
     )  # fmt: skip
     scene.work()
     [(headers, body)] = scene.receiver.got
@@ -536,7 +536,7 @@ def test_an_administrator_keeps_webhooks_on_pages(scene: Scene) -> None:
     scene.now = datetime.now(UTC) + timedelta(seconds=1)
     scene.work()
     assert "Delivered" in client.get(f"{here}?lang=en").text
-    wrong = client.post(here, data={"url": "ftp://x/", "version": "1"}, headers=ORIGIN)
+    wrong = client.post(f"{here}?lang=zh", data={"url": "ftp://x/", "version": "1"}, headers=ORIGIN)
     assert wrong.status_code == 422
     assert "未保存" in wrong.text
     off = client.post(
