@@ -16,6 +16,7 @@ from scoring_api.access.accounts import Accounts
 from scoring_api.access.guard import needs
 from scoring_api.access.own import TokenId
 from scoring_api.access.users import UserId
+from scoring_api.pages.texts import TEXTS
 from scoring_api.problems import ProblemError
 from store.access.tokens import DEFAULT_DAYS, LONGEST_DAYS
 
@@ -186,7 +187,7 @@ def _tell(problem: ProblemError | None, lang: str) -> str | None:
     if problem is None:
         return None
     field = str(problem.more.get("field", problem.name if problem.status == 412 else "conflict"))
-    words = pages.TEXTS[lang]
+    words = TEXTS[lang]
     return words.get(f"account_refused.{field}", f"{problem.detail} {problem.cure}")
 
 
