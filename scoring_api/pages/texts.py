@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from scoring_api.pages.texts_access import ERRORS as ERRORS_ACCESS
 from scoring_api.pages.texts_access import TEXTS as TEXTS_ACCESS
 from scoring_api.pages.texts_cases import TEXTS as TEXTS_CASES
 from scoring_api.pages.texts_checks import TEXTS as TEXTS_CHECKS
@@ -396,6 +397,7 @@ for _of in (TEXTS_QUEUE, TEXTS_CASES, TEXTS_COCKPIT, TEXTS_CHECKS, TEXTS_ACCESS)
     _BOTH.update(_of)
 
 _ERRORS: Final[dict[str, tuple[str, str]]] = {
+    **ERRORS_ACCESS,
     "not-found": (
         "这里没有您要找的内容。",
         "请从告警列表重新打开；告警不会被删除，地址可能不完整。",
