@@ -62,6 +62,8 @@ def assess(
     Ends with status 1 if not one record could be accepted.
     """
     began = time.monotonic()
+    if keep_identifiers and db is None:
+        raise typer.BadParameter("--keep-identifiers needs --db: they are kept there")
     # What cannot be written is told now, not after an hour of judging.
     writable(out)
     if db is not None:
@@ -78,11 +80,7 @@ def assess(
         db=db,
         inputs=inputs if refresh else (),
     )
-    keep = None
-    if keep_identifiers:
-        if db is None:
-            raise typer.BadParameter("--keep-identifiers needs --db: they are kept there")
-        keep = keeper(db, field_keys)
+    keep = keeper(db, field_keys) if keep_identifiers and db is not None else None
     read = read_claims(inputs, written, key=key, encoding=encoding, keep=keep)
     summary = run(
         read,

@@ -16,7 +16,7 @@ from starlette.responses import Response, StreamingResponse
 from domain.access import ROLE_NAMES, Permission, Role
 from scoring_api import pages
 from scoring_api.access.accounts import Accounts
-from scoring_api.access.guard import needs
+from scoring_api.access.guard import needs, whole_view
 from scoring_api.answers import Answer
 from scoring_api.listing import Text
 from scoring_api.pages.texts import TEXTS
@@ -146,7 +146,8 @@ def tell(event: AuditEvent) -> dict[str, Any]:
 def route(access: Accounts) -> APIRouter:
     """The routes and the page."""
     router = APIRouter()
-    guard = [needs(Permission.AUDIT_READ)]
+    # What others did crosses hospitals, and says which patient was asked about.
+    guard = [needs(Permission.AUDIT_READ), whole_view]
     audit = access.access.audit
 
     @router.get(

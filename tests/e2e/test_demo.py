@@ -53,7 +53,7 @@ def service(demo: Demo, root: Path) -> Iterator[httpx.Client]:
     process = subprocess.Popen(
         [*SENTINEL, "serve", "--db", f"sqlite:///{demo.out / 'sentinel.db'}", "--port", "0",
          "--model", str(demo.out / "model"), "--curves", str(demo.out / "curves"),
-         "--key", str(demo.out / "pseudonym.key")],
+         "--key", str(demo.out / "pseudonym.key"), "--no-sign-in"],
         cwd=root, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
     )  # fmt: skip
     try:
@@ -72,6 +72,36 @@ def test_the_demo_says_each_step_and_what_came_of_it(demo: Demo) -> None:
     assert "out of fold: ROC-AUC" in demo.stdout
     assert "patients in hospital" in demo.stdout
     assert " 0 records set aside" in demo.stdout
+
+
+def test_the_demo_has_an_account_for_each_role_and_serves_with_sign_in(
+    demo: Demo, root: Path
+) -> None:
+    password = demo.stdout.split("the password of each: ")[1].split()[0]
+    process = subprocess.Popen(
+        [*SENTINEL, "serve", "--db", f"sqlite:///{demo.out / 'sentinel.db'}", "--port", "0",
+         "--key", str(demo.out / "pseudonym.key"), "--field-keys", str(demo.out / "field.keys"), "--no-graph"],
+        cwd=root, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        address = process.stdout.readline().strip()
+        for role in ("officer", "physician", "administrator"):
+            with httpx.Client(base_url=address, timeout=60) as client:
+                assert client.get("/v1/alerts").status_code == 401
+                given = {"login": role, "password": password}
+                headers = {"origin": address.rstrip("/")}
+                assert client.post("/sign-in", data=given, headers=headers).status_code == 303
+                assert client.get("/v1/me").json()["role"] == role
+                if role == "physician":
+                    assert client.get("/v1/alerts").json()["total"] > 0, (
+                        "one with alerts was chosen"
+                    )
+                if role == "administrator":
+                    assert client.get("/v1/alerts").status_code == 403
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
 
 
 def test_every_claim_of_the_month_has_one_decision(demo: Demo) -> None:
