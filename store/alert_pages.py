@@ -51,7 +51,7 @@ def leaders(  # noqa: PLR0917
     limit: int,
     now: datetime,
 ) -> Page:
-    """The same of clusters: each one's alert of the highest expected loss, with ``similar`` sums.
+    """The same of clusters: of each the alert that comes first in the order, with ``similar`` sums.
 
     ``similar`` has ``count``, ``more`` (whether that is only how far it was counted),
     ``expected_loss_fen`` and ``exposure_fen``, over the alerts of the cluster that the filter finds.
@@ -76,14 +76,19 @@ def _page(  # noqa: PLR0917
     query = sa.select(ALERTS).where(*filters.conditions(wanted, now, words=_words(connection)))
     if gathered:
         other = ALERTS.alias("other")
-        pair = [(t.c.expected_loss_fen, t.c.alert_id) for t in (other, ALERTS)]
-        query = query.where(
-            ~sa.exists().where(
+        earlier = (
+            sa.select(sa.literal(1))
+            .where(
                 other.c.cluster == ALERTS.c.cluster,
-                sa.tuple_(*pair[0]) > sa.tuple_(*pair[1]),
+                filters.precedes(sort, other, ALERTS),
                 *filters.conditions(wanted, now, other),
             )
+            .limit(1)
+            .scalar_subquery()
         )
+        # Not NOT EXISTS, which PostgreSQL may turn into a join over all that could be earlier: each alert
+        # that the filter finds asks the index of clusters once, and few are asked before a page is full.
+        query = query.where(earlier.is_(None))
     rows: list[Row] = []
     for part in _parts(query, sort, after):
         if len(rows) <= limit:
