@@ -178,6 +178,9 @@ def conditions(
         )
         if value is not None
     ]
+    if wanted.max_exposure_fen is not None:
+        # Follows from the other, and bounds the index by which the queue is read.
+        found.append(c.expected_loss_fen <= wanted.max_exposure_fen)
     if wanted.unassigned:
         found.append(c.assignee.is_(None))
     if wanted.overdue:

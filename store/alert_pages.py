@@ -195,31 +195,23 @@ def sums(
     connection: sa.Connection, wanted: AlertFilter, clusters: Collection[str], now: datetime
 ) -> dict[str, Row]:
     """What the filter finds of each cluster, added up as far as ``SUMMED`` alerts."""
-    parts = []
-    for cluster in sorted(clusters):
-        here = (
-            sa.select(ALERTS.c.expected_loss_fen, ALERTS.c.exposure_fen)
-            .where(
-                ALERTS.c.cluster == cluster,
-                *filters.conditions(wanted, now),
-            )
-            .order_by(ALERTS.c.expected_loss_fen.desc(), ALERTS.c.alert_id.desc())
-            .limit(SUMMED + 1)
-            .subquery()
-        )
-        parts.append(
-            sa.select(
-                sa.literal(cluster, sa.Text()).label("cluster"),
-                sa.func.count().label("count"),
-                sa.cast(sa.func.sum(here.c.expected_loss_fen), sa.BigInteger()).label(
-                    "expected_loss_fen"
-                ),
-                sa.cast(sa.func.sum(here.c.exposure_fen), sa.BigInteger()).label("exposure_fen"),
-            ).select_from(here)
-        )
-    if not parts:
+    if not clusters:
         return {}
-    rows = connection.execute(sa.union_all(*parts))
+    names = sorted(clusters)
+    if connection.dialect.name == "postgresql":
+        # One plan for all of them; SQLite knows no LATERAL, and plans fast.
+        given = sa.values(sa.column("cluster", sa.Text()), name="given").data([(n,) for n in names])
+        each = _sum(wanted, now, given.c.cluster, given).lateral("each")
+        query: Any = sa.select(given.c.cluster, *each.c).select_from(given.join(each, sa.true()))
+    else:
+        parts = [_sum(wanted, now, sa.literal(n, sa.Text())).subquery() for n in names]
+        query = sa.union_all(
+            *(
+                sa.select(sa.literal(name, sa.Text()).label("cluster"), *part.c)
+                for name, part in zip(names, parts, strict=True)
+            )
+        )
+    rows = connection.execute(query)
     return {
         row["cluster"]: {
             "count": min(row["count"], SUMMED),
@@ -229,6 +221,31 @@ def sums(
         }
         for row in (r._mapping for r in rows)
     }
+
+
+def _sum(
+    wanted: AlertFilter,
+    now: datetime,
+    cluster: sa.ColumnElement[Any],
+    given: sa.FromClause | None = None,
+) -> sa.Select[Any]:
+    """Count and sums of what the filter finds of one cluster."""
+    found = (
+        sa.select(ALERTS.c.expected_loss_fen, ALERTS.c.exposure_fen)
+        .where(ALERTS.c.cluster == cluster, *filters.conditions(wanted, now))
+        .order_by(ALERTS.c.expected_loss_fen.desc(), ALERTS.c.alert_id.desc())
+        .limit(SUMMED + 1)
+    )
+    here = found.subquery() if given is None else found.correlate(given).lateral("here")
+
+    def total(column: sa.ColumnElement[Any], name: str) -> sa.Label[Any]:
+        return sa.cast(sa.func.sum(column), sa.BigInteger()).label(name)
+
+    return sa.select(
+        sa.func.count().label("count"),
+        total(here.c.expected_loss_fen, "expected_loss_fen"),
+        total(here.c.exposure_fen, "exposure_fen"),
+    ).select_from(here)
 
 
 def count(connection: sa.Connection, wanted: AlertFilter, now: datetime) -> int:
