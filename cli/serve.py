@@ -44,6 +44,7 @@ def serve(
 ) -> None:
     """Serve the API and the page; print the address once it takes requests. Ctrl-C stops it."""
     import scoring_api  # noqa: PLC0415
+    from scoring_api.repricing import Repricing  # noqa: PLC0415
 
     wired = wire(
         db=db,
@@ -60,7 +61,8 @@ def serve(
         claim_model=claim_model,
     )
     try:
-        scoring_api.run(wired.app, host, port, started=_announce)
+        with Repricing(wired.store):
+            scoring_api.run(wired.app, host, port, started=_announce)
     finally:
         wired.close()
 

@@ -17,7 +17,7 @@ from store.tables import DECISIONS_SQL as DECISIONS
 Row = dict[str, Any]
 
 
-COUNTED: Final = 10_000
+COUNTED: Final = 1_000
 """Alerts are counted so far; beyond it is only said that there are more."""
 SUMMED: Final = 500
 """Alerts of one cluster are added up so far."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
@@ -17,6 +18,7 @@ import scoring_api
 import store
 from domain.access import PERMISSIONS, Permission, Principal, Role, Rows
 from scoring_api.access import OpenAccess
+from scoring_api.repricing import Repricing
 from streaming.grouping import GroupDesk, WhatIfDesk
 from tests import service_samples as samples
 
@@ -360,3 +362,18 @@ def test_views_and_people_on_the_pages(
     assert "王" in client.get(given.headers["location"], headers=PAGE).text
     due = form(client, f"/alerts/{alert['alert_id']}/due", {"due": "2031-05-06"})
     assert "2031-05-06" in client.get(due.headers["location"], headers=PAGE).text
+
+
+def test_the_running_service_reckons_reviews_into_the_queue(
+    app: tuple[FastAPI, store.Store, Office], client: TestClient, free: list[dict[str, Any]]
+) -> None:
+    alert = next(a for a in free if len(a["rule_ids"]) == 1)
+    body = {"outcome": "confirmed", "reason": "violation"}
+    assert client.post(f"/v1/alerts/{alert['alert_id']}/reviews", json=body).status_code == 201
+    with Repricing(app[1], every_seconds=0.01):
+        for _ in range(2_000):
+            if app[1].queue.odds()[alert["rule_ids"][0]]["concluded"]:
+                break
+            time.sleep(0.01)
+        else:
+            pytest.fail("the review was not reckoned in 20 seconds")
