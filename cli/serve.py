@@ -81,6 +81,7 @@ def serve(
 ) -> None:
     """Serve the API and the pages; print the address once it takes requests. Ctrl-C stops it."""
     import scoring_api  # noqa: PLC0415
+    from scoring_api.repricing import Repricing  # noqa: PLC0415
 
     access = None
     if sign_in:
@@ -112,7 +113,8 @@ def serve(
             "sentinel users add LOGIN --name NAME --role administrator --db …"
         )
     try:
-        scoring_api.run(wired.app, host, port, started=_announce)
+        with Repricing(wired.store):
+            scoring_api.run(wired.app, host, port, started=_announce)
     finally:
         wired.close()
 

@@ -14,6 +14,7 @@ from cli import options
 from cli.output import finish, say, tell
 from cli.stream_run import Database
 from cli.wiring import engine
+from domain.results import Severity
 
 if TYPE_CHECKING:
     from streaming.pipeline import Engine
@@ -201,6 +202,82 @@ def months(
     with store.open(db) as opened:
         for row in opened.provider_months(provider):
             sys.stdout.write(json.dumps(row, default=str) + "\n")
+
+
+@app.command()
+def reprice(
+    every: Annotated[
+        bool, typer.Option(help="Reckon every open alert anew, though no review changed a check.")
+    ] = False,
+    db: Database = "sqlite:///sentinel.db",
+) -> None:
+    """Reckon how often checks are right from their reviews, and what open alerts may cost by that.
+
+    Run it on a timer, such as once an hour; without a new review it costs one query.
+    """
+    import store  # noqa: PLC0415
+
+    with store.open(db) as opened:
+        done = opened.queue.reprice()
+        alerts = opened.queue.reprice_all() if every else done["alerts"]
+    finish({"checks_changed": done["checks"], "alerts_changed": alerts})
+
+
+@app.command()
+def assign(
+    people: Annotated[
+        list[str], typer.Argument(metavar="PERSON...", help="Accounts that alerts are given to.")
+    ],
+    up_to: Annotated[
+        int, typer.Option(min=1, help="Open alerts that each has afterwards, at most.")
+    ] = 20,
+    provider: Annotated[str | None, typer.Option(help="Only alerts of this hospital.")] = None,
+    department: Annotated[str | None, typer.Option(help="Only alerts of this department.")] = None,
+    db: Database = "sqlite:///sentinel.db",
+) -> None:
+    """Give open alerts that nobody has to people by load, highest expected loss first."""
+    import store  # noqa: PLC0415
+
+    workers = [store.Worker(person, person) for person in dict.fromkeys(people)]
+    wanted = store.AlertFilter(provider_id=provider, department=department)
+    with store.open(db) as opened:
+        given = opened.queue.assign_automatically(
+            workers, actor="sentinel db assign", up_to=up_to, wanted=wanted
+        )
+        load = opened.queue.load([worker.user_id for worker in workers])
+    finish({"alerts_given": len(given), "open_alerts": load})
+
+
+@app.command("due-times")
+def due_times(
+    hours: Annotated[
+        list[str] | None, typer.Option("--set", metavar="SEVERITY=HOURS", help="Such as high=72.")
+    ] = None,
+    db: Database = "sqlite:///sentinel.db",
+) -> None:
+    """Tell or set the hours until a new alert is due, by its severity; alerts that are there keep theirs."""
+    import store  # noqa: PLC0415
+
+    given = dict(_due_time(one) for one in hours or ())
+    with store.open(db) as opened:
+        if given:
+            opened.queue.set_due_hours(given)
+        found = opened.queue.due_hours()
+    finish({str(severity): found[severity] for severity in sorted(found, key=lambda s: -s.rank)})
+
+
+def _due_time(text: str) -> tuple[Severity, int]:
+    word, _, hours = text.partition("=")
+    if word not in set(Severity) or not (
+        hours.isascii() and hours.isdigit() and 0 < len(hours) < 6
+    ):
+        raise typer.BadParameter(
+            f"{text} is no severity with hours: write info, low, medium, high or critical, then = and hours",
+            param_hint="--set",
+        )
+    if int(hours) == 0:
+        raise typer.BadParameter("an alert needs at least 1 hour", param_hint="--set")
+    return Severity(word), int(hours)
 
 
 def _engine(

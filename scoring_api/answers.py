@@ -331,7 +331,7 @@ class AlertPage(Answer):
     total: int | None
     """How many alerts the filter finds; given with the first page only."""
     total_at_least: bool
-    """Whether there are more than `total`: counting stops at 10,000."""
+    """Whether there are more than `total`: counting stops at 1,000."""
     cursor: str | None
     """Give it as `cursor` with the same filter to read on; null after the last page."""
     next: str | None

@@ -180,6 +180,9 @@ def conditions(
         )
         if value is not None
     ]
+    if wanted.max_exposure_fen is not None:
+        # Follows from the other, and bounds the index by which the queue is read.
+        found.append(c.expected_loss_fen <= wanted.max_exposure_fen)
     if wanted.unassigned:
         found.append(c.assignee.is_(None))
     if wanted.overdue:
@@ -206,6 +209,19 @@ def beyond(sort: AlertSort, after: After, alerts: Alerts = ALERTS) -> Condition:
         sa.literal(unpack(sort, after.key), key.type), sa.literal(after.alert_id, sa.Text())
     )
     return here > place if sort.rising else here < place
+
+
+def precedes(sort: AlertSort, one: Alerts, other: Alerts) -> Condition:
+    """Whether one alert comes before the other in an order."""
+    mine, its = key_of(sort, one), key_of(sort, other)
+    pair = sa.tuple_(mine, one.c.alert_id), sa.tuple_(its, other.c.alert_id)
+    if sort is not AlertSort.SCORE:
+        return pair[0] < pair[1] if sort.rising else pair[0] > pair[1]
+    return sa.or_(
+        sa.and_(mine.is_not(None), its.is_(None)),
+        pair[0] > pair[1],
+        sa.and_(mine.is_(None), its.is_(None), one.c.alert_id > other.c.alert_id),
+    )
 
 
 def order(wanted: AlertFilter, sort: AlertSort, alerts: Alerts = ALERTS) -> list[Any]:

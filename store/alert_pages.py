@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -17,7 +17,7 @@ from store.tables import DECISIONS_SQL as DECISIONS
 Row = dict[str, Any]
 
 
-COUNTED: Final = 10_000
+COUNTED: Final = 1_000
 """Alerts are counted so far; beyond it is only said that there are more."""
 SUMMED: Final = 500
 """Alerts of one cluster are added up so far."""
@@ -31,6 +31,10 @@ class Page:
     after: After | None
 
 
+WALKED: Final = (200, 2_000, 10_000)
+"""Alerts read at once to find the clusters of a page; after the last the page is as long as it is."""
+
+
 def page(  # noqa: PLR0917
     connection: sa.Connection,
     wanted: AlertFilter,
@@ -40,7 +44,12 @@ def page(  # noqa: PLR0917
     now: datetime,
 ) -> Page:
     """The next ``limit`` alerts after a place; rows that appear meanwhile shift nothing."""
-    return _page(connection, wanted, sort, after, limit, now, gathered=False)
+    rows: list[Row] = []
+    for part in _parts(_found(connection, wanted, now, ALERTS), sort, after):
+        if len(rows) <= limit:
+            ids = part.order_by(*filters.order(wanted, sort)).limit(limit + 1 - len(rows))
+            rows += _with_decisions(connection, ids, sort)
+    return _page(rows[:limit], more=len(rows) > limit)
 
 
 def leaders(  # noqa: PLR0917
@@ -51,51 +60,100 @@ def leaders(  # noqa: PLR0917
     limit: int,
     now: datetime,
 ) -> Page:
-    """The same of clusters: each one's alert of the highest expected loss, with ``similar`` sums.
+    """The same of clusters: of each the alert that comes first in the order, with ``similar`` sums.
 
     ``similar`` has ``count``, ``more`` (whether that is only how far it was counted),
     ``expected_loss_fen`` and ``exposure_fen``, over the alerts of the cluster that the filter finds.
+    A page may hold fewer than ``limit`` where few clusters hold very many alerts; ``after`` leads on.
     """
-    found = _page(connection, wanted, sort, after, limit, now, gathered=True)
-    found_sums = sums(connection, wanted, {row["cluster"] for row in found.rows}, now)
-    for row in found.rows:
-        row["similar"] = found_sums[row["cluster"]]
-    return found
+    found: dict[str, After] = {}
+    seen: list[str] = []
+    place, ended = after, False
+    for size in WALKED:
+        heads = _heads(connection, wanted, sort, place, size, now, seen)
+        first: dict[str, After] = {}
+        for head in heads:
+            first.setdefault(head["cluster"], After(filters.pack(head["key"]), head["alert_id"]))
+        earlier = _earlier(connection, wanted, sort, first, now) if after is not None else set()
+        found |= {cluster: head for cluster, head in first.items() if cluster not in earlier}
+        seen += first
+        ended = len(heads) < size
+        if heads:
+            place = After(filters.pack(heads[-1]["key"]), heads[-1]["alert_id"])
+        if ended or len(found) > limit:
+            break
+    chosen = list(found.items())[:limit]
+    ids = [head.alert_id for _, head in chosen]
+    chosen_rows = sa.select(ALERTS).where(ALERTS.c.alert_id.in_(ids))
+    by_id = {row["alert_id"]: row for row in _with_decisions(connection, chosen_rows, sort)}
+    rows = [by_id[alert_id] for alert_id in ids if alert_id in by_id]
+    totals = sums(connection, wanted, [cluster for cluster, _ in chosen], now)
+    for row in rows:
+        row["similar"] = totals[row["cluster"]]
+    if len(found) > limit or ended or place is None:
+        return _page(rows, more=len(found) > limit)
+    return Page(_page(rows, more=False).rows, place)
 
 
-def _page(  # noqa: PLR0917
-    connection: sa.Connection,
-    wanted: AlertFilter,
-    sort: AlertSort,
-    after: After | None,
-    limit: int,
-    now: datetime,
-    *,
-    gathered: bool,
-) -> Page:
-    query = sa.select(ALERTS).where(*filters.conditions(wanted, now, words=_words(connection)))
-    if gathered:
-        other = ALERTS.alias("other")
-        pair = [(t.c.expected_loss_fen, t.c.alert_id) for t in (other, ALERTS)]
-        query = query.where(
-            ~sa.exists().where(
-                other.c.cluster == ALERTS.c.cluster,
-                sa.tuple_(*pair[0]) > sa.tuple_(*pair[1]),
-                *filters.conditions(wanted, now, other),
-            )
-        )
-    rows: list[Row] = []
-    for part in _parts(query, sort, after):
-        if len(rows) <= limit:
-            ids = part.order_by(*filters.order(wanted, sort)).limit(limit + 1 - len(rows))
-            rows += _with_decisions(connection, ids, sort)
-    more = len(rows) > limit
-    rows = rows[:limit]
+def _page(rows: list[Row], *, more: bool) -> Page:
     last = After(filters.pack(rows[-1]["sort_key"]), rows[-1]["alert_id"]) if more else None
     for row in rows:
         del row["sort_key"], row["words"]
         row["rule_ids"] = row["rule_ids"].split()
     return Page(rows, last)
+
+
+def _found(
+    connection: sa.Connection, wanted: AlertFilter, now: datetime, *columns: Any
+) -> sa.Select[Any]:
+    """What the filter finds, in no order."""
+    return sa.select(*columns).where(*filters.conditions(wanted, now, words=_words(connection)))
+
+
+def _heads(  # noqa: PLR0917
+    connection: sa.Connection,
+    wanted: AlertFilter,
+    sort: AlertSort,
+    after: After | None,
+    size: int,
+    now: datetime,
+    but: Sequence[str],
+) -> list[Row]:
+    """Id, cluster and sort key of the next alerts, without those of clusters that were seen."""
+    columns = ALERTS.c.alert_id, ALERTS.c.cluster, filters.key_of(sort).label("key")
+    query = _found(connection, wanted, now, *columns)
+    if but:
+        query = query.where(ALERTS.c.cluster.not_in(but))
+    rows: list[Row] = []
+    for part in _parts(query, sort, after):
+        if len(rows) < size:
+            ordered = part.order_by(*filters.order(wanted, sort)).limit(size - len(rows))
+            rows += [dict(row._mapping) for row in connection.execute(ordered)]
+    return rows
+
+
+def _earlier(
+    connection: sa.Connection,
+    wanted: AlertFilter,
+    sort: AlertSort,
+    heads: Mapping[str, After],
+    now: datetime,
+) -> set[str]:
+    """The clusters of which an alert came before on an earlier page."""
+    other = ALERTS.alias("other")
+    before = (
+        sa.select(sa.literal(1))
+        .where(
+            other.c.cluster == ALERTS.c.cluster,
+            filters.precedes(sort, other, ALERTS),
+            *filters.conditions(wanted, now, other),
+        )
+        .limit(1)
+        .scalar_subquery()
+    )
+    ids = [head.alert_id for head in heads.values()]
+    query = sa.select(ALERTS.c.cluster).where(ALERTS.c.alert_id.in_(ids), before.is_not(None))
+    return set(connection.execute(query).scalars())
 
 
 def _parts(query: sa.Select[Any], sort: AlertSort, after: After | None) -> Iterator[sa.Select[Any]]:
@@ -107,12 +165,11 @@ def _parts(query: sa.Select[Any], sort: AlertSort, after: After | None) -> Itera
     if sort is not AlertSort.SCORE:
         yield there
         return
-    unscored = query.where(ALERTS.c.score.is_(None))
     if after is not None and after.key == filters.NO_SCORE:
         yield there
         return
     yield there.where(ALERTS.c.score.is_not(None))
-    yield unscored
+    yield query.where(ALERTS.c.score.is_(None))
 
 
 def _with_decisions(
@@ -138,31 +195,23 @@ def sums(
     connection: sa.Connection, wanted: AlertFilter, clusters: Collection[str], now: datetime
 ) -> dict[str, Row]:
     """What the filter finds of each cluster, added up as far as ``SUMMED`` alerts."""
-    parts = []
-    for cluster in sorted(clusters):
-        here = (
-            sa.select(ALERTS.c.expected_loss_fen, ALERTS.c.exposure_fen)
-            .where(
-                ALERTS.c.cluster == cluster,
-                *filters.conditions(wanted, now),
-            )
-            .order_by(ALERTS.c.expected_loss_fen.desc(), ALERTS.c.alert_id.desc())
-            .limit(SUMMED + 1)
-            .subquery()
-        )
-        parts.append(
-            sa.select(
-                sa.literal(cluster, sa.Text()).label("cluster"),
-                sa.func.count().label("count"),
-                sa.cast(sa.func.sum(here.c.expected_loss_fen), sa.BigInteger()).label(
-                    "expected_loss_fen"
-                ),
-                sa.cast(sa.func.sum(here.c.exposure_fen), sa.BigInteger()).label("exposure_fen"),
-            ).select_from(here)
-        )
-    if not parts:
+    if not clusters:
         return {}
-    rows = connection.execute(sa.union_all(*parts))
+    names = sorted(clusters)
+    if connection.dialect.name == "postgresql":
+        # One plan for all of them; SQLite knows no LATERAL, and plans fast.
+        given = sa.values(sa.column("cluster", sa.Text()), name="given").data([(n,) for n in names])
+        each = _sum(wanted, now, given.c.cluster, given).lateral("each")
+        query: Any = sa.select(given.c.cluster, *each.c).select_from(given.join(each, sa.true()))
+    else:
+        parts = [_sum(wanted, now, sa.literal(n, sa.Text())).subquery() for n in names]
+        query = sa.union_all(
+            *(
+                sa.select(sa.literal(name, sa.Text()).label("cluster"), *part.c)
+                for name, part in zip(names, parts, strict=True)
+            )
+        )
+    rows = connection.execute(query)
     return {
         row["cluster"]: {
             "count": min(row["count"], SUMMED),
@@ -172,6 +221,31 @@ def sums(
         }
         for row in (r._mapping for r in rows)
     }
+
+
+def _sum(
+    wanted: AlertFilter,
+    now: datetime,
+    cluster: sa.ColumnElement[Any],
+    given: sa.FromClause | None = None,
+) -> sa.Select[Any]:
+    """Count and sums of what the filter finds of one cluster."""
+    found = (
+        sa.select(ALERTS.c.expected_loss_fen, ALERTS.c.exposure_fen)
+        .where(ALERTS.c.cluster == cluster, *filters.conditions(wanted, now))
+        .order_by(ALERTS.c.expected_loss_fen.desc(), ALERTS.c.alert_id.desc())
+        .limit(SUMMED + 1)
+    )
+    here = found.subquery() if given is None else found.correlate(given).lateral("here")
+
+    def total(column: sa.ColumnElement[Any], name: str) -> sa.Label[Any]:
+        return sa.cast(sa.func.sum(column), sa.BigInteger()).label(name)
+
+    return sa.select(
+        sa.func.count().label("count"),
+        total(here.c.expected_loss_fen, "expected_loss_fen"),
+        total(here.c.exposure_fen, "exposure_fen"),
+    ).select_from(here)
 
 
 def count(connection: sa.Connection, wanted: AlertFilter, now: datetime) -> int:

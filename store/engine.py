@@ -47,7 +47,16 @@ def connect(url: str) -> sa.Engine:
             cure="Use SQLite (sqlite:///file.db) or PostgreSQL (postgresql+psycopg://user@host/name).",
         )
     try:
-        return sa.create_engine(parsed, hide_parameters=True, pool_pre_ping=True)
+        # PostgreSQL compiles a query of a high estimate first, for a second or more; ours end early, after
+        # a page of rows, and a page must not wait for that.
+        options = parsed.query.get("options", "")
+        plain = " ".join([*([options] if isinstance(options, str) else options), "-c jit=off"])
+        return sa.create_engine(
+            parsed.difference_update_query(["options"]),
+            hide_parameters=True,
+            pool_pre_ping=True,
+            connect_args={"options": plain.strip()},
+        )
     except ModuleNotFoundError as error:
         raise StoreError(
             f"the driver for {shown} is not installed ({error.name})",

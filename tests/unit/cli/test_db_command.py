@@ -130,3 +130,15 @@ def test_a_patient_of_whom_nothing_was_heard_is_forgotten(tmp_path: Path) -> Non
     assert run("sweep", "--silent-days", 30, "--db", url) == {"stays_forgotten": 1}
     with store.open(url) as opened:
         assert [s["stay_id"] for s in opened.open_stays.page()] == ["heard"]
+
+
+def test_the_queue_is_repriced_given_out_and_timed(database: str) -> None:
+    assert run("reprice", "--db", database) == {"checks_changed": [], "alerts_changed": 0}
+    assert run("reprice", "--every", "--db", database)["alerts_changed"] == 0
+    given = run("assign", "li", "wang", "--up-to", "1", "--db", database)
+    assert given["alerts_given"] == sum(given["open_alerts"].values())
+    assert set(given["open_alerts"]) == {"li", "wang"}
+    assert run("due-times", "--db", database)["critical"] == 48
+    assert run("due-times", "--set", "high=72", "--db", database)["high"] == 72
+    refused = CliRunner().invoke(app, ["db", "due-times", "--set", "high=soon", "--db", database])
+    assert refused.exit_code == 2

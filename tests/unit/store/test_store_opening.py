@@ -21,6 +21,7 @@ from domain.schema import Kind
 from store.tables import METADATA, Instant
 
 
+@pytest.mark.filterwarnings("ignore:autogenerate skipping metadata-specified expression")
 def test_migrations_and_tables_agree(opened: store.Store) -> None:
     with opened.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
