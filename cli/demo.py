@@ -23,8 +23,6 @@ from data_samples.planting import SEED
 from domain.access import ROLE_NAMES, Role, Rows
 from domain.tables import Tables
 from drg import projection
-from store.access.keyring import add_key
-from store.access.passwords import Passwords, make_password
 from streaming.pipeline import Engine
 
 
@@ -72,12 +70,23 @@ def demo(
         f"{summary['decisions']:,} decisions, {summary['alerts']:,} alerts, "
         f"{summary['set_aside']:,} records set aside; files in {results}"
     )
+    from store.access.keyring import Keyring, add_key  # noqa: PLC0415
+
     field_keys = out / "field.keys"
     add_key(field_keys)
     password = _make_accounts(db)
     if not serve:
         return
-    wired = wire(db=db, model=model, curves=curves, key=key, access=accounts(field_keys))
+    from cli.telling import telling  # noqa: PLC0415
+
+    wired = wire(
+        db=db,
+        model=model,
+        curves=curves,
+        key=key,
+        access=accounts(field_keys),
+        telling=telling(Keyring.find(field_keys), allow_http=True),
+    )
     try:
         scoring_api.run(
             wired.app,
@@ -92,6 +101,7 @@ def demo(
 def _make_accounts(db: str) -> str:
     """An account of each role that people have, all with one new password; returns it."""
     import store  # noqa: PLC0415
+    from store.access.passwords import Passwords, make_password  # noqa: PLC0415
 
     password = make_password()
     hashed = Passwords().hash(password)

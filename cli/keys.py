@@ -31,8 +31,9 @@ def rotate(db: Database = "sqlite:///sentinel.db", field_keys: options.FieldKeys
             opened.access.accounts.renew_secrets(keys),
             opened.access.identities.renew(keys),
         )
+        webhooks = opened.webhooks.reseal(keys.renew)
         log(opened, "account", what="field keys rotated")
-    finish({"file": str(path), "secrets": secrets, "identifiers": identities})
+    finish({"file": str(path), "secrets": secrets, "identifiers": identities, "webhooks": webhooks})
 
 
 @app.command()
@@ -49,6 +50,7 @@ def prune(db: Database = "sqlite:///sentinel.db", field_keys: options.FieldKeys 
         keys = keyring.Keyring.load(path)
         opened.access.accounts.renew_secrets(keys)
         opened.access.identities.renew(keys)
+        opened.webhooks.reseal(keys.renew)
         dropped = keyring.keep_first(path)
         log(opened, "account", what="old field keys dropped")
     finish({"file": str(path), "dropped": dropped})

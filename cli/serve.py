@@ -76,12 +76,27 @@ def serve(
     per_second: Annotated[
         float, typer.Option(min=0.1, help="Requests a second of one account, in the long run.")
     ] = 30,
+    public_url: Annotated[
+        str,
+        typer.Option(help="Address under which people reach the service, for links in webhooks."),
+    ] = "",
+    webhook_network: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Own network that webhooks may be sent to, such as 10.20.0.0/16; repeatable."
+        ),
+    ] = None,
+    allow_http: Annotated[
+        bool, typer.Option(help="Webhooks by http too, to this machine and --webhook-network.")
+    ] = False,
     keep_identifiers: options.KeepIdentifiers = False,
     field_keys: options.FieldKeys = None,
 ) -> None:
     """Serve the API and the pages; print the address once it takes requests. Ctrl-C stops it."""
     import scoring_api  # noqa: PLC0415
+    from cli.telling import telling  # noqa: PLC0415
     from scoring_api.repricing import Repricing  # noqa: PLC0415
+    from store.access import Keyring  # noqa: PLC0415
 
     access = None
     if sign_in:
@@ -105,6 +120,12 @@ def serve(
         access=access,
         keep_identifiers=keep_identifiers,
         field_keys=field_keys,
+        telling=telling(
+            Keyring.find(field_keys),
+            public_url=public_url,
+            networks=webhook_network or (),
+            allow_http=allow_http,
+        ),
         case_terms=Terms(limit_fen=round(case_limit * 100)),
     )
     if sign_in and not wired.store.access.accounts.any():

@@ -21,6 +21,7 @@ from streaming.pseudonym import KeepingKey, PseudonymKey
 
 if TYPE_CHECKING:
     from domain.proposals import ParameterValue
+    from scoring_api.webhook_worker import Telling
     from store import Store
     from store.graph.entity_graph import EntityGraph
     from streaming.backtests import ChangeDesk
@@ -117,6 +118,7 @@ def wire(
     site: str | None = None,
     claim_model: Path | None = None,
     access: Callable[[Store], Any] | None = None,
+    telling: Telling | None = None,
     keep_identifiers: bool = False,
     field_keys: Path | None = None,
     case_terms: Terms | None = None,
@@ -126,7 +128,7 @@ def wire(
     Its graph is the one at ``neo4j`` (or where the environment says), which `sentinel graph follow`
     feeds; without a server the database keeps it and the service feeds it. ``claim_model`` is a folder, or
     ``champion`` for the one of the register. ``access`` makes of the store what recognises callers
-    (``cli.accounts.accounts``); without it everybody may do everything. ``case_terms`` are the limit and
+    (``cli.accounts.accounts``); without it everybody may do everything. ``telling`` is how webhooks are told; without it there are none. ``case_terms`` are the limit and
     deadlines of cases.
     """
     # Late, because FastAPI and SQLAlchemy take a second that other commands need not wait.
@@ -190,6 +192,7 @@ def wire(
         graph=entities,
         score_claims=claims,
         access=None if access is None else access(opened),
+        telling=telling,
         changes=changes,
         group_stored=StoredGroupDesk(judge.library),
         peers=None if judge.curves is None else PeerDesk(judge.curves),

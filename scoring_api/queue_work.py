@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NoReturn
 
-from domain.access import ALL_ROWS, Permission, Principal, Rows
+from domain.access import Permission, Principal
 from scoring_api import reviewing
 from scoring_api.access import Access
 from scoring_api.problems import ProblemError
 from scoring_api.record import Record
 from scoring_api.reviewing import Given
-from store import ChangedMeanwhileError, Store, Wanted, Work, Worked, Worker
+from store import AlertFilter, ChangedMeanwhileError, Store, Wanted, Work, Worked, Worker
 
 MOST_AT_ONCE: Final = 500
 """Alerts that one bulk action may change."""
@@ -73,7 +73,7 @@ class Desk:
     ) -> list[tuple[str, str]]:
         """Give open alerts to the people who work on them, by load and by what they may see."""
         return self.store.queue.assign_automatically(
-            workers(access, me.rows), actor=me.name, up_to=up_to
+            workers(access), actor=me.name, up_to=up_to, wanted=AlertFilter(rows=me.rows)
         )
 
     def _one(self, me: Principal, given: Wanted, work: Work) -> None:
@@ -131,14 +131,10 @@ def review_of(me: Principal, given: Given, key: str) -> Callable[[Mapping[str, A
     return make
 
 
-def workers(access: Access, rows: Rows = ALL_ROWS) -> list[Worker]:
-    """Whom alerts can be given to, with what they may see.
-
-    An access that knows it tells by ``rows_of(user_id)``; otherwise each sees what the caller does.
-    """
-    rows_of = getattr(access, "rows_of", None)
+def workers(access: Access) -> list[Worker]:
+    """Whom alerts can be given to, with what they may see."""
     return [
-        Worker(user_id, name, rows if rows_of is None else rows_of(user_id))
+        Worker(user_id, name, access.rows_of(user_id))
         for user_id, name in access.people(Permission.ALERTS_WORK)
     ]
 

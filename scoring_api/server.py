@@ -52,8 +52,8 @@ def run(
     """Serve until SIGINT or SIGTERM, then finish the requests under way and return.
 
     ``started`` is told the address once it takes requests; port 0 takes a free one.
-    ServiceError if the address cannot be bound. There is no sign-in yet: an address
-    other than this machine's own needs a proxy in front that knows who may look.
+    ServiceError if the address cannot be bound. Other machines reach it best through a proxy that
+    speaks https.
     """
     logs.configure()
     listener = _listen(host, port)

@@ -14,7 +14,7 @@ import structlog
 from fastapi import Request
 from starlette.responses import Response
 
-from domain.access import PERMISSIONS, Permission, Principal, Role
+from domain.access import PERMISSIONS, Permission, Principal, Role, Rows
 from scoring_api.access.limits import Limit
 from scoring_api.problems import ProblemError
 from store import Store
@@ -170,6 +170,11 @@ class Accounts:
         """(user_id, name) of active people whose role has a permission, by name."""
         roles = [str(r) for r in Role if needed in PERMISSIONS[r] and r is not Role.SERVICE]
         return [(a.user_id, a.name) for a in self.access.accounts.of_roles(roles)]
+
+    def rows_of(self, user_id: str) -> Rows:
+        """What an account may see; nothing if there is none."""
+        account = self.access.accounts.find(user_id)
+        return Rows(providers=frozenset()) if account is None else account.rows
 
     def forget(self) -> None:
         """Ask the database again: an account, session or token was changed here."""

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 
-from domain.access import PERMISSIONS, Permission, Principal, Role
+from domain.access import PERMISSIONS, Permission, Principal, Role, Rows
 from scoring_api.access import csrf
 from scoring_api.problems import ProblemError
 
@@ -40,6 +40,10 @@ class Access(Protocol):
 
     def people(self, needed: Permission) -> Sequence[tuple[str, str]]:
         """(user_id, name) of everybody who has a permission, by name: whom work can be given to."""
+        ...
+
+    def rows_of(self, user_id: str) -> Rows:
+        """What one of ``people`` may see."""
         ...
 
 
@@ -78,6 +82,10 @@ class OpenAccess:
         """The one principal."""
         one = self._principal
         return [(one.user_id, one.name)] if one.may(needed) else []
+
+    def rows_of(self, user_id: str) -> Rows:
+        """What the one principal may see."""
+        return self._principal.rows
 
 
 class Needs:
