@@ -26,6 +26,7 @@ from store.open_stays import StayChange, save
 from streaming.backtests import ChangeDesk
 from streaming.grouping import StoredGroupDesk
 from tests import access_scene
+from tests import measure_samples as measures
 from tests import service_samples as samples
 from tests.access_scene import HOME, PHYSICIAN, SAME_SITE, Scene
 from tests.small_catalogue import engine_of, write_catalogue
@@ -65,8 +66,8 @@ class World:
         if "open-stays" not in path:
             side["stay_id"] = side["claim_id"]
         if "indicators" in path:
-            side["name"] = "alerts_per_100"
-        return {**self.shared, **self.others, "case": side["case_id"], **side}
+            side["name"] = "mean_stay"
+        return {**self.shared, **self.others, **side}
 
     def fill(self, path: str, *, mine: bool = True) -> str:
         """A path with sample values, of the own hospital or of another one."""
@@ -171,7 +172,7 @@ def world(url: str, folder: Path, **pieces: Any) -> Iterator[World]:
     folder.mkdir(parents=True, exist_ok=True)
     engine = engine_of(write_catalogue(folder, ADM_003="active"))
     with store.open(url) as opened:
-        samples.write(opened, 60)
+        measures.write(opened, 60)
         opened.open_stays.commit(
             save(
                 [open_stay("O-MINE", HOME, PHYSICIAN), open_stay("O-THEIRS", ELSEWHERE, STRANGER)]
@@ -228,6 +229,7 @@ def _furnish(scene: Scene) -> World:
                 "stay_id": f"O-{mark.upper()}",
                 "claim_id": str(record.alert["stay_id"]),
                 "case_id": case["case_id"],
+                "case": case["case_id"],
                 "attachment_id": attached.json()["attachments"][0]["attachment_id"],
                 "provider_id": provider,
                 "webhook_id": hook["webhook_id"],
