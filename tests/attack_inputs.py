@@ -14,14 +14,28 @@ from domain.access import PERMISSIONS, Role
 from tests.attack_scene import Person, World, parameters
 
 UNENDING = {"/v1/events"}
-INJECTIONS = ("' OR '1'='1", "x'; DROP TABLE alerts; --", '") OR 1=1 --', "%_\\", "1 UNION SELECT 1")
+INJECTIONS = (
+    "' OR '1'='1",
+    "x'; DROP TABLE alerts; --",
+    '") OR 1=1 --',
+    "%_\\",
+    "1 UNION SELECT 1",
+)
 ODD_TEXTS = ("a\x00b", "\u202e\u0085", "é" * 5_000, "{{7*7}}${7*7}", "-9223372036854775809")
 ODD_QUERIES = (*ODD_TEXTS, "0001-01-01", "9999-12-31", "1e999", "NaN", "9" * 400)
 ODD_JSON: tuple[Any, ...] = (
     *ODD_TEXTS, *INJECTIONS[:2], "0001-01-01", "9999-12-31T23:59:59-12:00", 2**63, -(2**70), 1e308,
     True, None, [], {}, [[]], "",
 )  # fmt: skip
-TELLING = ("Traceback", "sqlite3", "psycopg", "sqlalchemy", " FROM alerts", "syntax error", "Error(")
+TELLING = (
+    "Traceback",
+    "sqlite3",
+    "psycopg",
+    "sqlalchemy",
+    " FROM alerts",
+    "syntax error",
+    "Error(",
+)
 """What an answer holds that tells of the inside."""
 
 
