@@ -137,6 +137,12 @@ class Person:
             more["data"] = {"csrf": self.secret, **more["data"]}
         return self.client.request(method, path, headers=headers, **more)
 
+    def sent(self) -> dict[str, str]:
+        """The headers with which another client is this person."""
+        if self.role is Role.SERVICE:
+            return self.headers
+        return {**self.headers, "cookie": f"sentinel={self.client.cookies['sentinel']}"}
+
     def get(self, path: str, **more: Any) -> Any:
         return self.ask("GET", path, **more)
 

@@ -224,7 +224,7 @@ def test_no_text_of_claims_or_people_becomes_part_of_a_page(
             continue
         needed = world.scene.app.state.routes[method, path]
         person = next(
-            (p for p in (senior, again, auditor) if needed is None or needed in PERMISSIONS[p.role])
+            p for p in (senior, again, auditor) if needed is None or needed in PERMISSIONS[p.role]
         )
         address = attack_scene.filled(path, {**world.values(path), **planted})
         for lang in ("zh", "en"):
