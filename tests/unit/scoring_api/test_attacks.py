@@ -53,7 +53,7 @@ def test_no_value_in_a_body_breaks_the_service(world: World, people: list[Person
 
 def test_no_value_in_a_form_breaks_the_service(world: World, people: list[Person]) -> None:
     odd = (*inputs.ODD_QUERIES, *inputs.INJECTIONS[:2])
-    assert inputs.try_forms(world, people, Turns(odd, 1)) > 100
+    assert inputs.try_forms(world, people, Turns(odd, 1)) > 60
 
 
 def test_the_tables_are_all_there_and_nothing_was_found_by_injection(
