@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from typing import Any, ClassVar, Final, Protocol
 
 from domain.errors import SentinelError
@@ -308,9 +308,13 @@ def read_upto(text: str) -> datetime:
     """
     try:
         if len(text) == len("2025-03-10"):
-            return datetime.combine(date.fromisoformat(text), time(), _CHINA)
-        found = datetime.fromisoformat(text)
-    except ValueError:
+            found = datetime.combine(date.fromisoformat(text), time(), _CHINA)
+        else:
+            found = datetime.fromisoformat(text)
+        if found.tzinfo is not None:
+            found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        # The first and last hours of the calendar have no instant in UTC.
         found = None
     if found is None or found.tzinfo is None:
         raise GraphQuestionError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator
 from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl
@@ -13,7 +14,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from domain.claim import CHILDREN, STAYS
 from scoring_api.access import csrf
-from scoring_api.problems import ProblemError
+from scoring_api.problems import ProblemError, nul
 
 MAX_BODY_BYTES: Final = 16 * 2**20
 """500 claims of 100 charge lines are about 12 MiB."""
@@ -23,6 +24,9 @@ MAX_FORM_BYTES: Final = 32 * 2**10
 
 MAX_CLAIMS: Final = 500
 """What one request may ask for; larger files go through the command line."""
+
+_NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+"""U+0000 in a text of JSON, as escaped; a backslash that is itself escaped begins no escape."""
 
 T = TypeVar("T")
 
@@ -54,6 +58,8 @@ async def read(request: Request, decoder: msgspec.json.Decoder[T], shape: str) -
             headers={"Accept": "application/json"},
         )
     body = await collect(request)
+    if _NUL.search(body):
+        raise nul("body")
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
@@ -111,6 +117,7 @@ async def read_form(request: Request) -> dict[str, str]:
             )
     values = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
     csrf.check_form(request, values)
+    _refuse_nul(values)
     return values
 
 
@@ -162,6 +169,7 @@ async def read_upload(
         values = {k: v for k, v in given.multi_items() if isinstance(v, str)}
         if form:
             csrf.check_form(request, values)
+        _refuse_nul(values)
         file = given.get("file")
         if not isinstance(file, UploadFile) or not file.filename:
             raise ProblemError(
@@ -170,6 +178,11 @@ async def read_upload(
         return values, file.filename, await file.read()
     finally:
         await given.close()
+
+
+def _refuse_nul(values: dict[str, str]) -> None:
+    if any("\x00" in text for pair in values.items() for text in pair):
+        raise nul("form")
 
 
 def check_number(claims: list[msgspec.Raw]) -> list[bytes]:

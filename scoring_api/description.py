@@ -14,6 +14,7 @@ from scoring_api.problems import MEDIA_TYPE, document
 TAGS: Final[Mapping[str, str]] = {
     "alerts": "The queue: claims on which checks hit or that scored high, to be looked at by a person.",
     "queue": "Work on the queue: assignment, bulk actions, due times, saved views.",
+    "proposals": "Values of parameters that one person proposes and another one approves.",
     "reviews": "What people concluded about what checks found.",
     "cases": "Cases made of alerts: comments, disposition, approval, appeal.",
     "findings": "What only many claims together show: of a hospital's month, a physician's day.",

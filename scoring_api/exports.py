@@ -191,7 +191,12 @@ def _plain(value: Any) -> Any:
     if not isinstance(value, str):
         return "" if value is None else f"{value:.2f}" if isinstance(value, Decimal) else value
     clean = _CONTROLS.sub("", value)
-    return f"'{clean}" if clean.lstrip(" ").startswith(_STARTS_FORMULA) else clean
+    return keep_text(clean)
+
+
+def keep_text(text: str) -> str:
+    """A cell of a CSV file with an apostrophe before what a spreadsheet would calculate."""
+    return f"'{text}" if text.lstrip(" ").startswith(_STARTS_FORMULA) else text
 
 
 def _cell(page: Any, value: Any, kind: str, font: Font | None = None) -> Any:

@@ -49,7 +49,7 @@ from domain.graph_questions import (
     Question,
     read_upto,
 )
-from scoring_api.access import masked, who
+from scoring_api.access import masked, refuse_nodes, who
 from scoring_api.answers import Answer
 from scoring_api.problems import ProblemError, document
 
@@ -190,6 +190,7 @@ def _asking(kind: type[Question], desk: _Desk) -> Any:
     async def ask(request: Request, query: Any) -> Any:
         reads = who(request).may(Permission.IDENTIFIERS_READ)
         given = {name: getattr(query, name) for name in type(query).model_fields}
+        refuse_nodes(who(request), *given.values())
         lists = {name: tuple(value) for name, value in given.items() if isinstance(value, list)}
 
         def read() -> dict[str, Any]:

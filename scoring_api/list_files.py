@@ -13,7 +13,7 @@ from starlette.responses import StreamingResponse
 
 from domain.access import Permission, Principal
 from scoring_api import cursors
-from scoring_api.access import needs, who
+from scoring_api.access import needs, refuse_search, who
 from scoring_api.exports import (
     CSV_TYPE,
     MOST_ROWS_CSV,
@@ -108,7 +108,7 @@ def route(store: Store) -> APIRouter:
 
     def alerts(request: Request, query: AlertFileQuery, lang: str) -> Iterator[Row]:
         principal = who(request)
-        wanted = query.wanted(principal.rows, principal.user_id)
+        wanted = query.wanted(principal)
         names = dict(request.app.state.access.people(Permission.ALERTS_WORK))
         after = cursors.read(query.cursor, wanted, query.sort) if query.cursor else None
         while True:
@@ -123,6 +123,7 @@ def route(store: Store) -> APIRouter:
                 return
 
     def findings(request: Request, query: FindingFileQuery, lang: str) -> Iterator[Row]:
+        refuse_search(who(request), query.physician)
         wanted, after = query.wanted(who(request).rows), query.place()
         while True:
             page = store.findings(wanted, after, _PART)

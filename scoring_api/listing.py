@@ -8,9 +8,10 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.types import StringConstraints
 
-from domain.access import ALL_ROWS, Rows
+from domain.access import ALL_ROWS, Permission, Principal
 from domain.results import Severity
 from domain.work import OPEN_STATUSES
+from scoring_api.access import refuse_search
 from store import AlertFilter, AlertSort
 
 MAX_PAGE: Final = 200
@@ -105,15 +106,21 @@ class AlertQuery(BaseModel):
         Field(max_length=512, description="Where the page starts, from the page before."),
     ] = None
 
-    def wanted(self, rows: Rows = ALL_ROWS, me: str | None = None) -> AlertFilter:
-        """The conditions as the store takes them, within the rows that the caller ``me`` may see."""
+    def wanted(self, me: Principal | None = None) -> AlertFilter:
+        """The conditions as the store takes them, within what the caller ``me`` may see.
+
+        A 403 problem if it looks for a physician, and the caller may not read who that is.
+        """
+        if me is not None:
+            refuse_search(me, self.physician)
         statuses: set[str] = set(self.status)
         if "open" in statuses:
             statuses = statuses - {"open"} | set(OPEN_STATUSES)
         who: dict[str, Any] = {"unassigned": self.assignee == NOBODY}
         if self.assignee not in (None, NOBODY):
             # Without an account nobody is the caller.
-            who["assignee"] = (me or "") if self.assignee == ME else self.assignee
+            caller = "" if me is None else me.user_id
+            who["assignee"] = caller if self.assignee == ME else self.assignee
         return AlertFilter(
             severities=frozenset(self.severity),
             min_severity=self.min_severity,
@@ -137,6 +144,7 @@ class AlertQuery(BaseModel):
             text=self.text,
             group=self.group,
             superseded=self.superseded,
-            rows=rows,
+            rows=ALL_ROWS if me is None else me.rows,
+            by_physician=me is None or me.may(Permission.IDENTIFIERS_READ),
             **who,
         )

@@ -85,6 +85,16 @@ def answer(request: Request, problem: ProblemError) -> Response:
     return response
 
 
+def nul(where: str) -> ProblemError:
+    """The problem of U+0000 in what was sent: no text of ours holds it, and PostgreSQL's cannot."""
+    return ProblemError(
+        422,
+        "nul",
+        f"The {where} holds the character U+0000.",
+        cure="Send it without this character, which no text has.",
+    )
+
+
 def unexpected(error_id: str) -> ProblemError:
     """The problem that tells of a defect without telling what is inside."""
     return ProblemError(

@@ -68,7 +68,7 @@ class QueueView:
                 f"The view has fields that cannot be read: {', '.join(self.wrong)}.",
                 cure="Set the filter on the page of the queue, and take the view from there.",
             )
-        return self.query.wanted(me.rows, me.user_id)
+        return self.query.wanted(me)
 
 
 def read(items: Iterable[tuple[str, str]]) -> QueueView:

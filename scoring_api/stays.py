@@ -12,7 +12,7 @@ from pydantic import Field
 
 from domain.access import Permission, Principal
 from scoring_api import cockpit
-from scoring_api.access import needs, who
+from scoring_api.access import masked, needs, who
 from scoring_api.answers import Answer, SeverityWord
 from scoring_api.cockpit import CockpitQuery
 from scoring_api.listing import MAX_PAGE
@@ -124,7 +124,7 @@ def route(store: Store) -> APIRouter:
         found = read(store, query, who(request), limit=query.limit)
         more = f"/v1/stays?{found['more']}&limit={query.limit}" if found["more"] else None
         return {
-            "stays": found["rows"],
+            "stays": masked(who(request), found["rows"]),
             "total": found["total"],
             "cursor": found["cursor"],
             "next": more,
@@ -137,7 +137,7 @@ def route(store: Store) -> APIRouter:
     )  # fmt: skip
     def open_stay(request: Request, stay_id: StayId) -> Any:
         """What one stay measured in the decision that counts."""
-        return find(store, stay_id, who(request))
+        return masked(who(request), find(store, stay_id, who(request)))
 
     return router
 

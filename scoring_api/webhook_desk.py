@@ -175,6 +175,9 @@ def _wrong(field: str, what: str) -> ProblemError:
 
 def _in_sight(row: Row, principal: Principal) -> bool:
     rows = principal.rows
-    return rows.providers is None or (
-        row["providers"] is not None and set(row["providers"]) <= rows.providers
+    if rows.physician_id is not None and row["physician_id"] != rows.physician_id:
+        return False
+    return all(
+        mine is None or (row[name] is not None and set(row[name]) <= mine)
+        for name, mine in (("providers", rows.providers), ("departments", rows.departments))
     )

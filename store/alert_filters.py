@@ -78,6 +78,8 @@ class AlertFilter:
     group: str | None = None
     superseded: bool = False
     rows: Rows = ALL_ROWS
+    by_physician: bool = True
+    """Whether ``text`` is looked for in physicians' codes too: not for who may not read them."""
 
     @property
     def open_only(self) -> bool:
@@ -195,7 +197,7 @@ def conditions(
         of_group = MEASURES.c.group_code == wanted.group
         found.append(sa.exists().where(MEASURES.c.decision_id == c.decision_id, of_group))
     if wanted.text is not None:
-        found += _found(wanted.text, words, alerts)
+        found += _found(wanted.text, words, alerts, wanted.by_physician)
     return found
 
 
@@ -253,15 +255,12 @@ def _sure(condition: Condition) -> Condition:
     return sa.case((condition, sa.true()), else_=sa.false())
 
 
-def _found(text: str, words: bool, alerts: Alerts) -> list[Condition]:
+def _found(text: str, words: bool, alerts: Alerts, by_physician: bool) -> list[Condition]:
     """Whether each word of the text stands in the alert."""
+    names = ["title_zh", "title_en", "stay_id", "provider_id", "rule_ids", "department"]
     columns = [
-        alerts.c[name]
-        for name in (
-            "title_zh", "title_en", "stay_id", "provider_id", "rule_ids", "department",
-            "attending_physician_id",
-        )
-    ]  # fmt: skip
+        alerts.c[name] for name in (*names, *(["attending_physician_id"] if by_physician else []))
+    ]
     parts = [
         sa.or_(*(column.icontains(part, autoescape=True) for column in columns))
         for part in text.split()

@@ -26,6 +26,8 @@ with warnings.catch_warnings():
 PASSWORDS = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 """As cheap as argon2 goes: what is tested is what the service does with them."""
 PASSWORD = "correct horse battery"
+KEYRING = Keyring.create()
+"""The field keys of all scenes."""
 SAME_SITE = {"sec-fetch-site": "same-origin"}
 HOME = samples.PROVIDERS[0]
 """The hospital of the limited accounts."""
@@ -111,18 +113,18 @@ def make(
         per_principal_s=1e6, principal_burst=10**6, per_address_s=1e6, address_burst=10**6,
         sign_ins_a_minute=10**6,
     )  # fmt: skip
-    accounts = Accounts(opened, Keyring.create(), PASSWORDS, settings or free, clock, oidc=oidc)
-    app = scoring_api.build(
-        store=opened,
-        assess=samples.Assessor(opened),
-        group=GroupDesk(samples.library(), samples.KEY),
-        what_if=WhatIfDesk(samples.library(), samples.KEY),
-        rules=samples.RULES,
-        version="1.2.3",
-        ready=lambda: {"model": "absent"},
-        graph=opened.graph(),
-        check_orders=lambda _: (_ for _ in ()).throw(AssertionError("not asked here")),
-        access=accounts,
-        **pieces,
-    )
+    accounts = Accounts(opened, KEYRING, PASSWORDS, settings or free, clock, oidc=oidc)
+    parts: dict[str, Any] = {
+        "store": opened,
+        "assess": samples.Assessor(opened),
+        "group": GroupDesk(samples.library(), samples.KEY),
+        "what_if": WhatIfDesk(samples.library(), samples.KEY),
+        "rules": samples.RULES,
+        "version": "1.2.3",
+        "ready": lambda: {"model": "absent"},
+        "graph": opened.graph(),
+        "check_orders": lambda _: (_ for _ in ()).throw(AssertionError("not asked here")),
+        "access": accounts,
+    }
+    app = scoring_api.build(**{**parts, **pieces})
     return Scene(opened, accounts, app, clock)

@@ -10,7 +10,7 @@ from scoring_api.access.guard import (
     who,
     whole_view,
 )
-from scoring_api.access.masking import mask, masked, refuse_search
+from scoring_api.access.masking import mask, masked, refuse_nodes, refuse_search
 
 __all__ = [
     "PUBLIC",
@@ -21,6 +21,7 @@ __all__ = [
     "mask",
     "masked",
     "needs",
+    "refuse_nodes",
     "refuse_search",
     "who",
     "whole_view",

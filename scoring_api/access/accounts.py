@@ -140,7 +140,7 @@ class Accounts:
     ) -> None:
         """Write one row: about a request, or about what happened to an account in it."""
         query = {
-            name[:64]: "…" if name in _FREE_TEXT else value[:64]
+            _plain(name[:64]): "…" if name in _FREE_TEXT else _plain(value[:64])
             for name, value in list(request.query_params.multi_items())[:20]
         }
         who_id = principal.user_id if principal else account.user_id if account else None
@@ -159,7 +159,7 @@ class Accounts:
                 permission=None if needed is None else str(needed),
                 method=request.method[:10],
                 route=getattr(request.scope.get("route"), "path", None),
-                subject={**request.path_params, **(about or {})},
+                subject={k: _plain(v) for k, v in {**request.path_params, **(about or {})}.items()},
                 query=query,
                 address=address_of(request),
                 request_id=structlog.contextvars.get_contextvars().get("request_id"),
@@ -312,6 +312,11 @@ class Accounts:
 def address_of(request: Request) -> str:
     """Where a request comes from; behind a proxy on this machine, whom the proxy names."""
     return request.client.host if request.client else "unknown"
+
+
+def _plain(value: Any) -> Any:
+    """A value as PostgreSQL can hold it: what was sent with U+0000 is refused, and logged all the same."""
+    return value.replace("\x00", "\ufffd") if isinstance(value, str) else value
 
 
 def _change_first(request: Request) -> ProblemError:

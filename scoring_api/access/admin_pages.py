@@ -13,7 +13,7 @@ from domain.access import PERMISSIONS, ROLE_NAMES, Permission, Role
 from scoring_api import bodies, pages
 from scoring_api.access import managing
 from scoring_api.access.accounts import Accounts
-from scoring_api.access.guard import needs
+from scoring_api.access.guard import needs, whole_view
 from scoring_api.access.own import TokenId
 from scoring_api.access.users import UserId
 from scoring_api.pages.texts import TEXTS
@@ -26,7 +26,8 @@ ACCOUNTS_A_PAGE = 50
 def route(access: Accounts) -> APIRouter:
     """The pages and their forms."""
     router = APIRouter(include_in_schema=False)
-    guard = [needs(Permission.USERS_MANAGE)]
+    # Who sees a part could otherwise give themselves the rest.
+    guard = [needs(Permission.USERS_MANAGE), whole_view]
 
     @router.get("/admin", dependencies=guard)
     def list_page(request: Request) -> Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -18,9 +18,9 @@ from scoring_api import pages
 from scoring_api.access.accounts import Accounts
 from scoring_api.access.guard import needs, whole_view
 from scoring_api.answers import Answer
-from scoring_api.listing import Text
+from scoring_api.listing import Day, Text
 from scoring_api.pages.texts import TEXTS
-from scoring_api.problems import document
+from scoring_api.problems import ProblemError, document
 from store.access import AuditEvent, AuditFilter
 
 ZONE: Final = ZoneInfo("Asia/Shanghai")
@@ -48,8 +48,8 @@ class AuditQuery(BaseModel):
     subject: Annotated[
         Text | None, Field(description="Id of what it was about, such as an alert's.")
     ] = None
-    day_from: Annotated[date | None, Field(description="First day, of Shanghai.")] = None
-    day_to: Annotated[date | None, Field(description="Last day, of Shanghai.")] = None
+    day_from: Annotated[Day | None, Field(description="First day, of Shanghai.")] = None
+    day_to: Annotated[Day | None, Field(description="Last day, of Shanghai.")] = None
     denied: Annotated[bool, Field(description="Only what was not allowed.")] = False
     limit: Annotated[int, Field(ge=1, le=200, description="Entries a page.")] = 50
     cursor: Annotated[
@@ -194,8 +194,13 @@ def route(access: Accounts) -> APIRouter:
 
     @router.get("/audit/events.ndjson", include_in_schema=False, dependencies=guard)
     def download(request: Request) -> Response:
-        query, _, _ = _asked(request)
-        wanted = AuditFilter() if query is None else query.wanted()
+        query, _, wrong = _asked(request)
+        if query is None:
+            # A mistyped filter must not take the whole log away.
+            raise ProblemError(
+                422, "invalid-parameters", str(wrong), cure="Set the filter on the page of the log."
+            )
+        wanted = query.wanted()
 
         def lines() -> Iterator[bytes]:
             for event in audit.all(wanted):
@@ -224,8 +229,6 @@ def _asked(request: Request) -> tuple[AuditQuery | None, dict[str, str], str | N
 
 
 def _midnight(day: date, after: int = 0) -> datetime:
-    if after and day == date.max:
-        return datetime.max.replace(tzinfo=UTC)
     return datetime.combine(day + timedelta(days=after), time(), ZONE)
 
 

@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from domain.access import PERMISSIONS, Permission, Principal, Role, Rows
 from scoring_api.access import csrf
-from scoring_api.problems import ProblemError
+from scoring_api.problems import ProblemError, nul
 
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -104,6 +104,7 @@ class Needs:
         principal = await run_in_threadpool(access.identify, request)
         request.state.principal = principal
         if self.permission is None and not self.own:
+            _refuse_nul(request)
             return
         allowed = principal is not None and (
             self.permission is None or principal.may(self.permission)
@@ -120,8 +121,18 @@ class Needs:
                 else f"The token was made without the permission {self.permission}.",
                 cure="Ask an administrator of this service for an account that has it.",
             )
+        _refuse_nul(request)
         if request.method not in _READING and request.url.path.startswith("/v1/"):
             csrf.check_header(request)
+
+
+def _refuse_nul(request: Request) -> None:
+    """Refuse U+0000 in path and query, which no database's text can hold; a 422 problem."""
+    given = [*request.path_params.values()]
+    for name, value in request.query_params.multi_items():
+        given += (name, value)
+    if any("\x00" in str(one) for one in given):
+        raise nul("path or query")
 
 
 def needs(permission: Permission) -> Any:

@@ -135,7 +135,7 @@ def make_token(access: Accounts, request: Request, given: Mapping[str, Any]) -> 
     owner_id = given.get("user_id") or principal.user_id
     allowed = principal.permissions
     if owner_id != principal.user_id:
-        if not principal.may(Permission.USERS_MANAGE):
+        if not _keeps_accounts(principal):
             raise _no_token_owner()
         owner = find(access, owner_id)
         if owner.role is not Role.SERVICE or not owner.active:
@@ -183,7 +183,7 @@ def revoke_token(access: Accounts, request: Request, token_id: str) -> None:
     principal = in_session(request)
     token = access.access.tokens.get(token_id)
     mine = token is not None and token.user_id == principal.user_id
-    if token is None or not (mine or principal.may(Permission.USERS_MANAGE)):
+    if token is None or not (mine or _keeps_accounts(principal)):
         raise ProblemError(
             404, "not-found", "There is no such token.", cure="Take an id from GET /v1/tokens."
         )
@@ -194,7 +194,7 @@ def revoke_token(access: Accounts, request: Request, token_id: str) -> None:
 
 def tokens_of(access: Accounts, principal: Principal, user_id: str | None) -> Sequence[Token]:
     """The tokens of the caller, or for whoever keeps accounts of another one."""
-    if user_id not in (None, principal.user_id) and not principal.may(Permission.USERS_MANAGE):
+    if user_id not in (None, principal.user_id) and not _keeps_accounts(principal):
         raise _no_token_owner()
     return access.access.tokens.of(user_id or principal.user_id)
 
@@ -208,6 +208,11 @@ def end_session(access: Accounts, request: Request, session_id: str) -> None:
         )
     access.forget()
     note(access, request, "session", what="ended", session=session_id)
+
+
+def _keeps_accounts(principal: Principal) -> bool:
+    """Whether somebody keeps the accounts of others: nobody whose own view is limited does."""
+    return principal.may(Permission.USERS_MANAGE) and not principal.rows.limited
 
 
 def in_session(request: Request) -> Principal:

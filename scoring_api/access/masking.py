@@ -69,6 +69,11 @@ def refuse_search(principal: Principal, *given: object) -> None:
         )
 
 
+def refuse_nodes(principal: Principal, *given: object) -> None:
+    """Refuse to ask about a node of the graph that is a person, or leads to one, by its id; a 403 problem."""
+    refuse_search(principal, *(one for one in given if isinstance(one, str) and _NODE.match(one)))
+
+
 def _reads(principal: Principal | None) -> bool:
     return principal is not None and principal.may(Permission.IDENTIFIERS_READ)
 

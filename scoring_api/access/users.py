@@ -14,7 +14,7 @@ from domain.access import Permission
 from scoring_api import bodies
 from scoring_api.access import managing
 from scoring_api.access.accounts import Accounts
-from scoring_api.access.guard import needs
+from scoring_api.access.guard import needs, whole_view
 from scoring_api.answers import Answer
 from scoring_api.problems import ProblemError, document
 from store.access import Account
@@ -127,7 +127,8 @@ def tell(account: Account) -> dict[str, Any]:
 def route(access: Accounts) -> APIRouter:
     """The routes."""
     router = APIRouter(tags=["access"])
-    guarded: dict[str, Any] = {"dependencies": [needs(Permission.USERS_MANAGE)]}
+    # Who sees a part could otherwise give themselves the rest.
+    guarded: dict[str, Any] = {"dependencies": [needs(Permission.USERS_MANAGE), whole_view]}
 
     @router.get(
         "/v1/users", response_model=UserList, responses=document(422, 503), summary="List accounts", **guarded

@@ -20,13 +20,11 @@ from scoring_api.access import who
 from scoring_api.cases import telling
 from scoring_api.cases.desk import Desk
 from scoring_api.evidence import Checks
+from scoring_api.exports import keep_text
 from scoring_api.problems import ProblemError
 
 _IN_MEMORY: Final = 4 * 2**20
 """Bytes of a ZIP that are kept in memory; larger ones go through a file without a name."""
-
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-"""How a cell begins that a spreadsheet would run."""
 
 TABLES: Final[Mapping[str, tuple[str, ...]]] = {
     "alerts": ("alert_id", "stay_id", "decision_id", "department", "physician_id", "currency", "exposure_fen", "checks"),
@@ -119,7 +117,7 @@ def _cell(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float):
         return value
     text = json.dumps(value, ensure_ascii=False, default=_spell) if isinstance(value, dict | list) else str(_spell(value))  # fmt: skip
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return keep_text(text)
 
 
 def _spell(value: Any) -> Any:

@@ -302,7 +302,13 @@ def route(desk: Desk) -> APIRouter:
     def export_case(
         request: Request,
         case_id: CaseId,
-        format: Annotated[str, Query(pattern="^(json|zip)$")] = "json",
+        format: Annotated[
+            str,
+            Query(
+                pattern="^(json|zip)$",
+                description="`json`, or `zip` with tables and the attached files beside it.",
+            ),
+        ] = "json",
     ) -> Response:
         """Everything of a case: `json`, or a `zip` of it with tables (CSV) and the attached files."""
         return export.send(desk, request, case_id, format)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -112,7 +113,7 @@ def render(
             "lang": lang,
             "other": other,
             # Path and query only: what the caller wrote as host stays out of the page.
-            "switch": f"{switched.path}?{switched.query}",
+            "switch": f"{own(switched.path)}?{switched.query}",
             "kept": f"lang={lang}",
             "here": here,
             "menu": menu,
@@ -133,6 +134,11 @@ def render(
     if chosen in LANGUAGES and chosen != request.cookies.get(LANGUAGE_COOKIE):
         remember(request, answer, LANGUAGE_COOKIE, chosen)
     return answer
+
+
+def own(path: str) -> str:
+    """A path as a link that stays here: with two slashes in front a browser would take a host's name from it."""
+    return "/" + quote(path.lstrip("/\\"), safe="/%:@!$&'()*+,;=~-._")
 
 
 def remember(request: Request, answer: Response, name: str, value: str) -> None:
@@ -194,7 +200,7 @@ def render_error(  # noqa: PLR0917
         "cure": cure,
         "error_id": error_id,
         "sign_in": sign_in if status == 401 else None,
-        "again": request.url.path + asked if repeatable else None,
+        "again": own(request.url.path) + asked if repeatable else None,
     }
     return render(request, "error.html", context, status)
 

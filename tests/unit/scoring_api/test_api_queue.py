@@ -242,7 +242,9 @@ def test_views_are_saved_shared_and_dropped(client: TestClient, office: Office) 
     assert (
         client.post("/v1/views", json={"name": "x", "query": "min_amount=lots"}).status_code == 422
     )
-    assert client.delete(path).status_code == 204
+    assert client.delete(path).status_code == 428
+    assert client.delete(path, headers={"If-Match": tag}).status_code == 412
+    assert client.delete(path, headers={"If-Match": '"2"'}).status_code == 204
 
 
 def form(client: TestClient, address: str, fields: dict[str, str]):
