@@ -110,7 +110,7 @@ class Indicators:
         """The currencies that have cells, that of most stays first."""
         query = (
             sa.select(CELLS.c.currency)
-            .where(CELLS.c.currency.in_(sorted(CURRENCY)), *_WHOLE)
+            .where(CELLS.c.currency.in_(sorted(CURRENCY)), *_WHOLE, CELLS.c.group_code == ALL)
             .group_by(CELLS.c.currency)
             .order_by(sa.func.sum(CELLS.c.stays).desc(), CELLS.c.currency)
         )
@@ -126,7 +126,7 @@ class Indicators:
         summed = sa.func.sum(CELLS.c.stays)
         query = (
             sa.select(CELLS.c.month, sa.cast(summed, sa.BigInteger))
-            .where(CELLS.c.currency == currency, *_WHOLE)
+            .where(CELLS.c.currency == currency, *_WHOLE, CELLS.c.group_code == ALL)
             .group_by(CELLS.c.month)
             .order_by(CELLS.c.month.desc())
         )
@@ -166,7 +166,7 @@ class Indicators:
             month = source.c.month
             query = (
                 sa.select(month, *_summed(source, SUMS))
-                .where(*_conditions(source, wanted))
+                .where(*_conditions(source, wanted, by_group=False))
                 .group_by(month)
             )
             return {
@@ -214,8 +214,8 @@ class Indicators:
             .where(
                 CELLS.c.currency == currency,
                 *_WHOLE,
-                CELLS.c.month >= first,
-                CELLS.c.month < max(months),
+                CELLS.c.month.in_(_listed(first, next_month(max(months), -1))),
+                CELLS.c.group_code != ALL,
             )
             .group_by(CELLS.c.month, CELLS.c.group_code)
         )
@@ -223,17 +223,20 @@ class Indicators:
         with translate(self._where), self._readers.connect() as connection:
             for month, code, grouped, outcomes, died in connection.execute(query):
                 found.setdefault(month, {})[code] = (grouped, outcomes, died)
-        told = {}
-        for month in months:
-            groups: dict[str, list[int]] = {}
-            for back in range(1, LOW_RISK_MONTHS + 1):
-                for code, fates in found.get(next_month(month, -back), {}).items():
-                    sums = groups.setdefault(code, [0, 0, 0])
+        # Month after month, of each group the fates of the twelve before: one comes, one goes.
+        held: dict[str, list[int]] = {}
+        told: dict[date, frozenset[str] | None] = {}
+        for month in _listed(first, max(months)):
+            if month in months:
+                summed_up = {
+                    code: dict(zip(_FATES, sums, strict=True)) for code, sums in held.items()
+                }
+                told[month] = low_risk_groups(summed_up)
+            for sign, of in ((1, month), (-1, next_month(month, -LOW_RISK_MONTHS))):
+                for code, fates in found.get(of, {}).items():
+                    sums = held.setdefault(code, [0, 0, 0])
                     for place, number in enumerate(fates):
-                        sums[place] += number
-            told[month] = low_risk_groups(
-                {code: dict(zip(_FATES, sums, strict=True)) for code, sums in groups.items()}
-            )
+                        sums[place] += sign * number
         return told
 
     def by_provider(self, wanted: Selection, low_risk: frozenset[str] | None) -> dict[str, Totals]:
@@ -243,14 +246,44 @@ class Indicators:
         departments and group do.
         """
         alike = replace(wanted, provider_id=None, rows=Rows(departments=wanted.rows.departments))
-        group = CELLS.c.group_code
-        inner = (
-            sa.select(CELLS.c.provider_id, group, *_summed(CELLS, SUMS))
-            .where(*_conditions(CELLS, alike, by_provider=True))
-            .group_by(CELLS.c.provider_id, group)
-            .subquery()
+        return self._totals(alike, "provider_id", low_risk)
+
+    def department_totals(
+        self, wanted: Selection, low_risk: frozenset[str] | None
+    ) -> dict[str, Totals]:
+        """The totals of each department, beside the means of all hospitals.
+
+        For a caller who sees every hospital; to others not every group's mean may be told (``reference``).
+        """
+        if wanted.rows.providers is not None or wanted.rows.physician_id is not None:
+            raise AssertionError("the means of groups are not for a caller who sees few hospitals")
+        return self._totals(wanted, "department", low_risk)
+
+    def _totals(
+        self, wanted: Selection, key: str, low_risk: frozenset[str] | None
+    ) -> dict[str, Totals]:
+        """``SUMS`` and ``EXTRAS`` by hospital or department, made by the database."""
+        by = {"by_provider": key == "provider_id", "by_department": key == "department"}
+        column, group = CELLS.c[key], CELLS.c.group_code
+        sums = (
+            sa.select(column, *_summed(CELLS, SUMS))
+            .where(*_conditions(CELLS, wanted, by_group=False, **by))
+            .group_by(column)
         )
-        whole = replace(alike, department=None, rows=ALL_ROWS)
+        here = _conditions(CELLS, wanted, **by)
+        other = wanted.rows.departments if key == "provider_id" else wanted.rows.providers
+        if wanted.first == wanted.last and other is None:
+            # One cell a group: nothing to add up.
+            alone = (CELLS.c[name] for name in COMPARED)
+            inner = sa.select(column.label("key"), group, *alone).where(*here).subquery()
+        else:
+            inner = (
+                sa.select(column.label("key"), group, *_summed(CELLS, COMPARED))
+                .where(*here)
+                .group_by(column, group)
+                .subquery()
+            )
+        whole = replace(wanted, provider_id=None, department=None, rows=ALL_ROWS)
         usual = (
             sa.select(
                 group,
@@ -282,19 +315,19 @@ class Indicators:
             "low_risk_outcomes": _whole(sa.case((risky, c.outcomes))),
         }
         query = (
-            sa.select(
-                c.provider_id,
-                *(_whole(c[name]).label(name) for name in SUMS),
-                *(column.label(name) for name, column in extras.items()),
-            )
+            sa.select(c.key, *(column.label(name) for name, column in extras.items()))
             .select_from(inner)
             .outerjoin(usual, usual.c.group_code == c.group_code)
-            .group_by(c.provider_id)
+            .group_by(c.key)
         )
         with translate(self._where), self._readers.connect() as connection:
+            more = {key: values for key, *values in connection.execute(query)}
             return {
-                row.provider_id: {name: row._mapping[name] for name in (*SUMS, *extras)}
-                for row in connection.execute(query)
+                key: {
+                    **dict(zip(SUMS, numbers, strict=True)),
+                    **dict(zip(extras, more[key], strict=True)),
+                }
+                for key, *numbers in connection.execute(sums)
             }
 
     def regions(self, providers: Sequence[str]) -> dict[str, str]:
@@ -496,6 +529,10 @@ def _months(first: date, last: date) -> int:
     return (last.year - first.year) * 12 + last.month - first.month + 1
 
 
+def _listed(first: date, last: date) -> list[date]:
+    return [next_month(first, place) for place in range(_months(first, last))]
+
+
 def _source(connection: sa.Connection, wanted: Selection) -> sa.FromClause:
     """The cells; or, for a caller who sees the stays of one physician, cells made of these alone."""
     if wanted.rows.physician_id is None:
@@ -514,12 +551,13 @@ def _conditions(
     *,
     by_department: bool = False,
     by_provider: bool = False,
+    by_group: bool = True,
 ) -> list[sa.ColumnElement[bool]]:
     c, rows = source.c, replace(wanted.rows, physician_id=None)
     found = [
         c.currency == wanted.currency,
-        c.month >= wanted.first,
-        c.month <= wanted.last,
+        # Named one by one: so an index leads to each.
+        c.month.in_(_listed(wanted.first, wanted.last)),
         *within(rows, c.provider_id, c.department),
     ]
     if wanted.department is not None:
@@ -534,6 +572,8 @@ def _conditions(
         found.append(c.provider_id == ALL if together else c.provider_id != ALL)
     if wanted.group_code is not None:
         found.append(c.group_code == wanted.group_code)
+    elif source is CELLS:
+        found.append(c.group_code != ALL if by_group else c.group_code == ALL)
     return found
 
 

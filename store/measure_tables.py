@@ -14,7 +14,7 @@ from domain.results import MEASURES
 from store.tables import METADATA, SERIAL, mirror
 
 ALL: Final = "*"
-"""The department of a cell that holds all departments together, the hospital of one that holds all hospitals."""
+"""What stands for the department, group or hospital in a cell that holds all of them together."""
 
 MEASURES_SQL = mirror(
     MEASURES,
@@ -27,15 +27,15 @@ MEASURE_CELLS_SQL = sa.Table(
     sa.Column("currency", sa.Text(), primary_key=True),
     # A department, the empty text where the stay names none, or ALL.
     sa.Column("department", sa.Text(), primary_key=True),
-    sa.Column("provider_id", sa.Text(), primary_key=True),
     # First day of the month of discharge.
     sa.Column("month", sa.Date(), primary_key=True),
-    # The empty text where no group pays.
+    # The empty text where no group pays, or ALL.
     sa.Column("group_code", sa.Text(), primary_key=True),
+    sa.Column("provider_id", sa.Text(), primary_key=True),
     # How many hospitals the cell holds.
     sa.Column("hospitals", sa.Integer(), nullable=False),
     *(sa.Column(name, sa.BigInteger(), nullable=False) for name in SUMS),
-    sa.Index(None, "month", "department", "provider_id"),
+    sa.Index(None, "month", "provider_id", "department"),
 )
 MEASURE_MARKS_SQL = sa.Table(
     "measure_marks",

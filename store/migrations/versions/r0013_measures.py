@@ -65,20 +65,20 @@ def upgrade() -> None:
         "measure_cells",
         sa.Column("currency", sa.Text(), nullable=False),
         sa.Column("department", sa.Text(), nullable=False),
-        sa.Column("provider_id", sa.Text(), nullable=False),
         sa.Column("month", sa.Date(), nullable=False),
         sa.Column("group_code", sa.Text(), nullable=False),
+        sa.Column("provider_id", sa.Text(), nullable=False),
         sa.Column("hospitals", sa.Integer(), nullable=False),
         *(sa.Column(name, sa.BigInteger(), nullable=False) for name in _SUMS),
         sa.PrimaryKeyConstraint(
-            "currency", "department", "provider_id", "month", "group_code",
+            "currency", "department", "month", "group_code", "provider_id",
             name=op.f("pk_measure_cells"),
         ),
     )  # fmt: skip
     op.create_index(
-        op.f("ix_measure_cells_month_department_provider_id"),
+        op.f("ix_measure_cells_month_provider_id_department"),
         "measure_cells",
-        ["month", "department", "provider_id"],
+        ["month", "provider_id", "department"],
         unique=False,
     )
     op.create_table(
@@ -98,7 +98,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Drop them."""
     op.drop_table("measure_marks")
-    op.drop_index(op.f("ix_measure_cells_month_department_provider_id"), table_name="measure_cells")
+    op.drop_index(op.f("ix_measure_cells_month_provider_id_department"), table_name="measure_cells")
     op.drop_table("measure_cells")
     op.drop_index(op.f("ix_measures_group_code"), table_name="measures")
     op.drop_table("measures")
