@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -40,6 +43,9 @@ Row = dict[str, Any]
 Groups = dict[str, Sums]
 """Group code (empty where no group pays) -> its sums."""
 
+KEPT_S: Final = 60.0
+"""How old the medians of other hospitals may be."""
+_MOST_KEPT: Final = 64
 REFRESH_S: Final = 0.25
 """How long a reader counts changed months before it reads; the rest waits for the next reader."""
 
@@ -95,6 +101,8 @@ class Indicators:
 
     def __init__(self, readers: sa.Engine, writers: sa.Engine, where: str) -> None:
         self._readers, self._writers, self._where = readers, writers, where
+        self._kept: OrderedDict[Any, tuple[float, dict[str, Totals]]] = OrderedDict()
+        self._lock = threading.Lock()
 
     def refresh(self, seconds: float | None = REFRESH_S) -> int:
         """Count what changed, for about so long; how many hospitals' months still wait."""
@@ -110,7 +118,7 @@ class Indicators:
         """The currencies that have cells, that of most stays first."""
         query = (
             sa.select(CELLS.c.currency)
-            .where(CELLS.c.currency.in_(sorted(CURRENCY)), *_WHOLE, CELLS.c.group_code == ALL)
+            .where(CELLS.c.currency.in_(sorted(CURRENCY)), *_WHOLE, CELLS.c.group_code == _ALL)
             .group_by(CELLS.c.currency)
             .order_by(sa.func.sum(CELLS.c.stays).desc(), CELLS.c.currency)
         )
@@ -126,7 +134,7 @@ class Indicators:
         summed = sa.func.sum(CELLS.c.stays)
         query = (
             sa.select(CELLS.c.month, sa.cast(summed, sa.BigInteger))
-            .where(CELLS.c.currency == currency, *_WHOLE, CELLS.c.group_code == ALL)
+            .where(CELLS.c.currency == currency, *_WHOLE, CELLS.c.group_code == _ALL)
             .group_by(CELLS.c.month)
             .order_by(CELLS.c.month.desc())
         )
@@ -215,7 +223,7 @@ class Indicators:
                 CELLS.c.currency == currency,
                 *_WHOLE,
                 CELLS.c.month.in_(_listed(first, next_month(max(months), -1))),
-                CELLS.c.group_code != ALL,
+                CELLS.c.group_code != _ALL,
             )
             .group_by(CELLS.c.month, CELLS.c.group_code)
         )
@@ -243,10 +251,22 @@ class Indicators:
         """The totals of every hospital, whether the caller sees it or not: for medians only.
 
         The selection's hospital does not narrow it, nor which hospitals the caller sees; its
-        departments and group do.
+        departments and group do. What was told within ``KEPT_S`` is told again: medians of others, which every
+        page of a period shows, need not be of this second.
         """
         alike = replace(wanted, provider_id=None, rows=Rows(departments=wanted.rows.departments))
-        return self._totals(alike, "provider_id", low_risk)
+        key, now = (alike, low_risk), time.monotonic()
+        with self._lock:
+            at, kept = self._kept.get(key, (-KEPT_S, {}))
+        if kept and now - at < KEPT_S:
+            return kept
+        found = self._totals(alike, "provider_id", low_risk)
+        with self._lock:
+            self._kept[key] = now, found
+            self._kept.move_to_end(key)
+            if len(self._kept) > _MOST_KEPT:
+                self._kept.popitem(last=False)
+        return found
 
     def department_totals(
         self, wanted: Selection, low_risk: frozenset[str] | None
@@ -368,7 +388,15 @@ class Indicators:
     def count_stays(
         self, wanted: Selection, kind: str | None, low_risk: frozenset[str] | None
     ) -> int:
-        """How many stays that are."""
+        """How many stays that are: where a sum counts them, by the cells."""
+        counted = _COUNTED.get(kind)
+        if counted is not None and wanted.rows.physician_id is None:
+            number = _whole(CELLS.c[counted])
+            if kind == "ungrouped":
+                number -= _whole(CELLS.c.grouped)
+            summed = sa.select(number).where(*_conditions(CELLS, wanted, by_group=False))
+            with translate(self._where), self._readers.connect() as connection:
+                return int(connection.execute(summed).scalar_one())
         query = self._stays(wanted, kind, low_risk).with_only_columns(sa.func.count())
         with translate(self._where), self._readers.connect() as connection:
             return int(connection.execute(query).scalar_one())
@@ -521,7 +549,15 @@ class Indicators:
         )
 
 
-_WHOLE: Final = (CELLS.c.department == ALL, CELLS.c.provider_id == ALL)
+_ALL: Final[sa.ColumnElement[str]] = sa.literal_column(f"'{ALL}'", sa.Text())
+"""``ALL`` as a part of the statement: with a parameter no index of a part of the cells would be used."""
+_WHOLE: Final = (CELLS.c.department == _ALL, CELLS.c.provider_id == _ALL)
+_COUNTED: Final[Mapping[str | None, str]] = {
+    None: "stays", "grouped": "grouped", "ungrouped": "stays", "over_standard": "over_standard",
+    "high_outlier": "high_outliers", "low_outlier": "low_outliers", "readmitted": "readmitted",
+    "died": "died", "alert": "alerts", "confirmed": "confirmed",
+}  # fmt: skip
+"""What stays are asked for -> the sum that counts them."""
 _FATES: Final = ("grouped", "outcomes", "died")
 
 
@@ -564,16 +600,16 @@ def _conditions(
         found.append(c.department == wanted.department)
     elif source is CELLS:
         whole = rows.departments is None and not by_department
-        found.append(c.department == ALL if whole else c.department != ALL)
+        found.append(c.department == _ALL if whole else c.department != _ALL)
     if wanted.provider_id is not None:
         found.append(c.provider_id == wanted.provider_id)
     elif source is CELLS:
         together = rows.providers is None and not by_provider
-        found.append(c.provider_id == ALL if together else c.provider_id != ALL)
+        found.append(c.provider_id == _ALL if together else c.provider_id != _ALL)
     if wanted.group_code is not None:
         found.append(c.group_code == wanted.group_code)
     elif source is CELLS:
-        found.append(c.group_code != ALL if by_group else c.group_code == ALL)
+        found.append(c.group_code != _ALL if by_group else c.group_code == _ALL)
     return found
 
 
