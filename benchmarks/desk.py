@@ -1,8 +1,8 @@
 """The desk at full size: a million alerts in PostgreSQL, and how long its pages take.
 
     python -m benchmarks.desk fill --db URL [--alerts 1000000] [--hits 5] [--cases 3000]
-    python -m benchmarks.desk measure (--db URL | --url http://127.0.0.1:8080) [--times 30] [--token T]
-    python -m benchmarks.desk load (--db URL | --url …) [--users 50] [--seconds 60]
+    python -m benchmarks.desk measure --db URL [--url http://127.0.0.1:8080] [--times 30] [--only PATTERN]
+    python -m benchmarks.desk load --db URL [--url …] [--users 50] [--seconds 60] [--wait 3 10]
 
 ``fill`` writes some hundred made-up claims through the store, with decisions, hits, alerts, states and
 reviews, and lets the database copy them: to other stays, patients, physicians, hospitals, departments, days and
@@ -10,19 +10,24 @@ amounts. Every table with a stay, a decision, an alert or a case in it is copied
 change here but where its columns' names do not say what they are (``_OWN``). Give an empty database.
 
 ``measure`` asks the running service for each page over HTTP, one request at a time, and prints p50 and p95
-of each; with ``--db`` it starts a service of its own. ``load`` lets locust walk people from the queue to an
-alert, its case and the cockpit. Each prints JSON lines.
+of each: as an officer, as one who sees three hospitals, and as a physician. Without ``--url`` it starts a
+service of its own; with it ``--db`` makes the accounts and sessions, and without ``--db`` nobody signs in.
+``load`` lets locust walk people, each signed in, from the queue to an alert, a case and the cockpit.
+Each prints JSON lines.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import logging
 import math
+import os
 import re
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,13 +38,16 @@ from urllib.parse import urlencode
 
 import httpx
 import sqlalchemy as sa
+import structlog
 from starlette.testclient import TestClient
 
 import scoring_api
 import store
 from benchmarks.assess_real_claims import machine
+from domain.access import ALL_ROWS, Role, Rows
 from domain.results import identifier
 from domain.review import Review
+from store.measures import recount
 from store.tables import METADATA
 from streaming.grouping import GroupDesk, WhatIfDesk
 from tests import measure_samples
@@ -82,12 +90,16 @@ def main() -> None:
         part.add_argument("--times", type=int, default=30)
         part.add_argument("--users", type=int, default=50)
         part.add_argument("--seconds", type=int, default=60)
+        part.add_argument("--only", help="measure what this pattern is found in")
+        part.add_argument(
+            "--wait", type=float, nargs=2, default=[3, 10], help="seconds before each page"
+        )
     given = asked.parse_args()
     if given.part == "fill":
         fill(given)
         return
-    if (given.db is None) == (given.url is None):
-        asked.error("give either --db, to start a service, or --url of one that runs")
+    if given.db is None and given.url is None:
+        asked.error("give --db, or --url of a service that runs without sign-in, or both")
     with service(given.db, given.url) as url:
         (measure if given.part == "measure" else load)(url, given)
 
@@ -162,6 +174,8 @@ def review(opened: store.Store) -> None:
 
 def open_cases(opened: store.Store) -> None:
     """Open thirty cases with a comment each; their copies are cases of copied alerts."""
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     app = scoring_api.build(
         store=opened,
         assess=samples.Assessor(opened),
@@ -181,16 +195,21 @@ def open_cases(opened: store.Store) -> None:
 
 
 def after(opened: store.Store) -> None:
-    """Make what the store keeps beside rows: the cells that the cockpit adds up, of every hospital's month."""
+    """Make what the store keeps beside rows: the cells that the cockpit adds up, and the months of checks."""
     began = time.perf_counter()
     with opened.engine.begin() as connection:
-        _run(
+        pairs = _run(
             connection,
-            "INSERT INTO measure_marks (provider_id, month) SELECT DISTINCT provider_id, "
-            "date_trunc('month', ended_on)::date FROM stay_states WHERE ended_on IS NOT NULL",
-        )
-    opened.indicators.refresh(None)
+            "SELECT DISTINCT date_trunc('month', ended_on)::date, provider_id FROM stay_states "
+            "WHERE ended_on IS NOT NULL ORDER BY 1, 2",
+        ).all()
+    for month in sorted({month for month, _ in pairs}):
+        with opened.engine.begin() as connection:
+            recount(connection, [(provider, of) for of, provider in pairs if of == month])
     tell(part="cells", seconds=round(time.perf_counter() - began, 1))
+    began = time.perf_counter()
+    opened.check_history.refresh()
+    tell(part="months of checks", seconds=round(time.perf_counter() - began, 1))
 
 
 def _copied(table: sa.Table) -> bool:
@@ -241,6 +260,9 @@ _OWN: Final[dict[tuple[str, str], str]] = {
     ("alerts", "cluster"): f"{_PROVIDER} || '|' || split_part(cluster, '|', 2) || '|' || "
     f"coalesce({_DEPARTMENT}, '-')",
     ("decisions", "hit_count"): "hit_count * 5",
+    # Some seven hundred groups, few of them large.
+    ("measures", "group_code"): "CASE WHEN group_code IS NOT NULL THEN 'G' || lpad(("
+    "power(abs(hashtext(stay_id || '-' || n)::bigint) / 2147483648.0, 2) * 700)::int::text, 3, '0') END",
 }
 """(Table, column) -> what stands there in a copy, where the column's name does not say it."""
 
@@ -322,7 +344,9 @@ def service(db: str | None, url: str | None) -> Iterator[str]:
     if url is not None:
         yield url.rstrip("/")
         return
-    command = [sys.executable, "-m", "cli", "serve", "--db", str(db), "--port", "0", "--no-sign-in"]
+    command = [
+        sys.executable, "-m", "cli", "serve", "--db", str(db), "--port", "0", "--per-second", "10000",
+    ]  # fmt: skip
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
@@ -331,20 +355,47 @@ def service(db: str | None, url: str | None) -> Iterator[str]:
         address = next((line for line in process.stdout if line.startswith("http")), None)
         if address is None:
             raise SystemExit("the service did not start")
+        # What it logs has to be read, or it would wait for us.
+        threading.Thread(target=process.stdout.read, daemon=True).start()
         yield address.strip().rstrip("/")
     finally:
         process.terminate()
         process.wait(60)
 
 
+def sign_in(db: str, number: int) -> dict[str, list[str]]:
+    """Sessions by kind of person: ``number`` officers, one limited to hospitals, one physician; made where missing."""
+    now = datetime.now(UTC)
+    with store.open(db) as opened:
+        first = opened.alerts(store.AlertFilter(currency="CNY"), limit=50).rows
+        few = Rows(providers=frozenset(row["provider_id"] for row in first[:3]))
+        own = Rows(physician_id=next(i for row in first if (i := row["attending_physician_id"])))
+        wanted = [
+            *((f"desk-{n}", Role.OFFICER, ALL_ROWS) for n in range(number)),
+            ("desk-limited", Role.OFFICER, few),
+            ("desk-physician", Role.PHYSICIAN, own),
+        ]
+        cookies: dict[str, list[str]] = {}
+        for login, role, rows in wanted:
+            there = opened.access.accounts.named(login) or opened.access.accounts.add(
+                login, login, role, now=now, rows=rows
+            )
+            kind = login if login in ("desk-limited", "desk-physician") else "desk-officer"
+            cookie = opened.access.sessions.begin(there.user_id, now=now)
+            cookies.setdefault(kind, []).append(cookie)
+    return cookies
+
+
 def queries(client: httpx.Client) -> list[tuple[str, str]]:
     """What is asked for, by name: the queue under each filter, an alert, a case, the cockpit, files."""
     page = client.get("/v1/alerts", params={"limit": 200}).json()
     rows = page["alerts"]
-    row = rows[len(rows) // 2]
+    if not rows:
+        return []
+    row = next((r for r in rows[len(rows) // 2 :] if r["department"]), rows[0])
     filters: list[tuple[str, dict[str, Any]]] = [
         ("all", {}),
-        ("next page", {"cursor": page["cursor"]}),
+        ("next page", {"cursor": page["cursor"] or ""}),
         ("min_severity", {"min_severity": "high"}),
         ("status", {"status": "in_review"}),
         ("open", {"status": "open"}),
@@ -374,13 +425,26 @@ def queries(client: httpx.Client) -> list[tuple[str, str]]:
         for name, f in filters
         if "min_exposure_fen" not in f and name != "next page"
     ]
+    rule, year = row["rule_ids"][0], "from=2023-04&to=2024-03"
     found += [
         ("page /alerts/{id}", f"/alerts/{row['alert_id']}"),
         ("GET /v1/alerts.csv 1,000", "/v1/alerts.csv?limit=1000"),
+        ("GET /v1/alerts/{id}", f"/v1/alerts/{row['alert_id']}"),
         ("page /findings", "/findings"),
         ("page /rules", "/rules"),
+        ("page /rules/{id}", f"/rules/{rule}"),
         ("page /cases", "/cases"),
+        ("page /cases open", "/cases?status=open"),
         ("page /cockpit", "/cockpit"),
+        ("page /cockpit of a hospital", f"/cockpit?provider={row['provider_id']}"),
+        ("page /cockpit of a year", f"/cockpit?{year}"),
+        ("page /cockpit of a hospital's year", f"/cockpit?{year}&provider={row['provider_id']}"),
+        ("page /cockpit/departments", "/cockpit/departments"),
+        ("page /cockpit/departments of a year", f"/cockpit/departments?{year}"),
+        ("page /cockpit/groups", "/cockpit/groups"),
+        ("page /cockpit/groups of a year", f"/cockpit/groups?{year}"),
+        ("page /stays", "/stays"),
+        ("page /stays of a year, confirmed", f"/stays?{year}&kind=confirmed"),
         ("page /models", "/models"),
     ]
     cases = re.search(r'href="(/cases/[0-9a-f]{32})', client.get("/cases").text)
@@ -390,45 +454,66 @@ def queries(client: httpx.Client) -> list[tuple[str, str]]:
 
 
 def measure(url: str, given: argparse.Namespace) -> None:
+    """Each page and route as an officer, the pages also as one who sees few hospitals and as a physician."""
     headers = {"Authorization": f"Bearer {given.token}"} if given.token else {}
-    with httpx.Client(base_url=url, headers=headers, timeout=300) as client:
-        for name, address in queries(client):
-            first = client.get(address)
-            if first.status_code == 404:
-                tell(part="measure", name=name, absent=True)
-                continue
-            first.raise_for_status()
-            taken = []
-            for _ in range(given.times):
+    people = sign_in(given.db, 1) if given.db else {"token": [""]}
+    for person, cookies in people.items():
+        cookie = {"sentinel": cookies[0]} if cookies[0] else {}
+        with httpx.Client(base_url=url, headers=headers, cookies=cookie, timeout=300) as client:
+            for name, address in queries(client):
+                if given.only and not re.search(given.only, name):
+                    continue
+                if person != "desk-officer" and name.startswith("GET "):
+                    continue
                 began = time.perf_counter()
-                client.get(address)
-                taken.append((time.perf_counter() - began) * 1000)
-            p50, p95 = statistics.median(taken), statistics.quantiles(taken, n=20)[18]
-            tell(
-                part="measure", name=name, p50_ms=round(p50, 1), p95_ms=round(p95, 1),
-                bytes=len(first.content),
-            )  # fmt: skip
-        tell(part="measure", machine=machine())
+                first = client.get(address)
+                cold = (time.perf_counter() - began) * 1000
+                if first.status_code != 200:
+                    tell(part="measure", who=person, name=name, status=first.status_code)
+                    continue
+                taken = []
+                for _ in range(given.times if cold < 2_000 else 5):
+                    began = time.perf_counter()
+                    client.get(address)
+                    taken.append((time.perf_counter() - began) * 1000)
+                p50, p95 = statistics.median(taken), statistics.quantiles(taken, n=20)[18]
+                tell(
+                    part="measure", who=person, name=name, p50_ms=round(p50, 1), p95_ms=round(p95, 1),
+                    first_ms=round(cold, 1), bytes=len(first.content),
+                )  # fmt: skip
+    tell(part="measure", machine=machine())
 
 
 def load(url: str, given: argparse.Namespace) -> None:
+    """Locust's people walk the pages; each has a session of its own."""
     users = Path(__file__).with_name("desk_users.py")
     command = [
         sys.executable, "-m", "locust", "-f", str(users), "--headless", "--host", url, "--only-summary",
         "-u", str(given.users), "-r", "10", "-t", f"{given.seconds}s", "--json", "--loglevel", "ERROR",
     ]  # fmt: skip
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    cookies = sign_in(given.db, given.users)["desk-officer"] if given.db else []
+    told = {"DESK_COOKIES": json.dumps(cookies), "DESK_WAIT": json.dumps(given.wait)}
+    done = subprocess.run(
+        command, check=False, capture_output=True, text=True, env={**os.environ, **told}
+    )
     text = done.stdout[done.stdout.find("[") :]
     if not text:
         raise SystemExit(done.stderr[-2_000:])
+    everything: dict[int, int] = {}
     for entry in json.loads(text):
         times = {int(ms): number for ms, number in entry["response_times"].items()}
+        for ms, number in times.items():
+            everything[ms] = everything.get(ms, 0) + number
         tell(
             part="load", name=f"{entry['method']} {entry['name']}", requests=entry["num_requests"],
             failures=entry["num_failures"], p50_ms=_quantile(times, 0.5), p95_ms=_quantile(times, 0.95),
             per_s=round(entry["num_requests"] / given.seconds, 1),
         )  # fmt: skip
-    tell(part="load", users=given.users, seconds=given.seconds, machine=machine())
+    tell(
+        part="load", users=given.users, seconds=given.seconds, wait=given.wait, machine=machine(),
+        requests=sum(everything.values()), p50_ms=_quantile(everything, 0.5), p95_ms=_quantile(everything, 0.95),
+        per_s=round(sum(everything.values()) / given.seconds, 1),
+    )  # fmt: skip
 
 
 def _quantile(times: dict[int, int], share: float) -> int | None:

@@ -27,6 +27,7 @@ import sqlalchemy as sa
 import store
 from benchmarks.assess_real_claims import machine
 from store.tables import METADATA
+from tests import measure_samples
 from tests import service_samples as samples
 
 _PLAN = (
@@ -43,6 +44,7 @@ def main() -> None:
     asked.add_argument("--claims", type=int, default=100_000)
     asked.add_argument("--batch", type=int, default=1_000)
     asked.add_argument("--lines", type=int, default=3, help="charge lines a claim")
+    asked.add_argument("--measures", action="store_true", help="with what each stay measured")
     asked.add_argument("--lookbacks", type=int, default=50)
     asked.add_argument("--times", type=int, default=1, help="stored claims, in multiples")
     given = asked.parse_args()
@@ -104,6 +106,8 @@ def write(opened: store.Store, first: int, given: argparse.Namespace) -> tuple[f
     """Write one batch; seconds on the wall, and of this process's CPU."""
     batch = samples.claims(given.batch, first=first, lines=given.lines)
     results = samples.assess(batch)
+    if given.measures:
+        results = measure_samples.measured(batch, results)
     began, cpu = time.perf_counter(), time.process_time()
     opened.write(
         claims=batch, results=results, fingerprints={}, ruleset=samples.RULESET, model=samples.MODEL

@@ -132,7 +132,7 @@ def low_risk_groups(groups: Mapping[str, Sums]) -> frozenset[str] | None:
     return frozenset(
         code
         for code, cell in enough.items()
-        if Fraction(cell["died"], cell["outcomes"]) <= LOW_RISK_SHARE
+        if cell["died"] * LOW_RISK_SHARE.denominator <= LOW_RISK_SHARE.numerator * cell["outcomes"]
     )
 
 

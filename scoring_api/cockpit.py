@@ -300,6 +300,12 @@ def by_part(
 ) -> dict[str, tuple[Totals, Totals]]:
     """The totals of each department or group of a board, now and (``compared``) in the period before."""
     desk, before = store.indicators, board.wanted.before
+    rows = board.wanted.rows
+    if part == "department" and rows.providers is None and rows.physician_id is None:
+        told = desk.department_totals(board.wanted, board.low_risk)
+        earlier = desk.department_totals(before, board.low_risk_before) if compared else {}
+        nothing = indicators.total({}, {}, board.low_risk_before)
+        return {key: (totals, earlier.get(key, nothing)) for key, totals in told.items()}
     if part == "department":
         now = desk.by_department(board.wanted)
         then = desk.by_department(before) if compared else {}

@@ -14,13 +14,13 @@ import numpy as np
 import sqlalchemy as sa
 
 from domain.access import ALL_ROWS, Rows
-from domain.feedback import Conclusion
+from domain.review import Reviewed
 from store.errors import translate
 from store.history import COUNTS, SERVED
 from store.proposal_tables import CHECK_MONTHS_SQL as MONTHS
 from store.proposal_tables import CHECK_ROLLUPS_SQL as ROLLUPS
 from store.proposal_tables import CHECK_VERDICTS_SQL as VERDICTS
-from store.reviews import counting
+from store.reviews import days as reviewed_days
 from store.rows import within
 from store.state_tables import SHADOW_DECISIONS_SQL as SHADOW
 from store.state_tables import STAY_STATES_SQL as STATES
@@ -165,10 +165,15 @@ class CheckHistory:
                 fen[row.currency] = fen.get(row.currency, 0) + int(row.fen)
         return [found[month] for month in sorted(found)]
 
-    def conclusions(self, rule_id: str) -> list[Conclusion]:
-        """The reviews of one check that count."""
+    def quarters(self, rule_id: str) -> dict[str, Reviewed]:
+        """How the reviews of one check that count came out, by quarter of the review in China."""
         with translate(self._where), self._readers.connect() as connection:
-            return counting(connection, rule_id)
+            days = reviewed_days(connection, rule_id)
+        found: dict[str, dict[str, int]] = {}
+        for day, outcome, number in days:
+            held = found.setdefault(f"{day.year}-Q{(day.month + 2) // 3}", {})
+            held[outcome] = held.get(outcome, 0) + number
+        return {quarter: Reviewed(**found[quarter]) for quarter in sorted(found)}
 
 
 def _blank(month: date) -> dict[str, Any]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -40,6 +43,9 @@ Row = dict[str, Any]
 Groups = dict[str, Sums]
 """Group code (empty where no group pays) -> its sums."""
 
+KEPT_S: Final = 60.0
+"""How old the medians of other hospitals may be."""
+_MOST_KEPT: Final = 64
 REFRESH_S: Final = 0.25
 """How long a reader counts changed months before it reads; the rest waits for the next reader."""
 
@@ -95,6 +101,8 @@ class Indicators:
 
     def __init__(self, readers: sa.Engine, writers: sa.Engine, where: str) -> None:
         self._readers, self._writers, self._where = readers, writers, where
+        self._kept: OrderedDict[Any, tuple[float, dict[str, Totals]]] = OrderedDict()
+        self._lock = threading.Lock()
 
     def refresh(self, seconds: float | None = REFRESH_S) -> int:
         """Count what changed, for about so long; how many hospitals' months still wait."""
@@ -110,7 +118,7 @@ class Indicators:
         """The currencies that have cells, that of most stays first."""
         query = (
             sa.select(CELLS.c.currency)
-            .where(CELLS.c.currency.in_(sorted(CURRENCY)), *_WHOLE)
+            .where(CELLS.c.currency.in_(sorted(CURRENCY)), *_WHOLE, CELLS.c.group_code == _ALL)
             .group_by(CELLS.c.currency)
             .order_by(sa.func.sum(CELLS.c.stays).desc(), CELLS.c.currency)
         )
@@ -126,7 +134,7 @@ class Indicators:
         summed = sa.func.sum(CELLS.c.stays)
         query = (
             sa.select(CELLS.c.month, sa.cast(summed, sa.BigInteger))
-            .where(CELLS.c.currency == currency, *_WHOLE)
+            .where(CELLS.c.currency == currency, *_WHOLE, CELLS.c.group_code == _ALL)
             .group_by(CELLS.c.month)
             .order_by(CELLS.c.month.desc())
         )
@@ -166,7 +174,7 @@ class Indicators:
             month = source.c.month
             query = (
                 sa.select(month, *_summed(source, SUMS))
-                .where(*_conditions(source, wanted))
+                .where(*_conditions(source, wanted, by_group=False))
                 .group_by(month)
             )
             return {
@@ -214,8 +222,8 @@ class Indicators:
             .where(
                 CELLS.c.currency == currency,
                 *_WHOLE,
-                CELLS.c.month >= first,
-                CELLS.c.month < max(months),
+                CELLS.c.month.in_(_listed(first, next_month(max(months), -1))),
+                CELLS.c.group_code != _ALL,
             )
             .group_by(CELLS.c.month, CELLS.c.group_code)
         )
@@ -223,34 +231,79 @@ class Indicators:
         with translate(self._where), self._readers.connect() as connection:
             for month, code, grouped, outcomes, died in connection.execute(query):
                 found.setdefault(month, {})[code] = (grouped, outcomes, died)
-        told = {}
-        for month in months:
-            groups: dict[str, list[int]] = {}
-            for back in range(1, LOW_RISK_MONTHS + 1):
-                for code, fates in found.get(next_month(month, -back), {}).items():
-                    sums = groups.setdefault(code, [0, 0, 0])
+        # Month after month, of each group the fates of the twelve before: one comes, one goes.
+        held: dict[str, list[int]] = {}
+        told: dict[date, frozenset[str] | None] = {}
+        for month in _listed(first, max(months)):
+            if month in months:
+                summed_up = {
+                    code: dict(zip(_FATES, sums, strict=True)) for code, sums in held.items()
+                }
+                told[month] = low_risk_groups(summed_up)
+            for sign, of in ((1, month), (-1, next_month(month, -LOW_RISK_MONTHS))):
+                for code, fates in found.get(of, {}).items():
+                    sums = held.setdefault(code, [0, 0, 0])
                     for place, number in enumerate(fates):
-                        sums[place] += number
-            told[month] = low_risk_groups(
-                {code: dict(zip(_FATES, sums, strict=True)) for code, sums in groups.items()}
-            )
+                        sums[place] += sign * number
         return told
 
     def by_provider(self, wanted: Selection, low_risk: frozenset[str] | None) -> dict[str, Totals]:
         """The totals of every hospital, whether the caller sees it or not: for medians only.
 
         The selection's hospital does not narrow it, nor which hospitals the caller sees; its
-        departments and group do.
+        departments and group do. What was told within ``KEPT_S`` is told again: medians of others, which every
+        page of a period shows, need not be of this second.
         """
         alike = replace(wanted, provider_id=None, rows=Rows(departments=wanted.rows.departments))
-        group = CELLS.c.group_code
-        inner = (
-            sa.select(CELLS.c.provider_id, group, *_summed(CELLS, SUMS))
-            .where(*_conditions(CELLS, alike, by_provider=True))
-            .group_by(CELLS.c.provider_id, group)
-            .subquery()
+        key, now = (alike, low_risk), time.monotonic()
+        with self._lock:
+            at, kept = self._kept.get(key, (-KEPT_S, {}))
+        if kept and now - at < KEPT_S:
+            return kept
+        found = self._totals(alike, "provider_id", low_risk)
+        with self._lock:
+            self._kept[key] = now, found
+            self._kept.move_to_end(key)
+            if len(self._kept) > _MOST_KEPT:
+                self._kept.popitem(last=False)
+        return found
+
+    def department_totals(
+        self, wanted: Selection, low_risk: frozenset[str] | None
+    ) -> dict[str, Totals]:
+        """The totals of each department, beside the means of all hospitals.
+
+        For a caller who sees every hospital; to others not every group's mean may be told (``reference``).
+        """
+        if wanted.rows.providers is not None or wanted.rows.physician_id is not None:
+            raise AssertionError("the means of groups are not for a caller who sees few hospitals")
+        return self._totals(wanted, "department", low_risk)
+
+    def _totals(
+        self, wanted: Selection, key: str, low_risk: frozenset[str] | None
+    ) -> dict[str, Totals]:
+        """``SUMS`` and ``EXTRAS`` by hospital or department, made by the database."""
+        by = {"by_provider": key == "provider_id", "by_department": key == "department"}
+        column, group = CELLS.c[key], CELLS.c.group_code
+        sums = (
+            sa.select(column, *_summed(CELLS, SUMS))
+            .where(*_conditions(CELLS, wanted, by_group=False, **by))
+            .group_by(column)
         )
-        whole = replace(alike, department=None, rows=ALL_ROWS)
+        here = _conditions(CELLS, wanted, **by)
+        other = wanted.rows.departments if key == "provider_id" else wanted.rows.providers
+        if wanted.first == wanted.last and other is None:
+            # One cell a group: nothing to add up.
+            alone = (CELLS.c[name] for name in COMPARED)
+            inner = sa.select(column.label("key"), group, *alone).where(*here).subquery()
+        else:
+            inner = (
+                sa.select(column.label("key"), group, *_summed(CELLS, COMPARED))
+                .where(*here)
+                .group_by(column, group)
+                .subquery()
+            )
+        whole = replace(wanted, provider_id=None, department=None, rows=ALL_ROWS)
         usual = (
             sa.select(
                 group,
@@ -282,19 +335,19 @@ class Indicators:
             "low_risk_outcomes": _whole(sa.case((risky, c.outcomes))),
         }
         query = (
-            sa.select(
-                c.provider_id,
-                *(_whole(c[name]).label(name) for name in SUMS),
-                *(column.label(name) for name, column in extras.items()),
-            )
+            sa.select(c.key, *(column.label(name) for name, column in extras.items()))
             .select_from(inner)
             .outerjoin(usual, usual.c.group_code == c.group_code)
-            .group_by(c.provider_id)
+            .group_by(c.key)
         )
         with translate(self._where), self._readers.connect() as connection:
+            more = {key: values for key, *values in connection.execute(query)}
             return {
-                row.provider_id: {name: row._mapping[name] for name in (*SUMS, *extras)}
-                for row in connection.execute(query)
+                key: {
+                    **dict(zip(SUMS, numbers, strict=True)),
+                    **dict(zip(extras, more[key], strict=True)),
+                }
+                for key, *numbers in connection.execute(sums)
             }
 
     def regions(self, providers: Sequence[str]) -> dict[str, str]:
@@ -335,7 +388,15 @@ class Indicators:
     def count_stays(
         self, wanted: Selection, kind: str | None, low_risk: frozenset[str] | None
     ) -> int:
-        """How many stays that are."""
+        """How many stays that are: where a sum counts them, by the cells."""
+        counted = _COUNTED.get(kind)
+        if counted is not None and wanted.rows.physician_id is None:
+            number = _whole(CELLS.c[counted])
+            if kind == "ungrouped":
+                number -= _whole(CELLS.c.grouped)
+            summed = sa.select(number).where(*_conditions(CELLS, wanted, by_group=False))
+            with translate(self._where), self._readers.connect() as connection:
+                return int(connection.execute(summed).scalar_one())
         query = self._stays(wanted, kind, low_risk).with_only_columns(sa.func.count())
         with translate(self._where), self._readers.connect() as connection:
             return int(connection.execute(query).scalar_one())
@@ -488,12 +549,24 @@ class Indicators:
         )
 
 
-_WHOLE: Final = (CELLS.c.department == ALL, CELLS.c.provider_id == ALL)
+_ALL: Final[sa.ColumnElement[str]] = sa.literal_column(f"'{ALL}'", sa.Text())
+"""``ALL`` as a part of the statement: with a parameter no index of a part of the cells would be used."""
+_WHOLE: Final = (CELLS.c.department == _ALL, CELLS.c.provider_id == _ALL)
+_COUNTED: Final[Mapping[str | None, str]] = {
+    None: "stays", "grouped": "grouped", "ungrouped": "stays", "over_standard": "over_standard",
+    "high_outlier": "high_outliers", "low_outlier": "low_outliers", "readmitted": "readmitted",
+    "died": "died", "alert": "alerts", "confirmed": "confirmed",
+}  # fmt: skip
+"""What stays are asked for -> the sum that counts them."""
 _FATES: Final = ("grouped", "outcomes", "died")
 
 
 def _months(first: date, last: date) -> int:
     return (last.year - first.year) * 12 + last.month - first.month + 1
+
+
+def _listed(first: date, last: date) -> list[date]:
+    return [next_month(first, place) for place in range(_months(first, last))]
 
 
 def _source(connection: sa.Connection, wanted: Selection) -> sa.FromClause:
@@ -514,26 +587,29 @@ def _conditions(
     *,
     by_department: bool = False,
     by_provider: bool = False,
+    by_group: bool = True,
 ) -> list[sa.ColumnElement[bool]]:
     c, rows = source.c, replace(wanted.rows, physician_id=None)
     found = [
         c.currency == wanted.currency,
-        c.month >= wanted.first,
-        c.month <= wanted.last,
+        # Named one by one: so an index leads to each.
+        c.month.in_(_listed(wanted.first, wanted.last)),
         *within(rows, c.provider_id, c.department),
     ]
     if wanted.department is not None:
         found.append(c.department == wanted.department)
     elif source is CELLS:
         whole = rows.departments is None and not by_department
-        found.append(c.department == ALL if whole else c.department != ALL)
+        found.append(c.department == _ALL if whole else c.department != _ALL)
     if wanted.provider_id is not None:
         found.append(c.provider_id == wanted.provider_id)
     elif source is CELLS:
         together = rows.providers is None and not by_provider
-        found.append(c.provider_id == ALL if together else c.provider_id != ALL)
+        found.append(c.provider_id == _ALL if together else c.provider_id != _ALL)
     if wanted.group_code is not None:
         found.append(c.group_code == wanted.group_code)
+    elif source is CELLS:
+        found.append(c.group_code != _ALL if by_group else c.group_code == _ALL)
     return found
 
 

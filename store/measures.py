@@ -130,8 +130,11 @@ def refresh(writers: sa.Engine, seconds: float | None) -> None:
 
 
 def recount(connection: sa.Connection, pairs: Sequence[Pair]) -> None:
-    """Make the cells of hospitals' months anew from the stays that count."""
-    connection.execute(sa.delete(CELLS).where(_among(CELLS, pairs)))
+    """Make the cells of hospitals' months anew from the stays that count.
+
+    The cells of all hospitals lose what these hospitals' cells held before, and gain what they hold now: their sums are
+    whole numbers, so nothing is lost on the way, and a month of many hospitals need not be added up for one of them.
+    """
     here = sa.or_(
         *(
             sa.and_(
@@ -142,32 +145,60 @@ def recount(connection: sa.Connection, pairs: Sequence[Pair]) -> None:
             for provider, month in pairs
         )
     )
-    names = ["currency", "department", "month", "provider_id", "group_code", *SUMS, "hospitals"]
+    mine, whole = _among(CELLS, pairs), CELLS.c.provider_id == ALL
+    _add(connection, pairs, -1)
+    connection.execute(sa.delete(CELLS).where(mine))
     found = cells(connection, here).add_columns(sa.literal(1))
-    connection.execute(sa.insert(CELLS).from_select(names, found))
-    c = CELLS.c
-    _roll_up(connection, names, _among(CELLS, pairs), {"department": ALL}, sa.literal(1))
-    months = c.month.in_(sorted({month for _, month in pairs}))
-    connection.execute(sa.delete(CELLS).where(months, c.provider_id == ALL))
-    _roll_up(connection, names, months, {"provider_id": ALL}, sa.func.count(c.provider_id.distinct()))  # fmt: skip
-
-
-def _roll_up(
-    connection: sa.Connection,
-    names: Sequence[str],
-    here: sa.ColumnElement[bool],
-    whole: Mapping[str, str],
-    hospitals: sa.ColumnElement[int],
-) -> None:
-    """Add the cells that hold all departments, or all hospitals, of the cells that meet a condition."""
-    kept = [name for name in names[:5] if name not in whole]
-    keys = [sa.literal(whole[n]) if n in whole else CELLS.c[n] for n in names[:5]]
-    query = (
-        sa.select(*keys, *(_total(CELLS.c[name]) for name in SUMS), hospitals)
-        .where(here)
-        .group_by(*(CELLS.c[name] for name in kept))
+    connection.execute(sa.insert(CELLS).from_select([*_KEYS, *SUMS, "hospitals"], found))
+    _roll_up(connection, mine, "department")
+    _roll_up(connection, mine, "group_code")
+    _add(connection, pairs, 1)
+    months = sorted({month for _, month in pairs})
+    connection.execute(
+        sa.delete(CELLS).where(CELLS.c.month.in_(months), whole, CELLS.c.hospitals == 0)
     )
-    connection.execute(sa.insert(CELLS).from_select(list(names), query))
+
+
+_KEYS: Final = ("currency", "department", "month", "provider_id", "group_code")
+
+
+def _roll_up(connection: sa.Connection, here: sa.ColumnElement[bool], over: str) -> None:
+    """Add the cells that hold all departments, or all groups, of the cells that meet a condition."""
+    keys = [sa.literal(ALL) if name == over else CELLS.c[name] for name in _KEYS]
+    query = (
+        sa.select(*keys, *(_total(CELLS.c[name]) for name in SUMS), sa.literal(1))
+        .where(here)
+        .group_by(*(CELLS.c[name] for name in _KEYS if name != over))
+    )
+    connection.execute(sa.insert(CELLS).from_select([*_KEYS, *SUMS, "hospitals"], query))
+
+
+def _add(connection: sa.Connection, pairs: Sequence[Pair], sign: int) -> None:
+    """Add the cells of hospitals' months to those of all hospitals, or with -1 take them off."""
+    mine, keys = CELLS.alias("mine"), [name for name in _KEYS if name != "provider_id"]
+    here = sa.or_(*(sa.and_(mine.c.provider_id == p, mine.c.month == month) for p, month in pairs))
+    part = (
+        sa.select(
+            *(mine.c[name] for name in keys),
+            *(_total(mine.c[name]).label(name) for name in SUMS),
+            sa.func.count().label("hospitals"),
+        )
+        .where(here)
+        .group_by(*(mine.c[name] for name in keys))
+        .subquery("part")
+    )
+    alike = sa.and_(CELLS.c.provider_id == ALL, *(CELLS.c[name] == part.c[name] for name in keys))
+    if sign > 0:
+        zeros = [sa.literal(0) for _ in (*SUMS, "hospitals")]
+        missing = sa.select(
+            *(sa.literal(ALL) if name == "provider_id" else part.c[name] for name in _KEYS), *zeros
+        ).where(~sa.exists().select_from(CELLS).where(alike).correlate(part))
+        connection.execute(sa.insert(CELLS).from_select([*_KEYS, *SUMS, "hospitals"], missing))
+    summed = {
+        name: CELLS.c[name] + part.c[name] if sign > 0 else CELLS.c[name] - part.c[name]
+        for name in (*SUMS, "hospitals")
+    }
+    connection.execute(sa.update(CELLS).where(alike).values(summed))
 
 
 def cells(connection: sa.Connection, here: sa.ColumnElement[bool]) -> sa.Select[Any]:
@@ -175,9 +206,9 @@ def cells(connection: sa.Connection, here: sa.ColumnElement[bool]) -> sa.Select[
     m = MEASURES.c
     reviewed = concluded(here)
     month = month_of(connection, STATES.c.ended_on)
-    # A department that is called as the sum of all would be counted twice.
+    # A department or group that is called as the sum of all would be counted twice.
     department = sa.func.coalesce(sa.func.nullif(m.department, ALL), "")
-    group = sa.func.coalesce(m.group_code, "")
+    group = sa.func.coalesce(sa.func.nullif(m.group_code, ALL), "")
     known, total = m.drug_fen.is_not(None), m.total_amount_fen
     sums: dict[str, sa.ColumnElement[Any]] = {
         "stays": sa.func.count(),

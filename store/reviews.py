@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -154,17 +154,19 @@ def conclusions(connection: sa.Connection) -> list[Conclusion]:
     ]
 
 
-def counting(connection: sa.Connection, rule_id: str) -> list[Conclusion]:
-    """The reviews of one check that count: the last on each stay, month or day; without scores."""
-    last = _counting(
-        REVIEWS.c.rule_id, REVIEWS.c.outcome, REVIEWS.c.reviewed_at, REVIEWS.c.stay_id,
-        only=REVIEWS.c.rule_id == rule_id,
-    )  # fmt: skip
-    query = sa.select(last).where(last.c.place == 1).order_by(last.c.reviewed_at)
-    return [
-        Conclusion(row.rule_id, row.outcome, row.reviewed_at, row.stay_id)
-        for row in connection.execute(query)
-    ]
+def days(connection: sa.Connection, rule_id: str) -> list[tuple[date, str, int]]:
+    """The reviews of one check that count, by day in China and outcome: the last on each stay, month or day."""
+    last = _counting(REVIEWS.c.outcome, REVIEWS.c.reviewed_at, only=REVIEWS.c.rule_id == rule_id)
+    if connection.dialect.name == "postgresql":
+        there = sa.func.timezone("Asia/Shanghai", last.c.reviewed_at)
+        day: sa.ColumnElement[Any] = sa.cast(there, sa.Date)
+    else:
+        day = sa.type_coerce(sa.func.date(last.c.reviewed_at, "+8 hours"), sa.Date)
+    told = sa.select(day.label("day"), last.c.outcome).where(last.c.place == 1).subquery()
+    query = sa.select(told.c.day, told.c.outcome, sa.func.count()).group_by(
+        told.c.day, told.c.outcome
+    )
+    return [(row[0], row[1], int(row[2])) for row in connection.execute(query)]
 
 
 def _counting(

@@ -190,6 +190,7 @@ ALERTS_SQL = mirror(
     sa.Index(None, "provider_id", "expected_loss_fen", "alert_id"),
     sa.Index(None, "department", "expected_loss_fen", "alert_id"),
     sa.Index(None, "attending_physician_id"),
+    sa.Index(None, "cluster", "expected_loss_fen", "alert_id"),
     sa.Index(None, "stay_id"),
     sa.Index("ix_alerts_open", "expected_loss_fen", "alert_id", **_OPEN),
     sa.Index("ix_alerts_open_status", "status", "expected_loss_fen", "alert_id", **_OPEN),

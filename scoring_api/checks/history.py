@@ -152,13 +152,13 @@ class Histories:
         rule_id, kept = rule["id"], self._store.check_history
         upto = self._record.told_upto()
         of_many = rule["unit"] in AGGREGATE_UNITS
-        quarters = feedback.by_check(kept.conclusions(rule_id), ZONE).get(rule_id, {})
         return {
             "rule_id": rule_id,
             "told_upto": upto,
             "months": kept.finding_months(rule_id) if of_many else kept.months(rule_id),
             "quarters": [
-                {"quarter": name, **feedback.told(found)} for name, found in quarters.items()
+                {"quarter": name, **feedback.told(found)}
+                for name, found in kept.quarters(rule_id).items()
             ],
             "providers": kept.providers(rule_id, rows),
         }

@@ -45,6 +45,7 @@ _INDEXES = (
     ["provider_id", "expected_loss_fen", "alert_id"],
     ["department", "expected_loss_fen", "alert_id"],
     ["attending_physician_id"],
+    ["cluster", "expected_loss_fen", "alert_id"],
 )
 _OPEN = {
     "ix_alerts_open": ["expected_loss_fen", "alert_id"],

@@ -5,6 +5,8 @@ Stays decided before have no measures; ``sentinel db measure`` makes them from t
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -19,6 +21,17 @@ _SUMS = (
     "payment_fen", "balance_fen", "cased", "high_outliers", "low_outliers", "followed",
     "readmitted", "outcomes", "died", "alerts", "exposure_fen", "concluded", "confirmed",
     "recovered_fen",
+)  # fmt: skip
+_PARTS: tuple[tuple[str, list[str], str, dict[str, Any]], ...] = (
+    (
+        "ix_measure_cells_whole", ["currency", "month"],
+        "department = '*' AND provider_id = '*' AND group_code = '*'", {},
+    ),
+    (
+        "ix_measure_cells_hospitals", ["currency", "month", "group_code", "provider_id"],
+        "department = '*' AND provider_id <> '*' AND group_code <> '*'",
+        {"postgresql_include": ["stays", "grouped", "days", "costed", "cost_fen", "outcomes", "died"]},
+    ),
 )  # fmt: skip
 
 
@@ -65,22 +78,26 @@ def upgrade() -> None:
         "measure_cells",
         sa.Column("currency", sa.Text(), nullable=False),
         sa.Column("department", sa.Text(), nullable=False),
-        sa.Column("provider_id", sa.Text(), nullable=False),
         sa.Column("month", sa.Date(), nullable=False),
         sa.Column("group_code", sa.Text(), nullable=False),
+        sa.Column("provider_id", sa.Text(), nullable=False),
         sa.Column("hospitals", sa.Integer(), nullable=False),
         *(sa.Column(name, sa.BigInteger(), nullable=False) for name in _SUMS),
         sa.PrimaryKeyConstraint(
-            "currency", "department", "provider_id", "month", "group_code",
+            "currency", "department", "month", "group_code", "provider_id",
             name=op.f("pk_measure_cells"),
         ),
     )  # fmt: skip
     op.create_index(
-        op.f("ix_measure_cells_month_department_provider_id"),
+        op.f("ix_measure_cells_month_provider_id_department"),
         "measure_cells",
-        ["month", "department", "provider_id"],
+        ["month", "provider_id", "department"],
         unique=False,
     )
+    for name, columns, where, more in _PARTS:
+        op.create_index(
+            name, "measure_cells", columns, postgresql_where=sa.text(where), sqlite_where=sa.text(where), **more
+        )  # fmt: skip
     op.create_table(
         "measure_marks",
         sa.Column(
@@ -98,7 +115,9 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Drop them."""
     op.drop_table("measure_marks")
-    op.drop_index(op.f("ix_measure_cells_month_department_provider_id"), table_name="measure_cells")
+    for name, *_ in _PARTS:
+        op.drop_index(name, table_name="measure_cells")
+    op.drop_index(op.f("ix_measure_cells_month_provider_id_department"), table_name="measure_cells")
     op.drop_table("measure_cells")
     op.drop_index(op.f("ix_measures_group_code"), table_name="measures")
     op.drop_table("measures")

@@ -91,10 +91,12 @@ def direct(opened: store.Store) -> dict[tuple[Any, ...], dict[str, int]]:
             ),
         }
         month = date.fromisoformat(str(row["ended_on"])).replace(day=1)
-        for department, provider in product(
-            (row["department"] or "", ALL), (row["provider_id"], ALL)
+        for department, provider, group in product(
+            (row["department"] or "", ALL),
+            (row["provider_id"], ALL),
+            (row["group_code"] or "", ALL),
         ):
-            key = (row["currency"], department, month, provider, row["group_code"] or "")
+            key = (row["currency"], department, month, provider, group)
             cell = found.setdefault(key, dict.fromkeys(SUMS, 0))
             for name in SUMS:
                 cell[name] += int(counted[name] or 0)
@@ -253,6 +255,7 @@ def test_averages_of_groups_that_few_hospitals_have_are_not_told(filled: store.S
         found = connection.execute(
             sa.select(MEASURE_CELLS_SQL.c.group_code, MEASURE_CELLS_SQL.c.provider_id).where(
                 MEASURE_CELLS_SQL.c.department == ALL,
+                MEASURE_CELLS_SQL.c.group_code != ALL,
                 MEASURE_CELLS_SQL.c.provider_id != ALL,
                 MEASURE_CELLS_SQL.c.currency == "CNY",
                 MEASURE_CELLS_SQL.c.month == MARCH.first,
