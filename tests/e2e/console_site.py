@@ -77,6 +77,7 @@ from streaming.grouping import GroupDesk, WhatIfDesk
 from streaming.service import described
 from tests import service_samples as samples
 from tests.access_scene import PASSWORDS, PHYSICIAN
+from tests import measure_samples as measures
 from tests.e2e.walks import ACCOUNTS, PASSWORD
 from tests.small_catalogue import engine_of, write_catalogue
 
@@ -85,6 +86,7 @@ engine = engine_of(write_catalogue(folder, ADM_003="active", CHG_002="active"))
 real = {rule["id"]: rule for rule in described(engine.ruleset)}
 
 with store.open(sys.argv[1]) as opened:
+    measures.write(opened, 40)
     samples.write(opened, 120)
     now, keys = datetime.now(UTC), Keyring.create()
     opened.keep_model(

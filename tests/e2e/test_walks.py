@@ -95,7 +95,7 @@ def test_lists_are_taken_away_as_files(browser: Any, site: str) -> None:
 def test_a_threshold_is_proposed_by_one_and_approved_by_another(browser: Any, site: str) -> None:
     with walks.window(browser, "zh", script=False) as page:
         walks.sign_in(page, site, "analyst", "zh")
-        proposal = walks.propose(page, site, "ADM-003", "window_days", "10", "zh")
+        proposal = walks.propose(page, site, "10", "2099-01-01", "zh")
         assert walks.status(page) == "open"
         assert page.locator("form[action*='/approve']").count() == 0
         walks.sign_out(page)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -212,12 +211,11 @@ def decide(page: Any, address: str, case: str, lang: str, outcome: str) -> None:
     fill(page, "/appeals/decision", outcome=outcome, reason=because, note=note)
 
 
-def propose(page: Any, address: str, rule: str, parameter: str, value: str, lang: str) -> str:
-    """Propose another value of a check from the year after next; the address of the proposal."""
-    go(page, address, f"/rules/{rule}", lang)
-    since = f"{datetime.now(UTC).year + 2}-01-01"
+def propose(page: Any, address: str, value: str, since: str, lang: str) -> str:
+    """Propose another window of ADM-003 in days; the address of the proposal."""
+    go(page, address, "/rules/ADM-003", lang)
     why = "本地口径" if lang == "zh" else "a local rule"
-    fill(page, "/proposals", parameter=parameter, since=since, value=value, why=why)
+    fill(page, "/proposals", parameter="window_days", since=since, value=value, why=why)
     page.wait_for_url("**/proposals/**")
     return str(page.url).partition("?")[0].removeprefix(address)
 
