@@ -1,20 +1,21 @@
-"""Take the screenshots of docs/images from the demo's database, in both languages at 1280 px.
+"""Take the screenshots of docs/images from a copy of the demo's database, in both languages at 1280 px.
 
-``sentinel demo --no-serve`` first. A page that the service does not have is left out. Where
-people sign in, SENTINEL_SHOT_LOGIN and SENTINEL_SHOT_PASSWORD say as whom.
+``sentinel demo --no-serve`` first. People of four roles sign in to the copy and work a little, so
+that there are cases, conclusions and proposals to see. A page that the service does not have is left out.
 """
 
 from __future__ import annotations
 
 import base64
-import os
 import shutil
 import struct
 import subprocess
 import sys
+import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -23,25 +24,48 @@ import typer
 from playwright.sync_api import sync_playwright
 
 ROOT: Final = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import store  # noqa: E402
+from domain.access import Role, Rows  # noqa: E402
+from store.access.passwords import Passwords, make_password  # noqa: E402
+from tests.e2e import walks  # noqa: E402
+
 IMAGES: Final = ROOT / "docs" / "images"
-SIZE: Final = {"width": 1280, "height": 860}
+HEIGHT: Final = 860
 MOST_BYTES: Final = 150_000
 
-SHOTS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
-    "alerts": ("/", ()),
-    "alert": ("/", ("td.what a",)),
-    "cases": ("/cases", ()),
-    "case": ("/cases", ("td.what a",)),
-    "cockpit": ("/cockpit", ()),
-    "findings": ("/findings", ()),
-    "checks": ("/rules", ()),
-    "check": ("/rules?family=GRP", ("td.what a",)),
-    "models": ("/models", ()),
-    "admin": ("/admin", ()),
-    "audit": ("/audit", ()),
-    "guide": ("/guide", ()),
+PEOPLE: Final = {
+    "officer": ("liwei", "李伟", Role.OFFICER),
+    "senior": ("wangfang", "王芳", Role.SENIOR),
+    "senior2": ("zhaomin", "赵敏", Role.SENIOR),
+    "auditor": ("chenjing", "陈静", Role.AUDITOR),
+    "administrator": ("sunhao", "孙浩", Role.ADMINISTRATOR),
 }
-"""Name -> address, and what to follow from there."""
+"""Who works in the pictures: by name here -> login, name, role."""
+
+SHOTS: Final[dict[str, tuple[str, str, tuple[str, ...]]]] = {
+    "alerts": ("senior", "/", ()),
+    "alert": ("officer", "/?gather=0", ("td.what a",)),
+    "bulk": ("officer", "/", ("table.alerts input[name=of]", "form#queue button[type=submit]")),
+    "cases": ("senior", "/cases", ()),
+    "case": ("officer", "/cases?status=open", ("td.what a",)),
+    "case-charges": ("officer", "/cases?status=open", ("td.what a", "#charges")),
+    "case-graph": ("officer", "/cases?status=open", ("td.what a", "a[href*='/graph?']")),
+    "cockpit": ("senior", "/cockpit", ()),
+    "stays": ("senior", "/stays", ()),
+    "findings": ("officer", "/findings", ()),
+    "checks": ("senior", "/rules", ()),
+    "check": ("senior", "/rules/CHG-001", ()),
+    "proposals": ("senior2", "/proposals", ()),
+    "proposal": ("senior2", "/proposals?status=open", ("td.what a",)),
+    "models": ("senior", "/models", ()),
+    "account": ("officer", "/account", ()),
+    "admin": ("administrator", "/admin", ()),
+    "audit": ("auditor", "/audit", ()),
+    "guide": ("officer", "/guide", ()),
+}
+"""Name -> who looks, the address, and what to follow from there (``#…``: scroll to it)."""
 
 # The browser decodes its own picture, so that no imaging library is needed.
 PIXELS: Final = """async (given) => {
@@ -62,28 +86,38 @@ def main(
         "demo-out"
     ),
     only: Annotated[str, typer.Option(help="Names of pages, with commas; all without.")] = "",
+    out: Annotated[Path, typer.Option(help="Where to.")] = IMAGES,
+    width: Annotated[int, typer.Option(help="Width of the window in px.")] = 1280,
+    whole: Annotated[bool, typer.Option(help="The whole page, not a window of it.")] = False,
 ) -> None:
     """Take the pictures."""
     wanted = only.split(",") if only else list(SHOTS)
-    with _serve(demo) as address, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"),
-            args=["--no-sandbox", "--disable-gpu", "--disable-lcd-text"],
-        )
-        for lang in ("zh", "en"):
-            context = browser.new_context(viewport=SIZE, locale="zh-CN" if lang == "zh" else "en")
-            context.add_cookies([{"name": "guide", "value": "off", "url": address}])
-            page = context.new_page()
-            _sign_in(page, address)
-            for name in wanted:
-                if _open(page, address, name, lang):
-                    path = IMAGES / f"{name}-{lang}.png"
-                    path.write_bytes(shrink(page, page.screenshot(animations="disabled")))
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as place, sync_playwright() as playwright:
+        db, password = _copy(demo, Path(place))
+        with _serve(demo, db) as address:
+            browser = playwright.chromium.launch(
+                executable_path=shutil.which("chromium"),
+                args=["--no-sandbox", "--disable-gpu", "--disable-lcd-text"],
+            )
+            _work(browser, address, password)
+            for lang in ("zh", "en"):
+                pages = {}
+                for name in wanted:
+                    who, _, _ = SHOTS[name]
+                    if who not in pages:
+                        pages[who] = _window(browser, address, who, password, lang, width)
+                    if not _open(pages[who], address, name, lang):
+                        continue
+                    path = out / f"{name}-{lang}.png"
+                    taken = pages[who].screenshot(animations="disabled", full_page=whole)
+                    path.write_bytes(shrink(pages[who], taken))
                     size = path.stat().st_size
                     note = "" if size <= MOST_BYTES else "  larger than it may be"
-                    sys.stdout.write(f"{path.relative_to(ROOT)}  {size:,} bytes{note}\n")
-            context.close()
-        browser.close()
+                    sys.stdout.write(f"{path}  {size:,} bytes{note}\n")
+                for page in pages.values():
+                    page.context.close()
+            browser.close()
 
 
 def shrink(page: Any, picture: bytes) -> bytes:
@@ -114,12 +148,26 @@ def _split(packed: Any) -> Any:
     return np.stack([packed >> 16, (packed >> 8) & 255, packed & 255], axis=-1)
 
 
+def _copy(demo: Path, place: Path) -> tuple[str, str]:
+    """Address of a copy of the demo's database to which ``PEOPLE`` sign in with the password."""
+    for file in demo.glob("sentinel.db*"):
+        shutil.copy(file, place)
+    db, password = f"sqlite:///{place / 'sentinel.db'}", make_password()
+    kept = Passwords().hash(password)
+    with store.open(db) as opened:
+        for login, name, role in PEOPLE.values():
+            opened.access.accounts.add(
+                login, name, role, now=datetime.now(UTC), rows=Rows(), password_hash=kept
+            )
+    return db, password
+
+
 @contextmanager
-def _serve(demo: Path) -> Iterator[str]:
+def _serve(demo: Path, db: str) -> Iterator[str]:
     process = subprocess.Popen(  # noqa: S603 - our own command
-        [sys.executable, "-m", "cli", "serve", "--port", "0",
-         "--db", f"sqlite:///{(demo / 'sentinel.db').absolute()}", "--model", str(demo / "model"),
-         "--curves", str(demo / "curves"), "--key", str(demo / "pseudonym.key")],
+        [sys.executable, "-m", "cli", "serve", "--port", "0", "--db", db,
+         "--model", str(demo / "model"), "--curves", str(demo / "curves"),
+         "--key", str(demo / "pseudonym.key"), "--field-keys", str(demo / "field.keys")],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
     )  # fmt: skip
     try:
@@ -132,29 +180,85 @@ def _serve(demo: Path) -> Iterator[str]:
         process.wait(30)
 
 
-def _sign_in(page: Any, address: str) -> None:
-    login = os.environ.get("SENTINEL_SHOT_LOGIN")
-    if login is None:
-        return
-    page.goto(f"{address}/sign-in")
-    page.locator("[name=login]").fill(login)
-    page.locator("[name=password]").fill(os.environ["SENTINEL_SHOT_PASSWORD"])
-    page.locator("main form button[type=submit], main form button").first.click()
-    page.wait_for_load_state()
+def _window(  # noqa: PLR0917
+    browser: Any, address: str, who: str, password: str, lang: str, width: int = 1280
+) -> Any:
+    """A window in which somebody of ``PEOPLE`` has signed in."""
+    context = browser.new_context(
+        viewport={"width": width, "height": HEIGHT}, locale="zh-CN" if lang == "zh" else "en"
+    )
+    context.add_cookies([{"name": "guide", "value": "off", "url": address}])
+    page = context.new_page()
+    page.goto(f"{address}/sign-in?lang={lang}")
+    page.locator("[name=login]").fill(PEOPLE[who][0])
+    page.locator("[name=password]").fill(password)
+    page.locator("main form[action^='/sign-in'] button").first.click()
+    page.wait_for_url(lambda url: "/sign-in" not in url)
+    return page
+
+
+def _work(browser: Any, address: str, password: str) -> None:
+    """A little of everything: three cases at different stages, comments, conclusions, proposals."""
+    page = _window(browser, address, "officer", password, "zh")
+    walks.go(page, address, "/?gather=0&min_severity=critical&sort=exposure", "zh")
+    links = page.locator("td.what a[href^='/alerts/']").all()
+    alerts = [str(link.get_attribute("href")) for link in links[:4]]
+    # The last one opened stands first: it is the one that is looked at.
+    cases = [walks.open_case(page, address, "zh", alert) for alert in reversed(alerts)]
+    for case in cases[:2]:
+        walks.dispose(page, address, case, "zh", recovered="62000.00")
+    walks.go(page, address, cases[-1], "zh")
+    walks.fill(page, "/comments", text="已联系医院补充病程记录和收费明细，等待回复。")
+    walks.bulk_close(page, address, "zh")
+    for link in page.locator("td.what a[href^='/alerts/']").all()[:3]:
+        taken = page.context.new_page()
+        taken.goto(address + str(link.get_attribute("href")))
+        walks.press(taken, "/assign")
+        taken.close()
+    page.context.close()
+    page = _window(browser, address, "senior", password, "zh")
+    walks.approve(page, address, cases[0], "zh")
+    for rule, why in (("CHG-001", "按本地物价口径统一"), ("ADM-003", "与医保局2025年复核口径一致")):
+        walks.go(page, address, f"/rules/{rule}", "zh")
+        form = page.locator("form[action*='/proposals']")
+        if form.count() == 0:
+            continue
+        parameter = form.locator("[name=parameter]").first
+        values = {
+            "since": (datetime.now(UTC).date() + timedelta(days=30)).isoformat(),
+            "value": "9",
+            "why": why,
+        }
+        if parameter.evaluate("f => f.tagName") == "SELECT":
+            values["parameter"] = str(
+                parameter.locator("option").evaluate_all("all => all.map(o => o.value)")[-1]
+            )
+        walks.fill(page, "/proposals", **values)
+    page.context.close()
+    page = _window(browser, address, "senior2", password, "zh")
+    walks.go(page, address, "/proposals?status=open", "zh")
+    if page.locator("td.what a").count() > 1:
+        page.locator("td.what a").last.click()
+        walks.fill(page, "/approve", reason="同意，自下月起执行")
+    page.context.close()
 
 
 def _open(page: Any, address: str, name: str, lang: str) -> bool:
-    place, follow = SHOTS[name]
+    _, place, follow = SHOTS[name]
     answer = page.goto(f"{address}{place}{'&' if '?' in place else '?'}lang={lang}")
     if answer is None or not answer.ok:
         sys.stdout.write(f"{name}: the service answers {answer and answer.status}; left out\n")
         return False
-    for link in follow:
-        if page.locator(link).count() == 0:
-            sys.stdout.write(f"{name}: nothing to follow; left out\n")
+    for step in follow:
+        found = page.locator(step)
+        if found.count() == 0:
+            sys.stdout.write(f"{name}: nothing to follow at {step}; left out\n")
             return False
-        page.locator(link).first.click()
-        page.wait_for_load_state()
+        if step.startswith("#"):
+            found.first.evaluate("e => e.scrollIntoView()")
+        else:
+            found.first.click()
+            page.wait_for_load_state()
     page.wait_for_timeout(400)  # charts are drawn after loading
     return True
 

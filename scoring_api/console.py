@@ -15,6 +15,7 @@ from domain.results import Severity
 from scoring_api import cursors, evidence, pages, queue_pages, queue_view, reading, reviewing
 from scoring_api.access import PUBLIC, masked, needs, who
 from scoring_api.evidence import Checks
+from scoring_api.list_files import address
 from scoring_api.pages import formats
 from scoring_api.pages.texts import TEXTS
 from scoring_api.problems import ProblemError
@@ -59,6 +60,7 @@ def route(store: Store, checks: Checks) -> APIRouter:
             "at_least": False,
             "next": None,
             "problem": None,
+            "files": {},
             "filtered": view.filtered,
             "more_given": bool(set(given) - _FIRST),
             "gather": False,
@@ -85,6 +87,7 @@ def route(store: Store, checks: Checks) -> APIRouter:
         total = store.count_alerts(wanted)
         context["total"], context["at_least"] = min(total, COUNTED), total > COUNTED
         context["gather"] = query.gather
+        context["files"] = {kind: address("alerts", query, kind, lang) for kind in ("csv", "xlsx")}
         if not total and not view.filtered:
             # No open alert is something else than none at all.
             context["any"] = store.count_alerts(AlertFilter(rows=me.rows)) > 0
@@ -115,6 +118,7 @@ def route(store: Store, checks: Checks) -> APIRouter:
             "similar": store.queue.similar(told["cluster"], me.rows),
             "of_cluster": urlencode({"cluster": told["cluster"]}),
             "view": view.text,
+            "measured": store.indicators.stay(told["stay_id"]) is not None,
             "tally": Counter(check["verdict"] for check in told["checks"]),
         }
         return pages.render(request, "alert.html", context)

@@ -13,6 +13,7 @@ from scoring_api import findings, pages, reviewing
 from scoring_api.access import masked, refuse_search, who
 from scoring_api.evidence import Checks
 from scoring_api.findings import FindingId, FindingQuery, Unit
+from scoring_api.list_files import address
 from scoring_api.pages.texts import TEXTS
 from store import Store
 
@@ -42,6 +43,7 @@ def route(store: Store, checks: Checks) -> APIRouter:
             "rows": [],
             "next": None,
             "problem": None,
+            "files": {},
         }
         try:
             query = FindingQuery.model_validate({**given, "limit": FINDINGS_A_PAGE})
@@ -53,6 +55,9 @@ def route(store: Store, checks: Checks) -> APIRouter:
         refuse_search(who(request), query.physician)
         page = store.findings(query.wanted(who(request).rows), query.place(), query.limit)
         context["rows"] = [masked(who(request), findings.tell(row)) for row in page.rows]
+        context["files"] = {
+            kind: address("findings", query, kind, lang) for kind in ("csv", "xlsx")
+        }
         if page.after is not None:
             cursor = findings.write_cursor(page.after)
             context["next"] = "/findings?" + urlencode({**given, "cursor": cursor, "lang": lang})

@@ -23,7 +23,7 @@ _SEVERAL: Final = ("status", "severity")
 _AMOUNTS: Final = {"min_amount": "min_exposure_fen", "max_amount": "max_exposure_fen"}
 _FIELDS: Final = (
     *_SEVERAL, *_AMOUNTS, "min_severity", "rule", "family", "provider", "department", "physician",
-    "currency", "min_score", "max_score", "admitted_from", "admitted_to", "created_from",
+    "group", "currency", "min_score", "max_score", "admitted_from", "admitted_to", "created_from",
     "created_to", "assignee", "overdue", "cluster", "text", "sort", "gather", "cursor",
 )  # fmt: skip
 _NO_CONDITION: Final = {"sort", "gather", "cursor"}

@@ -130,8 +130,11 @@ def format_day(instant: datetime | None) -> str:
 
 
 def format_instant(value: datetime, zone: str) -> str:
-    """An instant in the claim's zone, to the minute, with the zone's offset."""
-    return value.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M UTC%z")
+    """An instant in the claim's zone, to the minute, with the zone's offset such as UTC+8."""
+    local = value.astimezone(ZoneInfo(zone))
+    sign, hours, minutes = (text := local.strftime("%z"))[0], int(text[1:3]), text[3:5]
+    offset = f"{sign}{hours}{'' if minutes == '00' else ':' + minutes}"
+    return f"{local:%Y-%m-%d %H:%M} UTC{'' if offset == '+0' else offset}"
 
 
 def shorten(pseudonym: str | None) -> str:

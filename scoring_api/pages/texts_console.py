@@ -103,5 +103,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "右上角切换中文与英文，选择会被记住。",
         "Chinese and English are switched at the top right; the choice is remembered.",
     ),
+    "alert_to_stay": (
+        "住院指标（病组、费用、结余）",
+        "What the stay measures: group, cost, balance",
+    ),
+    "stay_cases": ("查找相关案件", "Find cases of this stay"),
 }
 """Key -> Chinese and English."""

@@ -71,6 +71,8 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "queue.assign_automatically": ("自动分派", "Assign automatically"),
     "queue.up_to": ("每人待办上限", "Open alerts each, at most"),
     "queue.given": ("已自动分派 {n} 条告警。", "{n} alerts were given to people."),
+    "queue.chosen": ("已选 {n} 项", "{n} chosen"),
+    "export": ("导出", "Export"),
     "queue.select": ("选择告警 {title}", "Select the alert {title}"),
     "queue.select_cluster": ("选择这一组 {n} 条告警", "Select the {n} alerts of this group"),
     "queue.bulk": ("批量办理所选", "Work on the selected"),

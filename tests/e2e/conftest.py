@@ -19,6 +19,14 @@ def address(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[st
 
 
 @pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[str]:
+    """Address of a service to which people of every role sign in, for tests that work there."""
+    place = tmp_path_factory.mktemp("walks") / "a.db"
+    with console_site.serve(root, place, console_site.WORKPLACE) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """Chromium."""
     with console_site.chromium() as opened:

@@ -65,30 +65,52 @@ with store.open(sys.argv[1]) as opened:
 WORKPLACE: Final = """
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 import scoring_api, store
+from cli.telling import telling
 from domain.access import Role, Rows
+from domain.registry import Appointment
 from scoring_api.access.accounts import Accounts, Settings
 from store.access.keyring import Keyring
+from streaming.backtests import ChangeDesk
 from streaming.grouping import GroupDesk, WhatIfDesk
+from streaming.service import described
 from tests import service_samples as samples
 from tests.access_scene import PASSWORDS, PHYSICIAN
+from tests import measure_samples as measures
 from tests.e2e.walks import ACCOUNTS, PASSWORD
+from tests.small_catalogue import engine_of, write_catalogue
+
+folder = Path(sys.argv[1].removeprefix("sqlite:///")).parent / "rules"
+engine = engine_of(write_catalogue(folder, ADM_003="active", CHG_002="active"))
+real = {rule["id"]: rule for rule in described(engine.ruleset)}
 
 with store.open(sys.argv[1]) as opened:
+    measures.write(opened, 40)
     samples.write(opened, 120)
+    now, keys = datetime.now(UTC), Keyring.create()
+    opened.keep_model(
+        samples.MODEL.sha256,
+        {"upto": "2025-04-01", "threshold": {"score": 0.5}, "level": "provider",
+         "features": [{"name": "claims", "zh": "人次", "en": "Claims", "used": True}]},
+        {"card.md": "# 模型卡\\n\\n**用途** 线索\\n".encode()},
+    )
+    opened.appoint(Appointment(samples.MODEL.sha256, "champion", "Ana", "first", now))
     free = Settings(sign_ins_a_minute=10**6, principal_burst=10**6, address_burst=10**6)
-    access = Accounts(opened, Keyring.create(), PASSWORDS, free)
+    access = Accounts(opened, keys, PASSWORDS, free)
     for role, login in ACCOUNTS.items():
         rows = Rows(physician_id=PHYSICIAN) if role == "physician" else Rows()
         opened.access.accounts.add(
-            login, login.title(), Role(role.rstrip("2")), now=datetime.now(UTC), rows=rows,
+            login, login.title(), Role(role.rstrip("2")), now=now, rows=rows,
             password_hash=PASSWORDS.hash(PASSWORD),
         )
     app = scoring_api.build(
-        store=opened, assess=samples.Assessor(opened), rules=samples.RULES, version="1",
+        store=opened, assess=samples.Assessor(opened), version="1",
+        rules=[real.get(rule["id"], rule) for rule in samples.RULES],
         group=GroupDesk(samples.library(), samples.KEY),
         what_if=WhatIfDesk(samples.library(), samples.KEY),
         ready=lambda: {"model": "absent"}, graph=opened.graph(), access=access,
+        telling=telling(keys), changes=ChangeDesk(engine, opened),
     )
     scoring_api.run(app, "127.0.0.1", 0, started=lambda url: print(url, flush=True))
 """

@@ -19,6 +19,7 @@ ACCOUNTS: Final = {
     "officer": "olive",
     "officer2": "oscar",
     "senior": "sven",
+    "senior2": "signe",
     "auditor": "anna",
     "physician": "petra",
     "analyst": "alan",
@@ -82,7 +83,7 @@ def sign_out(page: Any) -> None:
 
 def conclude(page: Any, conclusion: str, note: str = "") -> None:
     """On the page of an alert or a finding: record a conclusion on its first check."""
-    form = page.locator("details.review").first
+    form = page.locator("details.review:has([name=conclusion])").first
     form.locator("summary").click()
     form.locator("[name=conclusion]").select_option(conclusion)
     if form.locator("[name=reviewer]").count():
@@ -102,7 +103,7 @@ def triage(page: Any, address: str, number: int, lang: str, *, query: str = "") 
     for place, href in enumerate(found):
         page.goto(address + href)
         assert fits(page)
-        options = page.locator("details.review").first.locator("[name=conclusion] option")
+        options = page.locator("details.review [name=conclusion]").first.locator("option")
         values = [str(v) for v in options.evaluate_all("all => all.map(o => o.value)") if v]
         conclude(
             page, values[place % len(values)], "核对病历" if lang == "zh" else "seen the record"
@@ -147,8 +148,7 @@ def fill(page: Any, action: str, **values: str) -> None:
 def bulk_close(page: Any, address: str, lang: str) -> int:
     """Close the first group of similar alerts with one reason; how many alerts that were."""
     go(page, address, "/", lang)
-    group = page.locator("table.alerts input[name=of]").first
-    group.check()
+    page.locator("table.alerts input[name=of]").first.check()
     page.locator("form#queue button[type=submit]").first.click()
     page.wait_for_url("**/alerts/bulk?**")
     assert fits(page)
@@ -190,6 +190,34 @@ def dispose(page: Any, address: str, case: str, lang: str, *, recovered: str = "
         form.locator("input[name^='recovered|']").first.fill(recovered)
     press(page, "/dispositions")
     press(page, "/closing")
+
+
+def send_back(page: Any, address: str, case: str, lang: str) -> None:
+    """Give a case that waits for approval back to whoever proposed."""
+    go(page, address, case, lang)
+    form = page.locator("form[action*='/approvals']:has([name=reason])")
+    form.locator("xpath=ancestor::details").locator("summary").first.click()
+    form.locator("[name=reason]").fill("依据不足" if lang == "zh" else "not enough to go on")
+    form.locator("button").first.click()
+    page.wait_for_load_state()
+
+
+def decide(page: Any, address: str, case: str, lang: str, outcome: str) -> None:
+    """Decide on the appeal that stands."""
+    go(page, address, case, lang)
+    note = "专家组合议" if lang == "zh" else "by the panel"
+    reason = page.locator("form[action*='/appeals/decision'] [name=reason] option")
+    because = str(reason.nth(1).get_attribute("value"))
+    fill(page, "/appeals/decision", outcome=outcome, reason=because, note=note)
+
+
+def propose(page: Any, address: str, value: str, since: str, lang: str) -> str:
+    """Propose another window of ADM-003 in days; the address of the proposal."""
+    go(page, address, "/rules/ADM-003", lang)
+    why = "本地口径" if lang == "zh" else "a local rule"
+    fill(page, "/proposals", parameter="window_days", since=since, value=value, why=why)
+    page.wait_for_url("**/proposals/**")
+    return str(page.url).partition("?")[0].removeprefix(address)
 
 
 def approve(page: Any, address: str, case: str, lang: str) -> None:

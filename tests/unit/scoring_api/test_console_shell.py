@@ -74,7 +74,7 @@ class Page(HTMLParser):
             self.brand = (given["href"] or "").partition("?")[0]
         if tag == "form":
             self.forms.append(
-                (given.get("method") or "get", (given["action"] or "").partition("?")[0])
+                (given.get("method") or "get", (given.get("action") or "").partition("?")[0])
             )
         if given.get("name") == "csrf":
             self.csrf += 1
