@@ -71,7 +71,8 @@ class Scene:
     def free(self, *, large: bool = False) -> dict[str, Any]:
         """An alert that is in no case, above or below the limit."""
         rows = self.store.alerts(
-            store.AlertFilter(provider_id=HOSPITAL, currency="CNY", status="new"), limit=200
+            store.AlertFilter(provider_id=HOSPITAL, currency="CNY", statuses=frozenset({"new"})),
+            limit=200,
         ).rows
         return next(r for r in rows if (r["exposure_fen"] > TERMS.limit_fen) is large)
 
