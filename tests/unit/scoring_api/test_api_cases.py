@@ -211,7 +211,7 @@ def test_what_cannot_be_done_says_why(
 
 
 def test_alerts_of_two_hospitals_or_currencies_are_no_case(scene: Scene) -> None:
-    rows = scene.store.alerts(store.AlertFilter(status="new"), limit=200).rows
+    rows = scene.store.alerts(store.AlertFilter(statuses=frozenset({"new"})), limit=200).rows
     first = rows[0]
     other = next(r for r in rows if r["provider_id"] != first["provider_id"])
     answer = scene.call("anna", "POST", "/v1/cases", json={"alert_ids": [first["alert_id"], other["alert_id"]]})  # fmt: skip
