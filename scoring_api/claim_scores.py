@@ -220,7 +220,10 @@ def route(scores: ScoreClaims) -> APIRouter:
         summary="List rings of suspicious claims",
         dependencies=[needs(Permission.GRAPH_READ), whole_view],
     )
-    async def list_rings(request: Request, limit: Annotated[int, Query(ge=1, le=500)] = 50) -> Any:
+    async def list_rings(
+        request: Request,
+        limit: Annotated[int, Query(ge=1, le=500, description="Rings at most.")] = 50,
+    ) -> Any:
         """Claims from the model's threshold on, tied by what few people share."""
         return masked(who(request), await ask(lambda: scores.rings(limit)))
 

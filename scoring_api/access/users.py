@@ -135,7 +135,7 @@ def route(access: Accounts) -> APIRouter:
     )  # fmt: skip
     def list_users(
         cursor: Annotated[str, Query(max_length=64, description="From the page before.")] = "",
-        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+        limit: Annotated[int, Query(ge=1, le=200, description="Accounts a page.")] = 50,
     ) -> Any:
         """Accounts by login, a page at a time."""
         found = access.access.accounts.listing(cursor, limit + 1)

@@ -225,11 +225,14 @@ def route(store: Store, checks: Checks, changes: ChangeRules) -> APIRouter:
     )  # fmt: skip
     def list_proposals(
         status: Annotated[
-            Literal["open", "approved", "refused", "withdrawn"] | None, Query()
+            Literal["open", "approved", "refused", "withdrawn"] | None,
+            Query(description="How they stand; all of them, if left out."),
         ] = None,
-        rule_id: Annotated[str | None, Query(max_length=16)] = None,
-        limit: Annotated[int, Query(ge=1, le=200)] = A_PAGE,
-        cursor: Annotated[str | None, Query(max_length=200)] = None,
+        rule_id: Annotated[str | None, Query(max_length=16, description="Of this check.")] = None,
+        limit: Annotated[int, Query(ge=1, le=200, description="Proposals a page.")] = A_PAGE,
+        cursor: Annotated[
+            str | None, Query(max_length=200, description="From the page before.")
+        ] = None,
     ) -> Any:
         """Proposals, the latest first, a page at a time."""
         found, after = _page(store, status, rule_id, cursor, limit)

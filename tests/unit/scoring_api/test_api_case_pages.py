@@ -71,8 +71,7 @@ def send(scene: Scene, who: str, address: str, status: int = 303, **values: Any)
 def charge_case(scene: Scene) -> dict[str, Any]:
     """A case whose check hit a charge line."""
     rows = scene.store.alerts(
-        store.AlertFilter(rule_id="CHG-002", statuses=frozenset({"new"}), provider_id=HOSPITAL),
-        limit=50,
+        store.AlertFilter(rule_id="CHG-002", statuses=frozenset({"new"}), provider_id=HOSPITAL), limit=50
     ).rows
     row = min(rows, key=lambda r: r["exposure_fen"])
     answer = scene.call("anna", "POST", "/v1/cases", json={"alert_ids": [row["alert_id"]]})
@@ -136,7 +135,7 @@ def test_lines_are_found_by_day_category_and_hit(scene: Scene) -> None:
     )
     assert lines("check=CHG-002") == {"line-L0001"}
     assert lines("day=2") == lines("category=09") == set()
-    assert lines("day=x&first=99999999&line=%00") == lines("")
+    assert lines("day=x&first=99999999&line=x") == lines("")
 
 
 def test_a_case_is_worked_to_its_end_by_forms_alone(scene: Scene) -> None:
