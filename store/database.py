@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
+from functools import cached_property
 from types import TracebackType
 from typing import Any
 
@@ -237,7 +238,7 @@ class Store:
         """The cases that officers work on."""
         return Cases(self.engine, self._writer, self._where)
 
-    @property
+    @cached_property
     def indicators(self) -> Indicators:
         """The sums behind the cockpit, and the stays behind its numbers."""
         return Indicators(self.engine, self._writer, self._where)

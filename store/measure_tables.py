@@ -16,8 +16,9 @@ from store.tables import METADATA, SERIAL, mirror
 ALL: Final = "*"
 """What stands for the department, group or hospital in a cell that holds all of them together."""
 
-WHOLE: Final = "department = '*' AND provider_id = '*' AND group_code = '*'"
-HOSPITALS: Final = "department = '*' AND provider_id <> '*' AND group_code <> '*'"
+_ALL_GROUPS: Final = "provider_id = '*' AND group_code = '*'"
+_BY_HOSPITAL: Final = "department = '*' AND provider_id <> '*' AND group_code <> '*'"
+_BY_DEPARTMENT: Final = "department <> '*' AND provider_id = '*' AND group_code <> '*'"
 
 
 def _part(name: str, columns: list[str], where: str, **more: Any) -> sa.Index:
@@ -46,11 +47,15 @@ MEASURE_CELLS_SQL = sa.Table(
     sa.Column("hospitals", sa.Integer(), nullable=False),
     *(sa.Column(name, sa.BigInteger(), nullable=False) for name in SUMS),
     sa.Index(None, "month", "provider_id", "department"),
-    # Months and currencies at a glance; and the groups of hospitals, which medians of a year read by the hundred thousand.
-    _part("ix_measure_cells_whole", ["currency", "month"], WHOLE),
+    # Months and departments at a glance; and the groups of hospitals and departments, which a year has by the hundred thousand.
+    _part("ix_measure_cells_whole", ["currency", "month", "department"], _ALL_GROUPS),
     _part(
-        "ix_measure_cells_hospitals", ["currency", "month", "group_code", "provider_id"], HOSPITALS,
-        postgresql_include=list(COMPARED),
+        "ix_measure_cells_hospitals", ["currency", "month", "group_code", "provider_id"],
+        _BY_HOSPITAL, postgresql_include=list(COMPARED),
+    ),
+    _part(
+        "ix_measure_cells_departments", ["currency", "month", "group_code", "department"],
+        _BY_DEPARTMENT, postgresql_include=list(COMPARED),
     ),
 )  # fmt: skip
 MEASURE_MARKS_SQL = sa.Table(

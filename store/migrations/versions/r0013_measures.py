@@ -22,15 +22,21 @@ _SUMS = (
     "readmitted", "outcomes", "died", "alerts", "exposure_fen", "concluded", "confirmed",
     "recovered_fen",
 )  # fmt: skip
+_INCLUDED: dict[str, Any] = {
+    "postgresql_include": ["stays", "grouped", "days", "costed", "cost_fen", "outcomes", "died"]
+}
 _PARTS: tuple[tuple[str, list[str], str, dict[str, Any]], ...] = (
     (
-        "ix_measure_cells_whole", ["currency", "month"],
-        "department = '*' AND provider_id = '*' AND group_code = '*'", {},
+        "ix_measure_cells_whole", ["currency", "month", "department"],
+        "provider_id = '*' AND group_code = '*'", {},
     ),
     (
         "ix_measure_cells_hospitals", ["currency", "month", "group_code", "provider_id"],
-        "department = '*' AND provider_id <> '*' AND group_code <> '*'",
-        {"postgresql_include": ["stays", "grouped", "days", "costed", "cost_fen", "outcomes", "died"]},
+        "department = '*' AND provider_id <> '*' AND group_code <> '*'", _INCLUDED,
+    ),
+    (
+        "ix_measure_cells_departments", ["currency", "month", "group_code", "department"],
+        "department <> '*' AND provider_id = '*' AND group_code <> '*'", _INCLUDED,
     ),
 )  # fmt: skip
 
