@@ -204,7 +204,7 @@ def _work(browser: Any, address: str, password: str) -> None:
     links = page.locator("td.what a[href^='/alerts/']").all()
     alerts = [str(link.get_attribute("href")) for link in links[:4]]
     # The last one opened stands first: it is the one that is looked at.
-    cases = [walks.open_case(page, address, "zh", alert) for alert in reversed(alerts)]
+    cases = [walks.open_case(page, address, "zh", alert, "") for alert in reversed(alerts)]
     for case in cases[:2]:
         walks.dispose(page, address, case, "zh", recovered="62000.00")
     walks.go(page, address, cases[-1], "zh")
