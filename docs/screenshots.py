@@ -51,7 +51,7 @@ SHOTS: Final[dict[str, tuple[str, str, tuple[str, ...]]]] = {
     "cases": ("senior", "/cases", ()),
     "case": ("officer", "/cases?status=open", ("td.what a",)),
     "case-charges": ("officer", "/cases?status=open", ("td.what a", "#charges")),
-    "case-graph": ("officer", "/cases?status=open", ("td.what a", "#graph")),
+    "case-graph": ("officer", "/cases?status=open", ("td.what a", "a.button[href*='/graph']")),
     "cockpit": ("senior", "/cockpit", ()),
     "stays": ("senior", "/stays", ()),
     "findings": ("officer", "/findings", ()),

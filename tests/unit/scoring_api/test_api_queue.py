@@ -286,7 +286,7 @@ def test_the_page_of_many_shows_first_and_does_then(
     chosen = free[-2:]
     query = urlencode([("lang", "en"), *(("id", a["alert_id"]) for a in chosen)])
     page = client.get(f"/alerts/bulk?{query}", headers=PAGE).text
-    assert "These 2 alerts" in page
+    assert "2 alerts, changed together" in page
     ids, key = re.findall(r'name="(?:ids|key)" value="([^"]+)"', page)
     fields = {
         "ids": ids, "key": key, "in": "sort=due", "action": "review",
