@@ -71,7 +71,7 @@
     for (const [text, act] of [[larger, () => zoom(0.8)], [smaller, () => zoom(1.25)], [reset, () => { Object.assign(view, { x: 0, y: 0, w: size, h: size }); show(); }]]) {
       const button = html("button", tools, text);
       button.type = "button";
-      button.className = "second";
+      button.className = "quiet small";
       button.addEventListener("click", act);
     }
     const label = html("label", tools, `${upto} `), slider = html("input", label), output = html("output", label);

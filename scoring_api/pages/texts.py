@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from scoring_api.pages.texts_access import TEXTS as TEXTS_ACCESS
 from scoring_api.pages.texts_cases import TEXTS as TEXTS_CASES
@@ -91,7 +91,7 @@ _BOTH: Final[dict[str, tuple[str, str]]] = {
     "ring_physicians": ("医师", "Physicians"),
     "ring_ties": ("共有", "What they share"),
     "ring_score": ("平均评分", "Mean score"),
-    "ring_claims": ("{n} 份结算单", "{n} claims"),
+    "ring_claims": ("{n} 份结算单", "{n} claim{s}"),
     "claim_score": ("结算单欺诈概率", "Fraud score of the claim"),
     "claim_score_note": (
         "与已查实欺诈的结算单及其关联的相似程度（校准后的概率），按目前已知的全部结算单计算；是线索，不是结论。",
@@ -115,7 +115,7 @@ _BOTH: Final[dict[str, tuple[str, str]]] = {
     ),
     # catalogue
     "rules": ("检查项", "Checks"),
-    "rules_found": ("共 {n} 项", "{n} checks"),
+    "rules_found": ("共 {n} 项", "{n} check{s}"),
     "rules_none": (
         "没有符合条件的检查项。请换一个类别或搜索词，或清除筛选。",
         "No check fits. Choose another family or other words, or clear the filter.",
@@ -256,7 +256,7 @@ _BOTH: Final[dict[str, tuple[str, str]]] = {
         "没有检查项命中；本告警仅由评分引起。",
         "No check hit; the score alone raised this alert.",
     ),
-    "more_hits": ("另有 {n} 处同类命中", "{n} more hits of this check"),
+    "more_hits": ("另有 {n} 处同类命中", "{n} more hit{s} of this check"),
     "subject": ("对象", "Subject"),
     "unit.stay": ("结算单", "claim"),
     "unit.diagnosis": ("诊断", "diagnosis"),
@@ -430,8 +430,21 @@ def tell_absence(lang: str, why: str | None) -> str:
     return (_ABSENT.get(why or "") if lang == "zh" else None) or why or "—"
 
 
+class _Counted(str):
+    """A text with ``{s}`` where a plural of ``n`` things has an s."""
+
+    __slots__ = ()
+
+    def format(self, *args: Any, **given: Any) -> str:
+        return super().format(*args, s="" if str(given.get("n")) == "1" else "s", **given)
+
+
 TEXTS: Final[dict[str, dict[str, str]]] = {
-    lang: {key: pair[place] for key, pair in _BOTH.items()} for place, lang in enumerate(LANGUAGES)
+    lang: {
+        key: _Counted(pair[place]) if "{s}" in pair[place] else pair[place]
+        for key, pair in _BOTH.items()
+    }
+    for place, lang in enumerate(LANGUAGES)
 }
 """Language -> key -> text."""
 

@@ -42,14 +42,14 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "case_sum": (
         "{n} 个案件 · 涉及 {exposure} · 追回 {recovered}",
-        "{n} cases · {exposure} at stake · {recovered} recovered",
+        "{n} case{s} · {exposure} at stake · {recovered} recovered",
     ),
     "case_none": (
         "还没有案件。打开一条告警，选择“立案或并入案件”。",
         "There is no case yet. Open an alert and choose “Open a case”.",
     ),
     "case_none_found": ("没有符合条件的案件，请放宽筛选。", "No case fits; widen the filter."),
-    "case_alerts_n": ("{n} 条告警", "{n} alerts"),
+    "case_alerts_n": ("{n} 条告警", "{n} alert{s}"),
     "case_recovered": ("追回金额", "Recovered"),
     "case_next": ("下一页", "Next"),
     # the case
@@ -89,7 +89,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "机构可在 {at} 前提出{stage}。",
         "The hospital may lodge the {stage} until {at}.",
     ),
-    "case_undecided": ("还有 {n} 个检查项未下结论。", "{n} checks are not concluded yet."),
+    "case_undecided": ("还有 {n} 个检查项未下结论。", "Not concluded yet: {n} check{s}."),
     "case_conclude": ("填写结论", "Conclude them"),
     "case_all_decided": ("所有检查项均已有结论。", "All checks are concluded."),
     "case_needs_second": (
@@ -159,7 +159,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "case_peer_band": ("同组四分位区间", "between the peers' quartiles"),
     "case_peers_of": (
         "同组为 {cell} 的 {n} 个已结算病例，每日只计当日仍在院者。",
-        "Peers are {n} settled cases of {cell}; each day those still in hospital.",
+        "Peers are {n} settled case{s} of {cell}; each day those still in hospital.",
     ),
     "case_peers_none": (
         "该病组没有费用曲线，故无同组比较。",

@@ -86,7 +86,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "backtest_progress": ("已判定 {done} / {total} 份结算", "{done} of {total} claims judged"),
     "backtest_reload": ("刷新", "Load again"),
     "backtest_failed": ("回测没有完成：{why}", "The backtest was not done: {why}"),
-    "backtest_judged.claim": ("共判定 {n} 份结算", "{n} claims judged"),
+    "backtest_judged.claim": ("共判定 {n} 份结算", "{n} claim{s} judged"),
     "backtest_judged.provider_month": ("共判定 {n} 个机构月", "{n} hospitals' months judged"),
     "backtest_judged.physician_day": ("共判定 {n} 个医师日", "{n} physicians' days judged"),
     "backtest_before": ("现行取值", "Values in force"),

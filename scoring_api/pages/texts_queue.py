@@ -70,12 +70,12 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "queue.assign_automatically": ("自动分派", "Assign automatically"),
     "queue.up_to": ("每人待办上限", "Open alerts each, at most"),
-    "queue.given": ("已自动分派 {n} 条告警。", "{n} alerts were given to people."),
+    "queue.given": ("已自动分派 {n} 条告警。", "{n} alert{s} given to people."),
     "queue.chosen": ("已选 {n} 项", "{n} chosen"),
     "export": ("导出", "Export"),
     "queue.select": ("选择告警 {title}", "Select the alert {title}"),
     "queue.select_cluster": ("选择这一组 {n} 条告警", "Select the {n} alerts of this group"),
-    "queue.bulk": ("批量办理所选", "Work on the selected"),
+    "queue.bulk": ("批量办理所选", "Work on those chosen"),
     "queue.bulk_all": ("批量办理本视图全部", "Work on all of this view"),
     "queue.bulk_title": ("批量办理", "Work on many alerts"),
     "queue.bulk_none": (
@@ -84,7 +84,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "queue.bulk_what": (
         "以下 {n} 条告警将一次办理完成，或全部不变。",
-        "These {n} alerts are changed together, or none of them.",
+        "{n} alert{s}, changed together or not at all.",
     ),
     "queue.bulk_too_many": (
         "一次最多办理 {most} 条；下列为排在最前的 {most} 条，其余请分次办理。",
@@ -95,15 +95,15 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "queue.bulk_review": ("复核", "Review"),
     "queue.bulk_review_note": (
         "同一结论和理由将记入各告警命中的每项规则，共 {n} 项。",
-        "The outcome and reason are kept for every check that hit: {n} reviews.",
+        "The outcome and reason are kept for every check that hit: {n} review{s}.",
     ),
     "queue.bulk_assign": ("分派", "Assign"),
     "queue.bulk_due": ("设定办理时限", "Set when they are due"),
-    "queue.bulk_do": ("确认办理", "Do it"),
+    "queue.bulk_do": ("确认办理", "Apply"),
     "queue.bulk_list": ("所选告警", "The alerts"),
     "queue.bulk_done": (
         "已办理 {n} 条告警，跳过 {left} 条。",
-        "{n} alerts are done, {left} were left out.",
+        "{n} alert{s} done, {left} left out.",
     ),
     "queue.bulk_changed": (
         "{n} 条告警不能按要求办理，因此全部未变。请核对后重新选择，或勾选跳过这些告警。",

@@ -163,10 +163,11 @@ def bulk_close(page: Any, address: str, lang: str) -> int:
     return int(many)
 
 
-def open_case(page: Any, address: str, lang: str, alert: str) -> str:
+def open_case(page: Any, address: str, lang: str, alert: str, title: str | None = None) -> str:
     """Open a case of an alert; the address of its page."""
     page.goto(address + alert)
-    fill(page, "/cases?", title="核查" if lang == "zh" else "To look into")
+    words = "核查" if lang == "zh" else "To look into"
+    fill(page, "/cases?", title=words if title is None else title)
     page.wait_for_url("**/cases/**")
     assert fits(page)
     return str(page.url).partition("?")[0].removeprefix(address)

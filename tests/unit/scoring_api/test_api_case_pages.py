@@ -247,7 +247,7 @@ def test_filters_of_the_list_hold(scene: Scene) -> None:
     case = scene.open(title="稀有案由")
     page = show(scene, "anna", "/cases?text=稀有案由&status=open&sort=exposure")
     assert case["number"] in page.text
-    assert "1 cases" in page.text
+    assert "1 case" in page.text
     assert "No case fits" in show(scene, "anna", "/cases?text=nothing-like-it").text
     assert "cannot be read" in show(scene, "anna", "/cases?min_amount=abc", status=422).text
     assert "cannot be read" in show(scene, "anna", "/cases?sort=odd", status=422).text

@@ -288,7 +288,7 @@ def test_the_page_of_many_shows_first_and_does_then(
     chosen = free[-2:]
     query = urlencode([("lang", "en"), *(("id", a["alert_id"]) for a in chosen)])
     page = client.get(f"/alerts/bulk?{query}", headers=PAGE).text
-    assert "These 2 alerts" in page
+    assert "2 alerts, changed together" in page
     ids, key = re.findall(r'name="(?:ids|key)" value="([^"]+)"', page)
     fields = {
         "ids": ids, "key": key, "in": "sort=due", "action": "review",
@@ -296,7 +296,7 @@ def test_the_page_of_many_shows_first_and_does_then(
     }  # fmt: skip
     done = form(client, "/alerts/bulk", fields)
     assert done.status_code == 303
-    assert "2 alerts are done" in client.get(done.headers["location"], headers=PAGE).text
+    assert "2 alerts done" in client.get(done.headers["location"], headers=PAGE).text
     for alert in chosen:
         assert client.get(f"/v1/alerts/{alert['alert_id']}").json()["status"] == "reviewed"
     assert form(client, "/alerts/bulk", {**fields, "action": ""}).status_code == 422
