@@ -71,7 +71,8 @@ def send(scene: Scene, who: str, address: str, status: int = 303, **values: Any)
 def charge_case(scene: Scene) -> dict[str, Any]:
     """A case whose check hit a charge line."""
     rows = scene.store.alerts(
-        store.AlertFilter(rule_id="CHG-002", statuses=frozenset({"new"}), provider_id=HOSPITAL), limit=50
+        store.AlertFilter(rule_id="CHG-002", statuses=frozenset({"new"}), provider_id=HOSPITAL),
+        limit=50,
     ).rows
     row = min(rows, key=lambda r: r["exposure_fen"])
     answer = scene.call("anna", "POST", "/v1/cases", json={"alert_ids": [row["alert_id"]]})

@@ -58,7 +58,9 @@ def filled(request: pytest.FixtureRequest) -> Any:
 def free(filled: store.Store, number: int = 1, **wanted: Any) -> list[str]:
     """Alerts of one hospital in CNY that are in no case."""
     found = filled.alerts(
-        store.AlertFilter(provider_id=HOSPITAL, currency="CNY", statuses=frozenset({"new"}), **wanted),
+        store.AlertFilter(
+            provider_id=HOSPITAL, currency="CNY", statuses=frozenset({"new"}), **wanted
+        ),
         limit=number,
     )
     assert len(found.rows) == number
