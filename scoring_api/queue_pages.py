@@ -268,4 +268,4 @@ def notes(request: Request, lang: str) -> str | None:
         n: int(v) if (v := given.get(n, "0")).isascii() and v.isdigit() else 0
         for n in ("n", "left")
     }
-    return str(words[f"queue.{name}"]).format(**numbers)
+    return words[f"queue.{name}"].format(**numbers)

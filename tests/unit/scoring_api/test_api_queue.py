@@ -326,13 +326,13 @@ def test_all_of_a_view_or_of_ticked_clusters_can_be_chosen(
     params = {"lang": "en", "provider": provider, "all": "1"}
     page = client.get("/alerts/bulk", params=params, headers=PAGE).text
     total = client.get(f"/v1/alerts?status=open&provider={provider}").json()["total"]
-    assert f"These {total} alerts" in page
+    assert f"{total} alerts, changed together" in page
     params = {"lang": "en", "of": free[0]["cluster"]}
     page = client.get("/alerts/bulk", params=params, headers=PAGE).text
     total = client.get(
         "/v1/alerts", params={"status": "open", "cluster": free[0]["cluster"]}
     ).json()["total"]
-    assert f"These {total} alerts" in page
+    assert f"{total} alerts, changed together" in page
     assert "No alert is selected" in client.get("/alerts/bulk?lang=en", headers=PAGE).text
 
 
