@@ -81,13 +81,16 @@ def install(app: FastAPI) -> None:
             "Problem",
             answers.Problem.model_json_schema(ref_template="#/components/schemas/{model}"),
         )
-        components["securitySchemes"] = _SCHEMES
+        # Where nobody signs in every caller may do everything; the description says no other.
+        known = app.state.access.sign_in is not None
+        if known:
+            components["securitySchemes"] = _SCHEMES
         used = set()
         needed: Mapping[tuple[str, str], Permission | None] = app.state.routes
         for path, operations in found["paths"].items():
             for method, operation in operations.items():
                 used |= set(operation.get("tags", ()))
-                _say_who(operation, needed.get((method.upper(), path)))
+                _say_who(operation, needed.get((method.upper(), path)), known)
                 _say_problems(operation, path)
         found["tags"] = [
             {"name": name, "description": TAGS.get(name, name)} for name in sorted(used)
@@ -97,11 +100,10 @@ def install(app: FastAPI) -> None:
     app.openapi = openapi  # type: ignore[method-assign]
 
 
-def _say_who(operation: dict[str, Any], permission: Permission | None) -> None:
+def _say_who(operation: dict[str, Any], permission: Permission | None, known: bool) -> None:
+    operation["security"] = [{"token": []}, {"session": []}] if known and permission else []
     if permission is None:
-        operation["security"] = []
         return
-    operation["security"] = [{"token": []}, {"session": []}]
     operation["x-permission"] = str(permission)
     for status, answer in document(401, 403).items():
         operation["responses"].setdefault(str(status), answer)

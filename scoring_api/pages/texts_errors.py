@@ -11,6 +11,7 @@ _UNVERSIONED: Final = (
 _USED_KEY: Final = ("这一请求标识已用于另一次提交。", "请重新打开页面后再提交。")
 
 ERRORS: Final[dict[str, tuple[str, str]]] = {
+    "nul": ("路径、查询或内容含有空字符 U+0000。", "请去掉该字符后重试。"),
     "not-found": (
         "这里没有您要找的内容。",
         "请从告警列表重新打开；告警不会被删除，地址可能不完整。",

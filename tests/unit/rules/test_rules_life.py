@@ -86,7 +86,9 @@ def test_the_version_in_force_is_told_with_its_money_and_overlap(database: str) 
     ]  # fmt: skip
 
 
-def test_a_changed_file_is_compared_with_the_one_in_force(database: str, tmp_path: Path) -> None:
+def test_a_changed_file_is_compared_with_the_one_in_force(
+    ours: Path, database: str, tmp_path: Path
+) -> None:
     folder = changed(ours, tmp_path, "{2000-01-01: 15}", "{2000-01-01: 15, 2024-04-01: 8}")
     done = run(
         "backtest", "ADM-002", "--from", "2024-04-01", "--to", "2024-05-31", "--db", database,
