@@ -241,7 +241,8 @@ def test_the_service_does_what_its_description_says(
     def check(case: Any) -> None:
         # A cursor comes from a page before; none can be made up that fits.
         if fits and case.query:
-            case.query.pop("cursor", None)
+            for name in ("cursor", "created_from", "created_to"):  # nor a day since 1900
+                case.query.pop(name, None)
         case.call_and_validate()
 
     check()
