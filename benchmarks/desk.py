@@ -260,6 +260,7 @@ _OWN: Final[dict[tuple[str, str], str]] = {
     ("alerts", "cluster"): f"{_PROVIDER} || '|' || split_part(cluster, '|', 2) || '|' || "
     f"coalesce({_DEPARTMENT}, '-')",
     ("decisions", "hit_count"): "hit_count * 5",
+    ("cases", "number"): "left(number, 5) || lpad((right(number, 6)::int + n * 100)::text, 6, '0')",
     # Some seven hundred groups, few of them large.
     ("measures", "group_code"): "CASE WHEN group_code IS NOT NULL THEN 'G' || lpad(("
     "power(abs(hashtext(stay_id || '-' || n)::bigint) / 2147483648.0, 2) * 700)::int::text, 3, '0') END",
@@ -447,7 +448,7 @@ def queries(client: httpx.Client) -> list[tuple[str, str]]:
         ("page /stays of a year, confirmed", f"/stays?{year}&kind=confirmed"),
         ("page /models", "/models"),
     ]
-    cases = re.search(r'href="(/cases/[0-9a-f]{32})', client.get("/cases").text)
+    cases = re.search(r'href="(/cases/[0-9a-f]+-[0-9]+)', client.get("/cases").text)
     if cases:
         found.append(("page /cases/{id}", cases[1]))
     return found

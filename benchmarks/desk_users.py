@@ -20,7 +20,7 @@ _FILTERS = (
     "?min_score=0.2",
 )
 _ALERT = re.compile(r'href="(/alerts/[0-9a-f]{32})')
-_CASE = re.compile(r'href="(/cases/[0-9a-f]{32})')
+_CASE = re.compile(r'href="(/cases/[0-9]+-[0-9]+)')
 
 
 _COOKIES = itertools.cycle(json.loads(os.environ.get("DESK_COOKIES", "[]")) or [""])

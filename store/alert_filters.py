@@ -228,7 +228,11 @@ def precedes(sort: AlertSort, one: Alerts, other: Alerts) -> Condition:
 
 def order(wanted: AlertFilter, sort: AlertSort, alerts: Alerts = ALERTS) -> list[Any]:
     """The order, and among equals that of the ids, in one direction."""
-    columns = [key_of(sort, alerts), alerts.c.alert_id]
+    columns: list[Any] = [key_of(sort, alerts), alerts.c.alert_id]
+    few = wanted.provider_id is not None or wanted.rows.providers is not None
+    if few and sort is AlertSort.SCORE:
+        # Scores are those of hospitals: by their index the alerts of all hospitals above these would be read first.
+        columns[0] = columns[0] + 0.0
     if wanted.unassigned and sort is AlertSort.EXPECTED_LOSS:
         # All alike there; the index on who has it is not used for the order without.
         columns.insert(0, alerts.c.assignee)
