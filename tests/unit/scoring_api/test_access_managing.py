@@ -283,6 +283,10 @@ def test_an_identifier_is_unmasked_for_a_purpose_that_is_logged(scene: Scene) ->
     scene.account("unmasker", Role.SENIOR)
     client = scene.signed_in("unmasker")
     header = {"x-csrf-token": csrf(client)}
+    form = f'name="pseudonym" value="{patient}"'
+    assert form in client.get(f"/alerts/{row['alert_id']}").text
+    scene.account("asks-nobody", Role.OFFICER)
+    assert form not in scene.signed_in("asks-nobody").get(f"/alerts/{row['alert_id']}").text
     asked = {"pseudonym": patient, "purpose": "appeal", "text": "案件 2024-17 现场核查"}
     for wrong in ({"purpose": "curiosity"}, {"text": " x "}, {"text": "x" * 501}):
         assert (
