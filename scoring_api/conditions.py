@@ -185,14 +185,39 @@ def check_match(request: Request, version: int | str) -> None:
     """Let a change through that names the version that stands; a 412 problem if not, 428 without If-Match."""
     given = request.headers.get("if-match")
     if given is None:
-        raise ProblemError(
-            428,
-            "if-match-missing",
-            "The request does not say which version it changes.",
-            cure="Read it again and send its ETag as If-Match, so that nobody's change is lost.",
-        )
+        raise _unsaid()
     if given.strip() != "*" and str(version) not in _tags(given, weak=False):
         raise stale(version)
+
+
+def version_of(request: Request) -> int | None:
+    """The version that If-Match names, None for ``*``: for stores that compare it while they write.
+
+    A 428 problem without If-Match, a 412 problem if it can be no version.
+    """
+    given = request.headers.get("if-match")
+    if given is None:
+        raise _unsaid()
+    tag = given.strip().removeprefix("W/").strip('"')
+    if tag == "*":
+        return None
+    if not (tag.isascii() and tag.isdigit() and len(tag) < 10):
+        raise ProblemError(
+            412,
+            "changed-meanwhile",
+            "If-Match names no version of it.",
+            cure="Send the ETag of the answer that was read, as it is.",
+        )
+    return int(tag)
+
+
+def _unsaid() -> ProblemError:
+    return ProblemError(
+        428,
+        "if-match-missing",
+        "The request does not say which version it changes.",
+        cure="Read it again and send its ETag as If-Match, so that nobody's change is lost.",
+    )
 
 
 def stale(version: int | str) -> ProblemError:

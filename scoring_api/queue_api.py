@@ -186,20 +186,6 @@ _VIEW_BODY: Final = bodies.describe(
 )
 
 
-def _header(name: str, what: str, required: bool = False) -> dict[str, Any]:
-    return {
-        "name": name,
-        "in": "header",
-        "required": required,
-        "schema": {"type": "string", "maxLength": 64},
-        "description": what,
-    }
-
-
-_IF_MATCH: Final = _header("If-Match", "The ETag of what is changed.", required=True)
-_KEY: Final = _header("Idempotency-Key", "The same key again does nothing again.")
-
-
 def _takes(body: dict[str, Any] | None, *headers: dict[str, Any]) -> dict[str, Any]:
     return {**(body or {}), "parameters": list(headers)}
 
@@ -227,7 +213,7 @@ def route(store: Store, checks: Checks, desk: Desk) -> APIRouter:
         "/v1/alerts/{alert_id}:assign", summary="Give an alert to somebody",
         openapi_extra=_takes(
             bodies.describe({"assignee": _ID}, required=["assignee"], example={"assignee": "me"}),
-            _IF_MATCH,
+            conditions.IF_MATCH,
         ),
         dependencies=[needs(Permission.ALERTS_WORK)], **one,
     )  # fmt: skip
@@ -237,19 +223,19 @@ def route(store: Store, checks: Checks, desk: Desk) -> APIRouter:
         Giving it to somebody else, or taking what another one has, needs the permission alerts.assign.
         """
         given = await bodies.read(request, _ASSIGN, '{"assignee": "me"}')
-        me, wanted = who(request), Wanted(alert_id, expected(request))
+        me, wanted = who(request), Wanted(alert_id, conditions.version_of(request))
         assignee = me.user_id if given.assignee == "me" else given.assignee
         await run_in_threadpool(desk.assign, request.app.state.access, me, wanted, assignee)
         return await run_in_threadpool(tell, request, response, alert_id)
 
     @router.post(
         "/v1/alerts/{alert_id}:release", summary="Give an alert back",
-        openapi_extra=_takes(None, _IF_MATCH), dependencies=[needs(Permission.ALERTS_WORK)], **one,
+        openapi_extra=_takes(None, conditions.IF_MATCH), dependencies=[needs(Permission.ALERTS_WORK)], **one,
     )  # fmt: skip
     async def release(alert_id: Id, request: Request, response: Response) -> Any:
         """Nobody has the alert any more; giving back what another one has needs alerts.assign."""
         await bodies.read(request, _NOTHING, "{}")
-        wanted = Wanted(alert_id, expected(request))
+        wanted = Wanted(alert_id, conditions.version_of(request))
         await run_in_threadpool(desk.assign, request.app.state.access, who(request), wanted, None)
         return await run_in_threadpool(tell, request, response, alert_id)
 
@@ -260,21 +246,21 @@ def route(store: Store, checks: Checks, desk: Desk) -> APIRouter:
                 {"due_at": _DUE}, required=["due_at"],
                 example={"due_at": "2026-03-31T18:00:00+08:00"},
             ),
-            _IF_MATCH,
+            conditions.IF_MATCH,
         ),
         dependencies=[needs(Permission.ALERTS_ASSIGN)], **one,
     )  # fmt: skip
     async def postpone(alert_id: Id, request: Request, response: Response) -> Any:
         """Set another due time than that of its severity."""
         given = await bodies.read(request, _PATCH, '{"due_at": "2026-03-31T18:00:00+08:00"}')
-        wanted = Wanted(alert_id, expected(request))
+        wanted = Wanted(alert_id, conditions.version_of(request))
         await run_in_threadpool(desk.postpone, who(request), wanted, check_due(given.due_at))
         return await run_in_threadpool(tell, request, response, alert_id)
 
     @router.post(
         "/v1/alerts:bulk", response_model=BulkDone, summary="Change many alerts at once",
         responses=document(400, 403, 409, 413, 415, 422, 503), tags=["queue"],
-        openapi_extra=_takes(_BULK, _KEY), dependencies=[needs(Permission.ALERTS_WORK)],
+        openapi_extra=_takes(_BULK, conditions.IDEMPOTENCY_KEY), dependencies=[needs(Permission.ALERTS_WORK)],
     )  # fmt: skip
     async def bulk(request: Request) -> Any:
         """One outcome and reason, one person or one due time for up to 500 alerts, in one transaction.
@@ -406,12 +392,12 @@ def route(store: Store, checks: Checks, desk: Desk) -> APIRouter:
     @router.put(
         "/v1/views/{view_id}", response_model=ViewTold, summary="Change a saved view",
         responses=document(400, 403, 404, 409, 412, 413, 415, 422, 428, 503),
-        openapi_extra=_takes(_VIEW_BODY, _IF_MATCH), **views,
+        openapi_extra=_takes(_VIEW_BODY, conditions.IF_MATCH), **views,
     )  # fmt: skip
     async def change_view(view_id: ViewId, request: Request) -> Any:
         """Set name, query and whether it is shared, of one's own view."""
         given = await bodies.read(request, _VIEW, _VIEW_SHAPE)
-        me, version = who(request), expected(request)
+        me, version = who(request), conditions.version_of(request)
         await run_in_threadpool(own_view, store, view_id, me)
         made = make_view(me, given.name, given.query, shared=given.shared)
         known = await run_in_threadpool(find_view, store, view_id, me)
@@ -454,26 +440,6 @@ class _Nothing(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 _NOTHING: Final = msgspec.json.Decoder(_Nothing)
-
-
-def expected(request: Request) -> int | None:
-    """The version that If-Match names, None for ``*``; a 428 problem without, a 412 one of another form."""
-    text = request.headers.get("if-match")
-    if text is None:
-        raise ProblemError(
-            428,
-            "if-match",
-            "The request does not say which version it changes.",
-            cure="Send If-Match with the ETag of the answer that was read.",
-        )
-    tag = text.strip().removeprefix("W/").strip('"')
-    if tag == "*":
-        return None
-    if not (tag.isascii() and tag.isdigit() and len(tag) < 10):
-        raise ProblemError(
-            412, "stale", "If-Match names no version of it.", cure="Send the ETag as it was given."
-        )
-    return int(tag)
 
 
 def nothing_left() -> ProblemError:

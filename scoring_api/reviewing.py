@@ -17,7 +17,7 @@ from starlette.responses import RedirectResponse, Response
 from domain.access import Permission, Principal
 from domain.results import identifier
 from domain.review import LONGEST_NOTE, OUTCOMES, REASONS, REASONS_OF, Review
-from scoring_api import bodies, findings, pages, reading
+from scoring_api import bodies, conditions, findings, pages, reading
 from scoring_api.access import needs, who
 from scoring_api.answers import ReviewList
 from scoring_api.findings import FindingId
@@ -80,13 +80,6 @@ _BODY: Final = bodies.describe(
         "reviewer": "officer-07",
     },
 )
-_KEY: Final = {
-    "name": "Idempotency-Key",
-    "in": "header",
-    "required": False,
-    "schema": {"type": "string", "minLength": 8, "maxLength": 64},
-    "description": "The same key again stores nothing again.",
-}
 
 _SHAPE: Final = 'an object such as {"outcome": "confirmed", "reason": "violation", "reviewer": "…"}'
 _READS: Final[dict[str, Any]] = {
@@ -97,7 +90,7 @@ _WRITES: Final[dict[str, Any]] = {
     "response_model": ReviewList,
     "status_code": 201,
     "responses": document(400, 404, 413, 415, 422, 503),
-    "openapi_extra": {**_BODY, "parameters": [_KEY]},
+    "openapi_extra": {**_BODY, "parameters": [conditions.IDEMPOTENCY_KEY]},
     "tags": ["reviews"],
     "dependencies": [needs(Permission.ALERTS_WORK)],
 }
@@ -315,15 +308,8 @@ def _form(values: Mapping[str, str]) -> Given:
 
 
 def key_of(request: Request) -> str:
-    """The Idempotency-Key of a request, or a new one; a 422 problem if it is too short or long."""
-    key = request.headers.get("idempotency-key")
-    if key is None:
-        return uuid.uuid4().hex
-    if not 8 <= len(key) <= 64:
-        _refuse(
-            "Idempotency-Key", "The key is too short or too long.", "Send 8 to 64 characters, new for each review."
-        )  # fmt: skip
-    return key
+    """The Idempotency-Key of a request, or a new one; a 422 problem if it can be none."""
+    return conditions.key_of(request) or uuid.uuid4().hex
 
 
 def _both(words: tuple[str, str]) -> dict[str, str]:

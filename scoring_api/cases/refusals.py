@@ -10,6 +10,7 @@ from typing import Final
 from fastapi import Request
 
 from domain.casework import CaseError
+from scoring_api.conditions import key_of
 from scoring_api.problems import ProblemError
 from store.cases import HeldAlertError, QuotaError, StaleCaseError
 
@@ -62,41 +63,6 @@ def told() -> Iterator[None]:
         ) from error
 
 
-def read_version(request: Request) -> int | None:
-    """The version that If-Match names, None for ``*``; a 428 problem without one."""
-    given = request.headers.get("if-match")
-    if given is None:
-        raise ProblemError(
-            428,
-            "precondition-required",
-            "The request does not say on which version of the case it rests.",
-            cure='Send If-Match with the ETag of GET /v1/cases/{id}, such as "3".',
-        )
-    text = given.strip()
-    if text == "*":
-        return None
-    digits = text.removeprefix("W/").strip('"')
-    if not digits.isascii() or not digits.isdigit() or len(digits) > 9:
-        raise ProblemError(
-            412,
-            "stale",
-            "If-Match names no version of the case.",
-            cure='Send the ETag of GET /v1/cases/{id} as it is, such as "3".',
-        )
-    return int(digits)
-
-
 def read_key(request: Request) -> str:
     """The request's Idempotency-Key, or a new one."""
-    key = request.headers.get("idempotency-key")
-    if key is None:
-        return uuid.uuid4().hex
-    if not 8 <= len(key) <= 64 or not key.isascii() or not key.isprintable():
-        raise ProblemError(
-            422,
-            "idempotency-key",
-            "The key is too short or too long.",
-            cure="Send 8 to 64 printable characters, new for each request.",
-            more={"field": "Idempotency-Key"},
-        )
-    return key
+    return key_of(request) or uuid.uuid4().hex

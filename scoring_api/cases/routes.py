@@ -17,8 +17,9 @@ from scoring_api.access import needs, who
 from scoring_api.cases import export, files, shapes
 from scoring_api.cases.desk import Desk
 from scoring_api.cases.listing import CaseQuery
-from scoring_api.cases.refusals import read_key, read_version
+from scoring_api.cases.refusals import read_key
 from scoring_api.cases.telling import CaseAnswer, CaseList, Timeline, tell, tell_row, tell_timeline
+from scoring_api.conditions import version_of
 from scoring_api.problems import ProblemError, document
 
 CaseId = Annotated[
@@ -118,7 +119,7 @@ def route(desk: Desk) -> APIRouter:
     )
     async def change_case(request: Request, response: Response, case_id: CaseId) -> Any:
         """Another title, due time or assignee; giving it to somebody else needs `alerts.assign`."""
-        version = read_version(request)
+        version = version_of(request)
         given = await bodies.read(request, shapes.DECODERS[shapes.Change], '{"title": "…"}')
         return await write(
             request, response, desk.change, case_id, shapes.plain(given), version, read_key(request)
@@ -131,7 +132,7 @@ def route(desk: Desk) -> APIRouter:
     )
     async def gather(request: Request, response: Response, case_id: CaseId) -> Any:
         """Take alerts in, or one out; while nobody proposed to close the case."""
-        version, key = read_version(request), read_key(request)
+        version, key = version_of(request), read_key(request)
         given = await bodies.read(
             request, shapes.DECODERS[shapes.Alerts], '{"add": ["…"]} or {"remove": "…"}'
         )
@@ -202,7 +203,7 @@ def route(desk: Desk) -> APIRouter:
 
         They become reviews, and so labels, once the case is closed; `needs_information` at once.
         """
-        version, key = read_version(request), read_key(request)
+        version, key = version_of(request), read_key(request)
         given = await bodies.read(request, shapes.DECODERS[shapes.Dispositions], '{"items": [{…}]}')
         items = [msgspec.to_builtins(one) for one in given.items]
         return await write(request, response, desk.dispose, case_id, items, version, key)
@@ -214,7 +215,7 @@ def route(desk: Desk) -> APIRouter:
     )
     async def receive(request: Request, response: Response, case_id: CaseId) -> Any:
         """What was asked for has come, and the case's own clock runs again."""
-        version, key = read_version(request), read_key(request)
+        version, key = version_of(request), read_key(request)
         await bodies.read(request, shapes.DECODERS[shapes.Nothing], "{}")
         return await write(
             request, response, desk.do, case_id, actions.receive_information, version, key
@@ -227,7 +228,7 @@ def route(desk: Desk) -> APIRouter:
     )
     async def close(request: Request, response: Response, case_id: CaseId) -> Any:
         """Close it once all checks are concluded; above the limit this is a proposal (`approvals`)."""
-        version, key = read_version(request), read_key(request)
+        version, key = version_of(request), read_key(request)
         await bodies.read(request, shapes.DECODERS[shapes.Nothing], "{}")
         return await write(
             request, response, desk.do, case_id,
@@ -241,7 +242,7 @@ def route(desk: Desk) -> APIRouter:
     )
     async def approve(request: Request, response: Response, case_id: CaseId) -> Any:
         """By a second person: neither who proposed it nor who concluded one of its checks."""
-        version, key = read_version(request), read_key(request)
+        version, key = version_of(request), read_key(request)
         given = await bodies.read(request, shapes.DECODERS[shapes.Approval], '{"approved": true}')
 
         def decide(state: Any, act: actions.Act) -> Any:
@@ -262,7 +263,7 @@ def route(desk: Desk) -> APIRouter:
 
         It needs `appeals.lodge` (the hospital) or `cases.work` (recorded for it, also when late).
         """
-        version, key = read_version(request), read_key(request)
+        version, key = version_of(request), read_key(request)
         given = await bodies.read(request, shapes.DECODERS[shapes.Lodging], '{"statement": "…"}')
         return await write(request, response, desk.lodge, case_id, given.statement, version, key)
 
@@ -273,7 +274,7 @@ def route(desk: Desk) -> APIRouter:
     )
     async def decide_appeal(request: Request, response: Response, case_id: CaseId) -> Any:
         """By somebody who had no part in the case before; conclusions and money follow."""
-        version, key = read_version(request), read_key(request)
+        version, key = version_of(request), read_key(request)
         given = await bodies.read(
             request, shapes.DECODERS[shapes.Decision], '{"outcome": "upheld", "note": "…"}'
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from typing import Any, Final, NoReturn
+from typing import Any, NoReturn
 
 from fastapi import Request
 
@@ -13,22 +13,8 @@ from domain.access import Principal
 from domain.proposals import LONGEST_REASON, Fault
 from domain.results import identifier
 from scoring_api.checks.history import ZONE
+from scoring_api.conditions import key_of, version_of
 from scoring_api.problems import ProblemError
-
-KEY: Final = {
-    "name": "Idempotency-Key",
-    "in": "header",
-    "required": False,
-    "schema": {"type": "string", "minLength": 8, "maxLength": 64},
-    "description": "The same key again makes nothing again, and answers with what was made.",
-}
-IF_MATCH: Final = {
-    "name": "If-Match",
-    "in": "header",
-    "required": True,
-    "schema": {"type": "string", "maxLength": 80},
-    "description": "The ETag of the proposal as it was read.",
-}
 
 
 def today() -> date:
@@ -43,41 +29,21 @@ def now() -> datetime:
 
 def new_id(request: Request, kind: str, principal: Principal) -> str:
     """An id from the caller's Idempotency-Key, or a new one; a 422 problem for a key that is none."""
-    key = request.headers.get("idempotency-key")
-    if key is None:
-        return uuid.uuid4().hex
-    if not 8 <= len(key) <= 64:
-        refuse(
-            "Idempotency-Key", "幂等键过短或过长。", "The key is too short or too long.",
-            "请发送 8 至 64 个字符。", "Send 8 to 64 characters.",
-        )  # fmt: skip
-    return identifier(kind, principal.user_id, key)
-
-
-def etag(version: int) -> str:
-    """The ETag of something at a version."""
-    return f'"{version}"'
+    key = key_of(request)
+    return uuid.uuid4().hex if key is None else identifier(kind, principal.user_id, key)
 
 
 def expected_version(request: Request) -> int:
-    """The version that a JSON caller saw, from If-Match; a 428 problem without it, 412 if it is none."""
-    given = request.headers.get("if-match")
-    if given is None:
-        raise ProblemError(
-            428,
-            "version-needed",
-            "The request does not say which version of the proposal it decides on.",
-            cure="Read the proposal, and send its ETag as If-Match.",
-        )
-    text = given.strip().removeprefix("W/").strip('"')
-    if not text.isdecimal() or len(text) > 9:
+    """The version of the proposal that a JSON caller saw, from If-Match; a 428 or 412 problem without."""
+    version = version_of(request)
+    if version is None:
         raise ProblemError(
             412,
-            "stale",
-            "The version given is none of this proposal.",
+            "changed-meanwhile",
+            "A proposal is decided on in one version, and If-Match names any.",
             cure="Read the proposal again, and send its ETag as If-Match.",
         )
-    return int(text)
+    return version
 
 
 def region_of(text: str | None) -> str:

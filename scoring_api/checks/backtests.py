@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from domain.access import Permission, Principal, Rows
 from domain.proposals import Backtest, Fault
 from domain.service import ChangeRules, QueueFullError
-from scoring_api import bodies, pages
+from scoring_api import bodies, conditions, pages
 from scoring_api.access import needs, who
 from scoring_api.answers import Answer
 from scoring_api.checks import asking, refused
@@ -168,7 +168,7 @@ def route(store: Store, checks: Checks, changes: ChangeRules) -> APIRouter:
         "/v1/rules/{rule_id}/backtests", status_code=202, response_model=BacktestAnswer,
         summary="Backtest a check with other values", tags=["rules"],
         responses=document(400, 404, 413, 415, 422, 429, 503),
-        openapi_extra={**_BODY, "parameters": [asking.KEY]},
+        openapi_extra={**_BODY, "parameters": [conditions.IDEMPOTENCY_KEY]},
         dependencies=[needs(Permission.RULES_PROPOSE)],
     )  # fmt: skip
     async def ask(rule_id: RuleId, request: Request) -> Any:

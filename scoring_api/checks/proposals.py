@@ -25,7 +25,7 @@ from domain.proposals import (
     Proposal,
 )
 from domain.service import ChangeRules
-from scoring_api import bodies, pages
+from scoring_api import bodies, conditions, pages
 from scoring_api.access import needs, who
 from scoring_api.answers import Answer
 from scoring_api.checks import asking, backtests, refused
@@ -205,7 +205,7 @@ def route(store: Store, checks: Checks, changes: ChangeRules) -> APIRouter:
         "/v1/proposals", status_code=201, response_model=ProposalAnswer, tags=["proposals"],
         summary="Propose a value of a parameter",
         responses=document(400, 404, 409, 413, 415, 422, 503),
-        openapi_extra={**_BODY, "parameters": [asking.KEY]},
+        openapi_extra={**_BODY, "parameters": [conditions.IDEMPOTENCY_KEY]},
         dependencies=[needs(Permission.RULES_PROPOSE)],
     )  # fmt: skip
     async def propose_value(request: Request) -> Any:
@@ -257,7 +257,7 @@ def route(store: Store, checks: Checks, changes: ChangeRules) -> APIRouter:
         @router.post(
             f"/v1/proposals/{{proposal_id}}/{word}", response_model=ProposalAnswer, summary=summary,
             tags=["proposals"], responses=document(*_ERRORS), name=f"{word}_proposal",
-            openapi_extra={**_WHY, "parameters": [asking.IF_MATCH]},
+            openapi_extra={**_WHY, "parameters": [conditions.IF_MATCH]},
             dependencies=[needs(permission)],
         )  # fmt: skip
         async def by_json(proposal_id: ProposalId, request: Request) -> Any:
@@ -388,7 +388,7 @@ def _tell(one: Proposal, *, in_use: bool) -> dict[str, Any]:
 
 def _answer(told: dict[str, Any], status: int, headers: dict[str, str] | None = None) -> Response:
     body = ProposalAnswer(**told).model_dump(mode="json")
-    return JSONResponse(body, status, {"ETag": asking.etag(told["version"]), **(headers or {})})
+    return JSONResponse(body, status, {"ETag": conditions.etag(told["version"]), **(headers or {})})
 
 
 def _told(act: Callable[[], T]) -> T:

@@ -30,12 +30,16 @@ class Office(OpenAccess):
 
     def __init__(self) -> None:
         self.me = person("senior", Role.SENIOR)
+        self.rows: dict[str, Rows] = {}
 
     def identify(self, request: Any) -> Principal | None:
         return self.me
 
     def people(self, needed: Permission) -> list[tuple[str, str]]:
         return [("li", "李"), ("senior", "Senior"), ("wang", "王")]
+
+    def rows_of(self, user_id: str) -> Rows:
+        return self.rows.get(user_id, Rows())
 
 
 def person(user_id: str, role: Role, rows: Rows | None = None) -> Principal:
@@ -210,6 +214,18 @@ def test_automatic_assignment_levels_the_load(client: TestClient, office: Office
     assert [p["name"] for p in people] == ["李", "Senior", "王"]
     assert all(p["open_alerts"] >= 4 for p in people)
     assert client.post("/v1/alerts:assign-automatically", json={"up_to": 0}).status_code == 422
+
+
+def test_nobody_is_given_what_is_out_of_sight(client: TestClient, office: Office) -> None:
+    own = "H33010600103"
+    office.rows = {"wang": Rows(providers=frozenset({own}))}
+    try:
+        given = client.post("/v1/alerts:assign-automatically", json={"up_to": 8}).json()["given"]
+    finally:
+        office.rows = {}
+    hers = [one["alert_id"] for one in given if one["assignee"] == "wang"]
+    assert hers
+    assert {client.get(f"/v1/alerts/{one}").json()["provider_id"] for one in hers} == {own}
 
 
 def test_gathered_alerts_say_how_many_they_stand_for(client: TestClient, office: Office) -> None:
