@@ -22,7 +22,7 @@ from scoring_api.answers import Answer, Bilingual
 from scoring_api.listing import Currency
 from scoring_api.problems import ProblemError, document
 from store import Store
-from store.indicators import Groups, Selection
+from store.cells import Groups, Selection
 from store.measures import next_month
 
 TREND_MONTHS: Final = 12

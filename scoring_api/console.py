@@ -118,7 +118,7 @@ def route(store: Store, checks: Checks) -> APIRouter:
             "similar": store.queue.similar(told["cluster"], me.rows),
             "of_cluster": urlencode({"cluster": told["cluster"]}),
             "view": view.text,
-            "measured": store.indicators.stay(told["stay_id"]) is not None,
+            "measured": store.measured.stay(told["stay_id"]) is not None,
             "tally": Counter(check["verdict"] for check in told["checks"]),
         }
         return pages.render(request, "alert.html", context)

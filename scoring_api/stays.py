@@ -18,7 +18,7 @@ from scoring_api.cockpit import CockpitQuery
 from scoring_api.listing import MAX_PAGE
 from scoring_api.problems import ProblemError, document
 from store import Store
-from store.indicators import Selection
+from store.cells import Selection
 
 Kind = Literal[
     "grouped", "ungrouped", "over_standard", "high_outlier", "low_outlier", "readmitted", "died",
@@ -145,16 +145,15 @@ def route(store: Store) -> APIRouter:
 def read(store: Store, query: StayQuery, principal: Principal, *, limit: int) -> dict[str, Any]:
     """One page: ``wanted``, ``rows``, ``total`` (first page only), ``cursor``, ``more`` (query string)."""
     wanted, _, _ = cockpit.select(store, query, principal)
-    desk = store.indicators
     low_risk = None
     if query.kind == "low_risk_death":
-        low_risk = desk.low_risk(wanted.currency, wanted.first)
-    page = desk.stays(wanted, query.kind, low_risk, query.place(), limit)
+        low_risk = store.indicators.low_risk(wanted.currency, wanted.first)
+    page = store.measured.stays(wanted, query.kind, low_risk, query.place(), limit)
     cursor = None if page.after is None else f"{page.after[0].isoformat()}_{page.after[1]}"
     return {
         "wanted": wanted,
         "rows": [tell(row) for row in page.rows],
-        "total": None if query.cursor else desk.count_stays(wanted, query.kind, low_risk),
+        "total": None if query.cursor else store.measured.count_stays(wanted, query.kind, low_risk),
         "cursor": cursor,
         "more": _next(wanted, query, cursor),
     }
@@ -162,7 +161,7 @@ def read(store: Store, query: StayQuery, principal: Principal, *, limit: int) ->
 
 def find(store: Store, stay_id: str, principal: Principal) -> dict[str, Any]:
     """The stay; a 404 problem if there is none that the caller may see."""
-    row = store.indicators.stay(stay_id)
+    row = store.measured.stay(stay_id)
     if row is None or not principal.rows.allow(
         row["provider_id"], row["department"], row["attending_physician_id"]
     ):

@@ -49,6 +49,7 @@ from store.graph.entity_graph import EntityGraph
 from store.idempotency import Idempotency
 from store.indicators import Indicators
 from store.journal import Journal
+from store.measured import MeasuredStays
 from store.months import Change
 from store.open_stays import OpenStays
 from store.proposals import Proposals
@@ -237,6 +238,11 @@ class Store:
     def cases(self) -> Cases:
         """The cases that officers work on."""
         return Cases(self.engine, self._writer, self._where)
+
+    @property
+    def measured(self) -> MeasuredStays:
+        """What stays measured."""
+        return MeasuredStays(self.engine, self._writer, self._where)
 
     @cached_property
     def indicators(self) -> Indicators:

@@ -1,16 +1,15 @@
-"""Reading the cells behind the cockpit, and the stays behind its numbers."""
+"""Reading the cells behind the cockpit."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any, Final
 
-import pyarrow as pa
 import sqlalchemy as sa
 
 from domain.access import ALL_ROWS, Rows
@@ -24,80 +23,38 @@ from domain.indicators import (
     Totals,
     low_risk_groups,
 )
-from domain.tables import Tables
-from store import bodies, measures
+from store import measures
+from store.cells import (
+    EVERY,
+    WHOLE,
+    Groups,
+    Selection,
+    conditions,
+    mean,
+    months_of,
+    source_of,
+    summed,
+    whole,
+)
 from store.errors import translate
 from store.history import COUNTS
-from store.measure_tables import ALL
 from store.measure_tables import MEASURE_CELLS_SQL as CELLS
-from store.measure_tables import MEASURES_SQL as MEASURES
 from store.measures import next_month
 from store.rows import within
 from store.state_tables import PROVIDER_MONTHS_SQL as MONTHS
 from store.state_tables import PROVIDERS_SQL as PROVIDERS
 from store.state_tables import STAY_STATES_SQL as STATES
-from store.tables import ALERTS_SQL as ALERTS
-from store.tables import CLAIMS_SQL as CLAIMS
 
-Row = dict[str, Any]
-Groups = dict[str, Sums]
-"""Group code (empty where no group pays) -> its sums."""
-
+_FATES: Final = ("grouped", "outcomes", "died")
 KEPT_S: Final = 60.0
 """How old the medians of other hospitals may be."""
 _MOST_KEPT: Final = 64
 REFRESH_S: Final = 0.25
 """How long a reader counts changed months before it reads; the rest waits for the next reader."""
 
-KINDS: Final = (
-    "grouped", "ungrouped", "over_standard", "high_outlier", "low_outlier", "readmitted", "died",
-    "low_risk_death", "alert", "confirmed", "recovered",
-)  # fmt: skip
-"""What stays can be asked for, beside where and when."""
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which stays to sum: discharged in the months ``first`` to ``last`` (their first days).
-
-    ``rows`` are what the caller may see.
-    """
-
-    currency: str
-    first: date
-    last: date
-    provider_id: str | None = None
-    department: str | None = None
-    group_code: str | None = None
-    rows: Rows = ALL_ROWS
-
-    @property
-    def before(self) -> Selection:
-        """The period of the same length just before."""
-        length = _months(self.first, self.last)
-        return replace(self, first=next_month(self.first, -length), last=next_month(self.first, -1))
-
-
-@dataclass(frozen=True, slots=True)
-class StayPage:
-    """Rows of one page, and (day of discharge, stay) of the last one; None after the last page."""
-
-    rows: Sequence[Row]
-    after: tuple[date, str] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Unmeasured:
-    """Stored claims whose decisions nobody measured, with ``stay_id`` -> ``decision_id``."""
-
-    claims: Tables
-    decisions: Mapping[str, str] = field(default_factory=dict)
-    last: str | None = None
-    """The last stay of the part; None when there is none left."""
-
 
 class Indicators:
-    """The cells and stays behind the indicators; get it from ``Store.indicators``."""
+    """The cells behind the indicators; get it from ``Store.indicators``."""
 
     def __init__(self, readers: sa.Engine, writers: sa.Engine, where: str) -> None:
         self._readers, self._writers, self._where = readers, writers, where
@@ -118,7 +75,7 @@ class Indicators:
         """The currencies that have cells, that of most stays first."""
         query = (
             sa.select(CELLS.c.currency)
-            .where(CELLS.c.currency.in_(sorted(CURRENCY)), *_WHOLE, CELLS.c.group_code == _ALL)
+            .where(CELLS.c.currency.in_(sorted(CURRENCY)), *WHOLE, CELLS.c.group_code == EVERY)
             .group_by(CELLS.c.currency)
             .order_by(sa.func.sum(CELLS.c.stays).desc(), CELLS.c.currency)
         )
@@ -134,7 +91,7 @@ class Indicators:
         summed = sa.func.sum(CELLS.c.stays)
         query = (
             sa.select(CELLS.c.month, sa.cast(summed, sa.BigInteger))
-            .where(CELLS.c.currency == currency, *_WHOLE, CELLS.c.group_code == _ALL)
+            .where(CELLS.c.currency == currency, *WHOLE, CELLS.c.group_code == EVERY)
             .group_by(CELLS.c.month)
             .order_by(CELLS.c.month.desc())
         )
@@ -170,11 +127,11 @@ class Indicators:
     def by_month(self, wanted: Selection) -> dict[date, Sums]:
         """Each month's sums."""
         with translate(self._where), self._readers.connect() as connection:
-            source = _source(connection, wanted)
+            source = source_of(connection, wanted)
             month = source.c.month
             query = (
-                sa.select(month, *_summed(source, SUMS))
-                .where(*_conditions(source, wanted, by_group=False))
+                sa.select(month, *summed(source, SUMS))
+                .where(*conditions(source, wanted, by_group=False))
                 .group_by(month)
             )
             return {
@@ -221,9 +178,9 @@ class Indicators:
             sa.select(CELLS.c.month, CELLS.c.group_code, *summed)
             .where(
                 CELLS.c.currency == currency,
-                *_WHOLE,
-                CELLS.c.month.in_(_listed(first, next_month(max(months), -1))),
-                CELLS.c.group_code != _ALL,
+                *WHOLE,
+                CELLS.c.month.in_(months_of(first, next_month(max(months), -1))),
+                CELLS.c.group_code != EVERY,
             )
             .group_by(CELLS.c.month, CELLS.c.group_code)
         )
@@ -234,7 +191,7 @@ class Indicators:
         # Month after month, of each group the fates of the twelve before: one comes, one goes.
         held: dict[str, list[int]] = {}
         told: dict[date, frozenset[str] | None] = {}
-        for month in _listed(first, max(months)):
+        for month in months_of(first, max(months)):
             if month in months:
                 summed_up = {
                     code: dict(zip(_FATES, sums, strict=True)) for code, sums in held.items()
@@ -286,11 +243,11 @@ class Indicators:
         by = {"by_provider": key == "provider_id", "by_department": key == "department"}
         column, group = CELLS.c[key], CELLS.c.group_code
         sums = (
-            sa.select(column, *_summed(CELLS, SUMS))
-            .where(*_conditions(CELLS, wanted, by_group=False, **by))
+            sa.select(column, *summed(CELLS, SUMS))
+            .where(*conditions(CELLS, wanted, by_group=False, **by))
             .group_by(column)
         )
-        here = _conditions(CELLS, wanted, **by)
+        here = conditions(CELLS, wanted, **by)
         other = wanted.rows.departments if key == "provider_id" else wanted.rows.providers
         if wanted.first == wanted.last and other is None:
             # One cell a group: nothing to add up.
@@ -298,19 +255,19 @@ class Indicators:
             inner = sa.select(column.label("key"), group, *alone).where(*here).subquery()
         else:
             inner = (
-                sa.select(column.label("key"), group, *_summed(CELLS, COMPARED))
+                sa.select(column.label("key"), group, *summed(CELLS, COMPARED))
                 .where(*here)
                 .group_by(column, group)
                 .subquery()
             )
-        whole = replace(wanted, provider_id=None, department=None, rows=ALL_ROWS)
+        everything = replace(wanted, provider_id=None, department=None, rows=ALL_ROWS)
         usual = (
             sa.select(
                 group,
-                _mean(CELLS.c.cost_fen, CELLS.c.costed).label("mean_cost"),
-                _mean(CELLS.c.days, CELLS.c.stays).label("mean_days"),
+                mean(CELLS.c.cost_fen, CELLS.c.costed).label("mean_cost"),
+                mean(CELLS.c.days, CELLS.c.stays).label("mean_days"),
             )
-            .where(*_conditions(CELLS, whole))
+            .where(*conditions(CELLS, everything))
             .group_by(group)
             .subquery()
         )
@@ -328,11 +285,11 @@ class Indicators:
         extras = {
             "covered": sa.func.count().filter(c.grouped > 0),
             "cost_expected": expected(cost, c.cost_fen, usual.c.mean_cost),
-            "cost_compared": _whole(sa.case((cost, c.costed))),
+            "cost_compared": whole(sa.case((cost, c.costed))),
             "days_expected": expected(days, c.days, usual.c.mean_days),
-            "days_compared": _whole(sa.case((days, c.stays))),
-            "low_risk_died": _whole(sa.case((risky, c.died))),
-            "low_risk_outcomes": _whole(sa.case((risky, c.outcomes))),
+            "days_compared": whole(sa.case((days, c.stays))),
+            "low_risk_died": whole(sa.case((risky, c.died))),
+            "low_risk_outcomes": whole(sa.case((risky, c.outcomes))),
         }
         query = (
             sa.select(c.key, *(column.label(name) for name, column in extras.items()))
@@ -363,100 +320,6 @@ class Indicators:
                 if row.provider_id in asked
             }
 
-    def stays(
-        self,
-        wanted: Selection,
-        kind: str | None,
-        low_risk: frozenset[str] | None,
-        after: tuple[date, str] | None,
-        limit: int,
-    ) -> StayPage:
-        """One page of the stays of a selection, last discharge first; ``kind`` is one of ``KINDS``."""
-        day, stay = STATES.c.ended_on, STATES.c.stay_id
-        query = self._stays(wanted, kind, low_risk).add_columns(
-            MEASURES, day.label("ended_on"), ALERTS.c.alert_id, ALERTS.c.severity,
-            ALERTS.c.exposure_fen,
-        )  # fmt: skip
-        if after is not None:
-            query = query.where(sa.or_(day < after[0], sa.and_(day == after[0], stay > after[1])))
-        query = query.order_by(day.desc(), stay).limit(limit + 1)
-        with translate(self._where), self._readers.connect() as connection:
-            rows = [dict(row._mapping) for row in connection.execute(query)]
-        more, rows = len(rows) > limit, rows[:limit]
-        return StayPage(rows, (rows[-1]["ended_on"], rows[-1]["stay_id"]) if more else None)
-
-    def count_stays(
-        self, wanted: Selection, kind: str | None, low_risk: frozenset[str] | None
-    ) -> int:
-        """How many stays that are: where a sum counts them, by the cells."""
-        counted = _COUNTED.get(kind)
-        if counted is not None and wanted.rows.physician_id is None:
-            number = _whole(CELLS.c[counted])
-            if kind == "ungrouped":
-                number -= _whole(CELLS.c.grouped)
-            summed = sa.select(number).where(*_conditions(CELLS, wanted, by_group=False))
-            with translate(self._where), self._readers.connect() as connection:
-                return int(connection.execute(summed).scalar_one())
-        query = self._stays(wanted, kind, low_risk).with_only_columns(sa.func.count())
-        with translate(self._where), self._readers.connect() as connection:
-            return int(connection.execute(query).scalar_one())
-
-    def stay(self, stay_id: str) -> Row | None:
-        """What one stay measured in the decision that counts; None if nothing counts or was measured."""
-        query = (
-            sa.select(MEASURES, ALERTS.c.alert_id, ALERTS.c.severity, ALERTS.c.exposure_fen)
-            .select_from(STATES)
-            .join(MEASURES, MEASURES.c.decision_id == STATES.c.decision_id)
-            .outerjoin(ALERTS, ALERTS.c.decision_id == STATES.c.decision_id)
-            .where(STATES.c.stay_id == stay_id)
-        )
-        with translate(self._where), self._readers.connect() as connection:
-            row = connection.execute(query).one_or_none()
-        return None if row is None else dict(row._mapping)
-
-    def unmeasured(self, after: str | None, limit: int) -> Unmeasured:
-        """The next inpatient stays that count and were decided before anybody measured."""
-        query = (
-            sa.select(STATES.c.stay_id, STATES.c.decision_id, CLAIMS.c.body)
-            .join(
-                CLAIMS,
-                sa.and_(
-                    CLAIMS.c.stay_id == STATES.c.stay_id,
-                    CLAIMS.c.claim_version == STATES.c.claim_version,
-                    CLAIMS.c.input_sha256 == STATES.c.input_sha256,
-                ),
-            )
-            .outerjoin(MEASURES, MEASURES.c.decision_id == STATES.c.decision_id)
-            .where(
-                COUNTS, STATES.c.claim_type == "inpatient", MEASURES.c.decision_id.is_(None),
-                STATES.c.stay_id > (after or ""),
-            )
-            .order_by(STATES.c.stay_id)
-            .limit(limit)
-        )  # fmt: skip
-        with translate(self._where), self._readers.connect() as connection:
-            rows = connection.execute(query).all()
-        return Unmeasured(
-            bodies.decode(row.body for row in rows),
-            {row.stay_id: row.decision_id for row in rows},
-            rows[-1].stay_id if rows else None,
-        )
-
-    def keep(self, rows: pa.Table) -> int:
-        """Store measures of decisions that are there, and mark their months; how many were new."""
-        with translate(self._where), self._writers.begin() as connection:
-            new = measures.keep(connection, rows)
-            told = rows.select(["provider_id", "discharge_date"]).to_pylist()
-            measures.mark(
-                connection,
-                None,
-                [
-                    {"provider_id": r["provider_id"], "ended_on": r["discharge_date"], "claim_type": "inpatient"}
-                    for r in told
-                ],
-            )  # fmt: skip
-            return new
-
     def _grouped(
         self,
         wanted: Selection,
@@ -466,11 +329,11 @@ class Indicators:
         names: Sequence[str] = SUMS,
     ) -> dict[Any, Groups]:
         with translate(self._where), self._readers.connect() as connection:
-            source = _source(connection, wanted)
+            source = source_of(connection, wanted)
             column = source.c[key]
             query = (
-                sa.select(column, source.c.group_code, *_summed(source, names))
-                .where(*_conditions(source, wanted, by_department=by_department))
+                sa.select(column, source.c.group_code, *summed(source, names))
+                .where(*conditions(source, wanted, by_department=by_department))
                 .group_by(column, source.c.group_code)
             )
             found: dict[Any, Groups] = {}
@@ -484,9 +347,9 @@ class Indicators:
         query = (
             sa.select(
                 column, code, sa.func.max(CELLS.c.hospitals), sa.func.sum(CELLS.c.hospitals),
-                *_summed(CELLS, COMPARED),
+                *summed(CELLS, COMPARED),
             )
-            .where(*_conditions(CELLS, alike))
+            .where(*conditions(CELLS, alike))
             .group_by(column, code)
         )  # fmt: skip
         mine = wanted.rows.providers
@@ -497,7 +360,7 @@ class Indicators:
                 seen = replace(alike, rows=Rows(providers=mine))
                 counted = (
                     sa.select(column, code, sa.func.count())
-                    .where(*_conditions(CELLS, seen))
+                    .where(*conditions(CELLS, seen))
                     .group_by(column, code)
                 )
                 own = {(row[0], row[1]): row[2] for row in connection.execute(counted)}
@@ -505,123 +368,3 @@ class Indicators:
                 if mine is None or most >= LEAST_PEERS or own.get((place, group)) == all_of_them:
                     found.setdefault(place, {})[group] = dict(zip(COMPARED, numbers, strict=True))
         return found
-
-    def _stays(
-        self, wanted: Selection, kind: str | None, low_risk: frozenset[str] | None
-    ) -> sa.Select[Any]:
-        m = MEASURES.c
-        conditions = [
-            m.currency == wanted.currency,
-            STATES.c.ended_on >= wanted.first,
-            STATES.c.ended_on < next_month(wanted.last),
-            *within(wanted.rows, STATES.c.provider_id, m.department, m.attending_physician_id),
-        ]
-        if wanted.provider_id is not None:
-            conditions.append(STATES.c.provider_id == wanted.provider_id)
-        for column, value in ((m.department, wanted.department), (m.group_code, wanted.group_code)):
-            if value is not None:
-                conditions.append(
-                    sa.func.coalesce(column, "") == value if not value else column == value
-                )
-        match kind:
-            case "grouped":
-                conditions.append(m.grouped)
-            case "ungrouped":
-                conditions.append(sa.not_(m.grouped))
-            case "over_standard" | "readmitted" | "died":
-                conditions.append(m[kind])
-            case "high_outlier" | "low_outlier":
-                conditions.append(m.payment_case == kind)
-            case "low_risk_death":
-                conditions += [m.died, m.group_code.in_(sorted(low_risk or ()))]
-            case "alert":
-                conditions.append(ALERTS.c.alert_id.is_not(None))
-            case "confirmed" | "recovered":
-                said = measures.concluded(sa.and_(*conditions))
-                holds = said.c.confirmed == 1 if kind == "confirmed" else said.c.recovered_fen > 0
-                conditions.append(STATES.c.stay_id.in_(sa.select(said.c.stay_id).where(holds)))
-        return (
-            sa.select()
-            .select_from(STATES)
-            .join(MEASURES, m.decision_id == STATES.c.decision_id)
-            .outerjoin(ALERTS, ALERTS.c.decision_id == STATES.c.decision_id)
-            .where(*conditions)
-        )
-
-
-_ALL: Final[sa.ColumnElement[str]] = sa.literal_column(f"'{ALL}'", sa.Text())
-"""``ALL`` as a part of the statement: with a parameter no index of a part of the cells would be used."""
-_WHOLE: Final = (CELLS.c.department == _ALL, CELLS.c.provider_id == _ALL)
-_COUNTED: Final[Mapping[str | None, str]] = {
-    None: "stays", "grouped": "grouped", "ungrouped": "stays", "over_standard": "over_standard",
-    "high_outlier": "high_outliers", "low_outlier": "low_outliers", "readmitted": "readmitted",
-    "died": "died", "alert": "alerts", "confirmed": "confirmed",
-}  # fmt: skip
-"""What stays are asked for -> the sum that counts them."""
-_FATES: Final = ("grouped", "outcomes", "died")
-
-
-def _months(first: date, last: date) -> int:
-    return (last.year - first.year) * 12 + last.month - first.month + 1
-
-
-def _listed(first: date, last: date) -> list[date]:
-    return [next_month(first, place) for place in range(_months(first, last))]
-
-
-def _source(connection: sa.Connection, wanted: Selection) -> sa.FromClause:
-    """The cells; or, for a caller who sees the stays of one physician, cells made of these alone."""
-    if wanted.rows.physician_id is None:
-        return CELLS
-    here = sa.and_(
-        MEASURES.c.attending_physician_id == wanted.rows.physician_id,
-        STATES.c.ended_on >= wanted.first,
-        STATES.c.ended_on < next_month(wanted.last),
-    )
-    return measures.cells(connection, here).subquery()
-
-
-def _conditions(
-    source: sa.FromClause,
-    wanted: Selection,
-    *,
-    by_department: bool = False,
-    by_provider: bool = False,
-    by_group: bool = True,
-) -> list[sa.ColumnElement[bool]]:
-    c, rows = source.c, replace(wanted.rows, physician_id=None)
-    found = [
-        c.currency == wanted.currency,
-        # Named one by one: so an index leads to each.
-        c.month.in_(_listed(wanted.first, wanted.last)),
-        *within(rows, c.provider_id, c.department),
-    ]
-    if wanted.department is not None:
-        found.append(c.department == wanted.department)
-    elif source is CELLS:
-        whole = rows.departments is None and not by_department
-        found.append(c.department == _ALL if whole else c.department != _ALL)
-    if wanted.provider_id is not None:
-        found.append(c.provider_id == wanted.provider_id)
-    elif source is CELLS:
-        together = rows.providers is None and not by_provider
-        found.append(c.provider_id == _ALL if together else c.provider_id != _ALL)
-    if wanted.group_code is not None:
-        found.append(c.group_code == wanted.group_code)
-    elif source is CELLS:
-        found.append(c.group_code != _ALL if by_group else c.group_code == _ALL)
-    return found
-
-
-def _summed(source: sa.FromClause, names: Sequence[str]) -> list[sa.ColumnElement[int]]:
-    return [_whole(source.c[name]).label(name) for name in names]
-
-
-def _whole(column: Any) -> sa.ColumnElement[int]:
-    # PostgreSQL's sum of BIGINT is a NUMERIC.
-    return sa.cast(sa.func.coalesce(sa.func.sum(column), 0), sa.BigInteger)
-
-
-def _mean(amount: Any, number: Any) -> sa.ColumnElement[Any]:
-    """A mean as a float; null without anything to divide by."""
-    return sa.cast(sa.func.sum(amount), sa.Double) / sa.func.nullif(sa.func.sum(number), 0)

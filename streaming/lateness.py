@@ -37,7 +37,7 @@ def measure_decided(store: Store, engine: Engine, *, at_once: int = STAYS_AT_ONC
     They go by their id, so many at a time, each part in one transaction.
     """
     total, last = 0, None
-    while (part := store.indicators.unmeasured(last, at_once)).last is not None:
+    while (part := store.measured.unmeasured(last, at_once)).last is not None:
         last = part.last
         decisions = pl.DataFrame(
             {"stay_id": list(part.decisions), "decision_id": list(part.decisions.values())}
@@ -49,5 +49,5 @@ def measure_decided(store: Store, engine: Engine, *, at_once: int = STAYS_AT_ONC
             library=engine.library,
             ruleset=engine.ruleset,
         )
-        total += store.indicators.keep(conform(rows.to_arrow(), MEASURES))
+        total += store.measured.keep(conform(rows.to_arrow(), MEASURES))
     return total

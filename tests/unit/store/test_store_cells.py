@@ -22,8 +22,9 @@ from domain.indicators import SUMS, add, total
 from domain.results import Results
 from domain.review import Review
 from domain.tables import Tables
-from store.indicators import KINDS, Selection
+from store.cells import Selection
 from store.measure_tables import ALL, MEASURE_CELLS_SQL, MEASURE_MARKS_SQL
+from store.measured import KINDS
 from tests import measure_samples as measures
 from tests import service_samples as samples
 
@@ -234,14 +235,14 @@ def test_what_sql_tells_of_hospitals_is_what_the_formulas_say(filled: store.Stor
 )
 def test_a_caller_sums_the_stays_that_the_caller_may_see(filled: store.Store, rows: Rows) -> None:
     desk, wanted = filled.indicators, replace(MARCH, rows=rows)
-    page = desk.stays(wanted, None, None, None, 100)
+    page = filled.measured.stays(wanted, None, None, None, 100)
     assert page.after is None
     assert all(
         rows.allow(r["provider_id"], r["department"], r["attending_physician_id"])
         for r in page.rows
     )
     summed = add(desk.groups(wanted).values())
-    assert summed["stays"] == len(page.rows) == desk.count_stays(wanted, None, None)
+    assert summed["stays"] == len(page.rows) == filled.measured.count_stays(wanted, None, None)
     assert summed["cost_fen"] == sum(r["total_amount_fen"] for r in page.rows)
     assert (len(page.rows) > 0) is (rows != Rows(providers=frozenset()))
 
@@ -289,5 +290,5 @@ def test_postgresql_counts_the_same_cells(postgres: str) -> None:
             wanted = total(desk.groups(replace(MARCH, provider_id=provider)), reference, risky)
             assert {n: told[n] for n in wanted} == pytest.approx(dict(wanted), rel=1e-9)
         for kind in KINDS:
-            page = desk.stays(MARCH, kind, risky, None, 100)
-            assert len(page.rows) == desk.count_stays(MARCH, kind, risky)
+            page = opened.measured.stays(MARCH, kind, risky, None, 100)
+            assert len(page.rows) == opened.measured.count_stays(MARCH, kind, risky)
