@@ -106,6 +106,7 @@ def _make_accounts(db: str) -> str:
     password = make_password()
     hashed = Passwords().hash(password)
     with store.open(db) as opened:
+        opened.indicators.refresh(None)  # so that the cockpit is whole when it is opened first
         rows = opened.alerts(store.AlertFilter(), store.AlertSort.PRIORITY, None, 200).rows
         physician = next(
             (r["attending_physician_id"] for r in rows if r["attending_physician_id"]), "none"
