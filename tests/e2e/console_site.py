@@ -78,6 +78,7 @@ from streaming.service import described
 from tests import service_samples as samples
 from tests.access_scene import PASSWORDS, PHYSICIAN
 from tests import measure_samples as measures
+from tests.graph_scene import Scene as GraphScene
 from tests.e2e.walks import ACCOUNTS, PASSWORD
 from tests.small_catalogue import engine_of, write_catalogue
 
@@ -86,8 +87,10 @@ engine = engine_of(write_catalogue(folder, ADM_003="active", CHG_002="active"))
 real = {rule["id"]: rule for rule in described(engine.ruleset)}
 
 with store.open(sys.argv[1]) as opened:
+    entities = GraphScene(opened, opened.graph())
     measures.write(opened, 40)
     samples.write(opened, 120)
+    entities.catch_up()
     now, keys = datetime.now(UTC), Keyring.create()
     opened.keep_model(
         samples.MODEL.sha256,
@@ -109,7 +112,7 @@ with store.open(sys.argv[1]) as opened:
         rules=[real.get(rule["id"], rule) for rule in samples.RULES],
         group=GroupDesk(samples.library(), samples.KEY),
         what_if=WhatIfDesk(samples.library(), samples.KEY),
-        ready=lambda: {"model": "absent"}, graph=opened.graph(), access=access,
+        ready=lambda: {"model": "absent"}, graph=entities.graph, access=access,
         telling=telling(keys), changes=ChangeDesk(engine, opened),
     )
     scoring_api.run(app, "127.0.0.1", 0, started=lambda url: print(url, flush=True))
