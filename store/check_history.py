@@ -14,6 +14,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from domain.access import ALL_ROWS, Rows
+from domain.calendar import month_after
 from domain.review import Reviewed
 from store.errors import translate
 from store.history import COUNTS, SERVED
@@ -216,7 +217,7 @@ def _changed(connection: sa.Connection, since: datetime | None) -> list[date]:
 
 
 def _of_month(month: date) -> sa.ColumnElement[bool]:
-    after = (month + timedelta(days=32)).replace(day=1)
+    after = month_after(month)
     # As two ranges: an index helps with each, and with the expression not.
     return COUNTS & sa.or_(
         (STATES.c.ended_on >= month) & (STATES.c.ended_on < after),

@@ -10,6 +10,7 @@ from typing import Any, Final
 import pyarrow as pa
 import sqlalchemy as sa
 
+from domain.calendar import month_after
 from domain.tables import Tables
 from store import bodies, measures
 from store.cells import Row, Selection, conditions, whole
@@ -17,7 +18,6 @@ from store.errors import translate
 from store.history import COUNTS
 from store.measure_tables import MEASURE_CELLS_SQL as CELLS
 from store.measure_tables import MEASURES_SQL as MEASURES
-from store.measures import next_month
 from store.rows import within
 from store.state_tables import STAY_STATES_SQL as STATES
 from store.tables import ALERTS_SQL as ALERTS
@@ -163,7 +163,7 @@ class MeasuredStays:
         conditions = [
             m.currency == wanted.currency,
             STATES.c.ended_on >= wanted.first,
-            STATES.c.ended_on < next_month(wanted.last),
+            STATES.c.ended_on < month_after(wanted.last),
             *within(wanted.rows, STATES.c.provider_id, m.department, m.attending_physician_id),
         ]
         if wanted.provider_id is not None:

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
+from domain.calendar import month_after
 from domain.indicators import SUMS
 from store.inserting import among, columns_of, insert_missing, upsert
 from store.measure_tables import ALL
@@ -140,7 +141,7 @@ def recount(connection: sa.Connection, pairs: Sequence[Pair]) -> None:
             sa.and_(
                 STATES.c.provider_id == provider,
                 STATES.c.ended_on >= month,
-                STATES.c.ended_on < next_month(month),
+                STATES.c.ended_on < month_after(month),
             )
             for provider, month in pairs
         )
@@ -304,12 +305,6 @@ def month_of(connection: sa.Connection, day: sa.ColumnElement[Any]) -> sa.Column
     if connection.dialect.name == "postgresql":
         return sa.cast(sa.func.date_trunc("month", day), sa.Date)
     return sa.type_coerce(sa.func.date(day, "start of month"), sa.Date)
-
-
-def next_month(month: date, by: int = 1) -> date:
-    """The first day of the month so many months later, or with a negative number earlier."""
-    place = month.year * 12 + month.month - 1 + by
-    return date(place // 12, place % 12 + 1, 1)
 
 
 def _count(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[Any]:

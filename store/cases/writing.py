@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
 
+from domain.calendar import CHINA
 from domain.casework import Disposition, Event, State, Status, apply, replay
 from domain.results import identifier
 from domain.review import Review
@@ -23,8 +24,6 @@ from store.events import emit
 from store.inserting import among
 from store.tables import ALERTS_SQL as ALERTS
 
-_CHINA: Final = timezone(timedelta(hours=8))
-
 _TOLD: Final = {
     "opened": "case.opened",
     "closed": "case.closed",
@@ -35,7 +34,7 @@ _TOLD: Final = {
 
 def number(connection: sa.Connection, at: datetime) -> str:
     """The next number of the year of that instant in China: ``2026-000123``."""
-    year = at.astimezone(_CHINA).year
+    year = at.astimezone(CHINA).year
     if connection.dialect.name == "postgresql":
         from sqlalchemy.dialects.postgresql import insert  # noqa: PLC0415
     else:
