@@ -273,6 +273,11 @@ def _found(text: str, words: bool, alerts: Alerts, by_physician: bool) -> list[C
     return [_sure(sa.and_(*parts)), _indexed(looked_up, alerts)]
 
 
+def has_words(connection: sa.Connection) -> bool:
+    """Whether the database has an index of words."""
+    return connection.dialect.name == "postgresql"
+
+
 def _indexed(words: list[tuple[str, bool]], alerts: Alerts) -> Condition:
     quoted = " & ".join(
         "'" + word.replace("\\", "\\\\").replace("'", "''") + "'" + (":*" if begins else "")
