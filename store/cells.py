@@ -110,13 +110,7 @@ def conditions(
 
 def summed(source: sa.FromClause, names: Sequence[str]) -> list[sa.ColumnElement[int]]:
     """The sums of these columns, under their names."""
-    return [whole(source.c[name]).label(name) for name in names]
-
-
-def whole(column: Any) -> sa.ColumnElement[int]:
-    """The sum of a column of whole numbers; 0 of nothing."""
-    # PostgreSQL's sum of BIGINT is a NUMERIC.
-    return sa.cast(sa.func.coalesce(sa.func.sum(column), 0), sa.BigInteger)
+    return [measures.whole(source.c[name]).label(name) for name in names]
 
 
 def mean(amount: Any, number: Any) -> sa.ColumnElement[Any]:

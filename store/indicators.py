@@ -35,7 +35,6 @@ from store.cells import (
     months_of,
     source_of,
     summed,
-    whole,
 )
 from store.errors import translate
 from store.history import COUNTS
@@ -173,9 +172,8 @@ class Indicators:
     ) -> dict[date, frozenset[str] | None]:
         """For each month the low-risk groups by the ``LOW_RISK_MONTHS`` before it, over all hospitals."""
         first = month_after(min(months), -LOW_RISK_MONTHS)
-        summed = [sa.cast(sa.func.sum(CELLS.c[n]), sa.BigInteger).label(n) for n in _FATES]
         query = (
-            sa.select(CELLS.c.month, CELLS.c.group_code, *summed)
+            sa.select(CELLS.c.month, CELLS.c.group_code, *summed(CELLS, _FATES))
             .where(
                 CELLS.c.currency == currency,
                 *WHOLE,
@@ -285,11 +283,11 @@ class Indicators:
         extras = {
             "covered": sa.func.count().filter(c.grouped > 0),
             "cost_expected": expected(cost, c.cost_fen, usual.c.mean_cost),
-            "cost_compared": whole(sa.case((cost, c.costed))),
+            "cost_compared": measures.whole(sa.case((cost, c.costed))),
             "days_expected": expected(days, c.days, usual.c.mean_days),
-            "days_compared": whole(sa.case((days, c.stays))),
-            "low_risk_died": whole(sa.case((risky, c.died))),
-            "low_risk_outcomes": whole(sa.case((risky, c.outcomes))),
+            "days_compared": measures.whole(sa.case((days, c.stays))),
+            "low_risk_died": measures.whole(sa.case((risky, c.died))),
+            "low_risk_outcomes": measures.whole(sa.case((risky, c.outcomes))),
         }
         query = (
             sa.select(c.key, *(column.label(name) for name, column in extras.items()))

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from domain.calendar import month_after
 from domain.tables import Tables
 from store import bodies, measures
-from store.cells import Row, Selection, conditions, whole
+from store.cells import Row, Selection, conditions
 from store.errors import translate
 from store.history import COUNTS
 from store.measure_tables import MEASURE_CELLS_SQL as CELLS
@@ -90,9 +90,9 @@ class MeasuredStays:
         """How many stays that are: where a sum counts them, by the cells."""
         counted = _COUNTED.get(kind)
         if counted is not None and wanted.rows.physician_id is None:
-            number = whole(CELLS.c[counted])
+            number = measures.whole(CELLS.c[counted])
             if kind == "ungrouped":
-                number -= whole(CELLS.c.grouped)
+                number -= measures.whole(CELLS.c.grouped)
             summed = sa.select(number).where(*conditions(CELLS, wanted, by_group=False))
             with translate(self._where), self._readers.connect() as connection:
                 return int(connection.execute(summed).scalar_one())
@@ -145,15 +145,8 @@ class MeasuredStays:
         """Store measures of decisions that are there, and mark their months; how many were new."""
         with translate(self._where), self._writers.begin() as connection:
             new = measures.keep(connection, rows)
-            told = rows.select(["provider_id", "discharge_date"]).to_pylist()
-            measures.mark(
-                connection,
-                None,
-                [
-                    {"provider_id": r["provider_id"], "ended_on": r["discharge_date"], "claim_type": "inpatient"}
-                    for r in told
-                ],
-            )  # fmt: skip
+            ended = (rows[name].to_pylist() for name in ("provider_id", "discharge_date"))
+            measures.mark_months(connection, zip(*ended, strict=True))
             return new
 
     def _chosen(
