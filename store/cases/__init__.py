@@ -96,9 +96,10 @@ class Cases:
             if version is not None and version != row["version"]:
                 since = [entry for entry in happened if entry.version > version]
                 raise StaleCaseError(self._where, row["version"], since)
-            events = decide(replay(entry.event for entry in happened))
+            state = replay(entry.event for entry in happened)
+            events = decide(state)
             if events:
-                writing.advance(connection, row, happened, events, key, self._where)
+                writing.advance(connection, row, state, events, key, self._where)
             return bool(events)
 
     def comment(self, case_id: str, comment_id: str, act: Act, visibility: str, text: str) -> bool:
