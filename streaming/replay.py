@@ -20,7 +20,7 @@ from domain.results import FINDINGS
 from store import Run, Store
 from streaming.pipeline import Engine, assess, find
 from streaming.refresh import PAST
-from streaming.service import fingerprints
+from streaming.service import look_back
 
 CLAIMS_AT_ONCE: Final = 4_000
 """Claims judged together: with their look-back some 200 MB, and large enough to be quick."""
@@ -87,12 +87,7 @@ def replay(
 
 def _judge(store: Store, engine: Engine, name: str, day: date, stays: list[str]) -> None:
     batch = store.stays(stays)
-    history = store.history(
-        batch.stays["patient_id"].unique().to_pylist(),
-        sorted(set(fingerprints(batch).values())),
-        excluding=stays,
-        admitted_to=day,
-    )
+    history = look_back(store, batch, day)
     store.replays().keep(name, day, assess(batch, engine, history=history))
 
 
