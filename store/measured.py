@@ -15,7 +15,7 @@ from domain.tables import Tables
 from store import bodies, measures
 from store.cells import Row, Selection, conditions
 from store.errors import translate
-from store.history import COUNTS
+from store.history import COUNTS, content_of
 from store.measure_tables import MEASURE_CELLS_SQL as CELLS
 from store.measure_tables import MEASURES_SQL as MEASURES
 from store.rows import within
@@ -117,14 +117,7 @@ class MeasuredStays:
         """The next inpatient stays that count and were decided before anybody measured."""
         query = (
             sa.select(STATES.c.stay_id, STATES.c.decision_id, CLAIMS.c.body)
-            .join(
-                CLAIMS,
-                sa.and_(
-                    CLAIMS.c.stay_id == STATES.c.stay_id,
-                    CLAIMS.c.claim_version == STATES.c.claim_version,
-                    CLAIMS.c.input_sha256 == STATES.c.input_sha256,
-                ),
-            )
+            .join(CLAIMS, content_of(STATES))
             .outerjoin(MEASURES, MEASURES.c.decision_id == STATES.c.decision_id)
             .where(
                 COUNTS, STATES.c.claim_type == "inpatient", MEASURES.c.decision_id.is_(None),
