@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from cli import options
 from cli.accounts import log
 from cli.output import finish
 from cli.stream_run import Database
+
+if TYPE_CHECKING:
+    from store import Store
+    from store.access import Keyring
 
 app = typer.Typer(
     help="Rotate the keys that second factors and identifiers are encrypted with.",
@@ -26,14 +32,9 @@ def rotate(db: Database = "sqlite:///sentinel.db", field_keys: options.FieldKeys
 
     path = keyring.place(field_keys)
     with store.open(db) as opened:
-        keys = keyring.add_key(path)
-        secrets, identities = (
-            opened.access.accounts.renew_secrets(keys),
-            opened.access.identities.renew(keys),
-        )
-        webhooks = opened.webhooks.reseal(keys.renew)
+        renewed = _renew(opened, keyring.add_key(path))
         log(opened, "account", what="field keys rotated")
-    finish({"file": str(path), "secrets": secrets, "identifiers": identities, "webhooks": webhooks})
+    finish({"file": str(path), **renewed})
 
 
 @app.command()
@@ -47,10 +48,16 @@ def prune(db: Database = "sqlite:///sentinel.db", field_keys: options.FieldKeys 
 
     path = keyring.place(field_keys)
     with store.open(db) as opened:
-        keys = keyring.Keyring.load(path)
-        opened.access.accounts.renew_secrets(keys)
-        opened.access.identities.renew(keys)
-        opened.webhooks.reseal(keys.renew)
+        _renew(opened, keyring.Keyring.load(path))
         dropped = keyring.keep_first(path)
         log(opened, "account", what="old field keys dropped")
     finish({"file": str(path), "dropped": dropped})
+
+
+def _renew(opened: Store, keys: Keyring) -> dict[str, int]:
+    """Encrypt everything of the database with the first key; how many of each."""
+    return {
+        "secrets": opened.access.accounts.renew_secrets(keys),
+        "identifiers": opened.access.identities.renew(keys),
+        "webhooks": opened.webhooks.reseal(keys.renew),
+    }

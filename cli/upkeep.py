@@ -13,10 +13,14 @@ import typer
 from cli import options
 from cli.output import finish, say, tell
 from cli.stream_run import Database
+from cli.users import find
 from cli.wiring import engine
+from domain.access import PERMISSIONS, Permission
+from domain.errors import SentinelError
 from domain.results import Severity
 
 if TYPE_CHECKING:
+    from store import Store, Worker
     from streaming.pipeline import Engine
 
 app = typer.Typer(
@@ -226,7 +230,8 @@ def reprice(
 @app.command()
 def assign(
     people: Annotated[
-        list[str], typer.Argument(metavar="PERSON...", help="Accounts that alerts are given to.")
+        list[str],
+        typer.Argument(metavar="PERSON...", help="Logins of those whom alerts are given to."),
     ],
     up_to: Annotated[
         int, typer.Option(min=1, help="Open alerts that each has afterwards, at most.")
@@ -235,17 +240,37 @@ def assign(
     department: Annotated[str | None, typer.Option(help="Only alerts of this department.")] = None,
     db: Database = "sqlite:///sentinel.db",
 ) -> None:
-    """Give open alerts that nobody has to people by load, highest expected loss first."""
+    """Give open alerts that nobody has to people by load, highest expected loss first.
+
+    Each gets only what their account may see; where there are no accounts, whoever is named gets all.
+    """
     import store  # noqa: PLC0415
 
-    workers = [store.Worker(person, person) for person in dict.fromkeys(people)]
     wanted = store.AlertFilter(provider_id=provider, department=department)
     with store.open(db) as opened:
+        workers = {person: _worker(opened, person) for person in people}
         given = opened.queue.assign_automatically(
-            workers, actor="sentinel db assign", up_to=up_to, wanted=wanted
+            list(workers.values()), actor="sentinel db assign", up_to=up_to, wanted=wanted
         )
-        load = opened.queue.load([worker.user_id for worker in workers])
-    finish({"alerts_given": len(given), "open_alerts": load})
+        load = opened.queue.load([worker.user_id for worker in workers.values()])
+    told = {person: load[worker.user_id] for person, worker in workers.items()}
+    finish({"alerts_given": len(given), "open_alerts": told})
+
+
+def _worker(opened: Store, person: str) -> Worker:
+    """Whom alerts are given to, and what they may see; SentinelError if they do not work on alerts."""
+    import store  # noqa: PLC0415
+
+    if not opened.access.accounts.any():
+        return store.Worker(person, person)
+    account = find(opened, person)
+    if not account.active or Permission.ALERTS_WORK not in PERMISSIONS[account.role]:
+        raise SentinelError(
+            "the account does not work on alerts",
+            where=person,
+            cure="Name active accounts of officers; `sentinel users list` prints all.",
+        )
+    return store.Worker(account.user_id, account.name, account.rows)
 
 
 @app.command("due-times")

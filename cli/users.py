@@ -61,11 +61,7 @@ def add(
             name,
             role,
             now=datetime.now(UTC),
-            rows=Rows(
-                frozenset(provider) if provider else None,
-                frozenset(department) if department else None,
-                physician,
-            ),
+            rows=Rows.of(provider or None, department or None, physician),
             password_hash=None if password is None else Passwords().hash(password),
             must_change_password=password is not None,
         )

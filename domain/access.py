@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
@@ -132,6 +132,20 @@ class Rows:
     providers: frozenset[str] | None = None
     departments: frozenset[str] | None = None
     physician_id: str | None = None
+
+    @classmethod
+    def of(
+        cls,
+        providers: Iterable[str] | None,
+        departments: Iterable[str] | None,
+        physician_id: str | None,
+    ) -> Rows:
+        """The limits as they are stored: lists, or None where there is no limit."""
+        return cls(
+            None if providers is None else frozenset(providers),
+            None if departments is None else frozenset(departments),
+            physician_id,
+        )
 
     @property
     def limited(self) -> bool:

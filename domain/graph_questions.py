@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from datetime import UTC, date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time
 from typing import Any, ClassVar, Final, Protocol
 
+from domain.calendar import CHINA
 from domain.errors import SentinelError
 from domain.graph import IDENTIFIERS, GraphState, GraphStats, NodeKind, kind_of
 
@@ -298,9 +299,6 @@ class Graph(Protocol):
         ...
 
 
-_CHINA: Final = timezone(timedelta(hours=8))
-
-
 def read_upto(text: str) -> datetime:
     """An instant with its offset (RFC 3339), or a day, which stands for its beginning in China.
 
@@ -308,7 +306,7 @@ def read_upto(text: str) -> datetime:
     """
     try:
         if len(text) == len("2025-03-10"):
-            found = datetime.combine(date.fromisoformat(text), time(), _CHINA)
+            found = datetime.combine(date.fromisoformat(text), time(), CHINA)
         else:
             found = datetime.fromisoformat(text)
         if found.tzinfo is not None:

@@ -7,9 +7,6 @@ from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
-EVERYWHERE: Final = ""
-"""The region of a value that holds where no regional value does; ``default`` in files and answers."""
-
 OPEN: Final = "open"
 APPROVED: Final = "approved"
 REFUSED: Final = "refused"

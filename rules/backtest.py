@@ -33,6 +33,7 @@ class Backtest:
     by currency. ``overlap`` says how many of the subjects hit were also hit by other
     checks when they were decided. ``gained`` and ``lost`` are the subjects by which it
     differs from the version in force, with the money; None where there is no such version.
+    ``money`` is that of each subject hit (``subject``, ``exposure_fen``, ``currency``).
     """
 
     rule_id: str
@@ -48,6 +49,7 @@ class Backtest:
     gained_fen: dict[str, int] | None
     lost_fen: dict[str, int] | None
     found: pl.DataFrame
+    money: pl.DataFrame
 
     @property
     def counted(self) -> str:
@@ -154,6 +156,7 @@ def backtest(
         gained_fen,
         lost_fen,
         now.found,
+        now.money.select("subject", pl.col("exposure_fen").fill_null(0), "currency"),
     )
 
 

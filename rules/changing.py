@@ -41,9 +41,7 @@ def check_change(  # noqa: PLR0917
                        "请从检查项目录中选择。", "Take an id from the catalogue.")], None  # fmt: skip
     param = rule.params.get(name)
     if param is None:
-        known = ", ".join(rule.params) or "none"
-        return [_fault("parameter", f"该检查没有参数 {name}。", f"{rule_id} has no parameter {name}.",
-                       f"它的参数：{known}。", f"It has: {known}.")], None  # fmt: skip
+        return [_no_parameter(rule, name)], None
     value = parse_number(text)
     faults = [
         *_of_region(region),
@@ -61,9 +59,7 @@ def check_tried(rule: Rule, name: str, region: str, text: str) -> tuple[list[Fau
     """What speaks against trying a value in a backtest, or the value; no day is asked for."""
     param = rule.params.get(name)
     if param is None:
-        known = ", ".join(rule.params) or "none"
-        return [_fault("parameter", f"该检查没有参数 {name}。", f"{rule.id} has no parameter {name}.",
-                       f"它的参数：{known}。", f"It has: {known}.")], None  # fmt: skip
+        return [_no_parameter(rule, name)], None
     value = parse_number(text)
     faults = [*_of_region(region), *_of_kind(param, text, value)]
     return faults, None if faults else value
@@ -80,6 +76,14 @@ def with_tried(ruleset: RuleSet, rule_id: str, tried: Sequence[tuple[str, str, N
     return replace(
         ruleset, rules=tuple(changed if one.id == rule_id else one for one in ruleset.rules)
     )
+
+
+def _no_parameter(rule: Rule, name: str) -> Fault:
+    known = ", ".join(rule.params) or "none"
+    return _fault(
+        "parameter", f"该检查没有参数 {name}。", f"{rule.id} has no parameter {name}.",
+        f"它的参数：{known}。", f"It has: {known}.",
+    )  # fmt: skip
 
 
 def _of_region(region: str) -> Iterator[Fault]:

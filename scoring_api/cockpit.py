@@ -16,6 +16,7 @@ from pydantic.types import StringConstraints
 
 from domain import indicators
 from domain.access import Permission, Principal
+from domain.calendar import month_after
 from domain.indicators import BY_NAME, INDICATORS, LEAST_PEERS, Indicator, Totals
 from scoring_api.access import needs, who
 from scoring_api.answers import Answer, Bilingual
@@ -23,7 +24,6 @@ from scoring_api.listing import Currency
 from scoring_api.problems import ProblemError, document
 from store import Store
 from store.cells import Groups, Selection
-from store.measures import next_month
 
 TREND_MONTHS: Final = 12
 LONGEST: Final = 36
@@ -251,7 +251,7 @@ def read(store: Store, query: CockpitQuery, principal: Principal) -> Board:
     """The board of a selection, from cells alone."""
     wanted, waiting, empty = select(store, query, principal)
     desk, before = store.indicators, wanted.before
-    months = [next_month(wanted.last, -back) for back in range(TREND_MONTHS - 1, -1, -1)]
+    months = [month_after(wanted.last, -back) for back in range(TREND_MONTHS - 1, -1, -1)]
     span = replace(wanted, first=min(before.first, months[0]))
     sums, groups = desk.by_month(span), desk.groups_by_month(span)
     # The whole is compared with itself.

@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
 from domain.access import Permission, Principal
+from domain.calendar import CHINA
 from scoring_api import bodies, evidence, pages, queue_api, queue_view
 from scoring_api.access import needs, who
 from scoring_api.pages.texts import TEXTS
@@ -22,7 +23,6 @@ from scoring_api.queue_work import MOST_AT_ONCE, MOST_EACH, Desk, check_due, ref
 from scoring_api.reading import Id
 from scoring_api.reviewing import Given
 from store import Store, Wanted, Work
-from store.alert_filters import ZONE
 
 END_OF_DAY: Final = time(18)
 """When an alert is due that is given a day on a page, in China."""
@@ -146,7 +146,7 @@ def _due(values: Mapping[str, str]) -> datetime:
         day = date.fromisoformat(values.get("due", ""))
     except ValueError:
         refuse("due", "The day cannot be read.", "Write it such as 2026-03-31.")
-    return check_due(datetime.combine(day, END_OF_DAY, ZONE))
+    return check_due(datetime.combine(day, END_OF_DAY, CHINA))
 
 
 def _chosen(request: Request, store: Store, view: QueueView) -> list[dict[str, Any]]:

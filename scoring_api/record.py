@@ -6,7 +6,6 @@ import logging
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -123,10 +122,7 @@ class Record:
 
 def tell_tally(tally: Tally | None) -> dict[str, Any] | None:
     """Claims by verdict, and the share of those judged that could not be; None if none was."""
-    if tally is None:
-        return None
-    rate = tally.unknown / tally.judged if tally.judged else None
-    return {**asdict(tally), "judged": tally.judged, "unknown_rate": rate}
+    return None if tally is None else tally.told()
 
 
 def tell_reviewed(found: Reviewed | None) -> dict[str, Any]:

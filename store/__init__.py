@@ -4,6 +4,7 @@ from domain.withdrawal import Withdrawn
 from store.alert_filters import After, AlertFilter, AlertSort
 from store.alert_pages import COUNTED, Page
 from store.alerts import AlertRecord
+from store.check_history import Tally
 from store.database import Store, open
 from store.dead_letters import DeadLetter
 from store.errors import StoreBusyError, StoreError, StoreRuleError
@@ -16,7 +17,6 @@ from store.queue import ChangedMeanwhileError, Queue, Wanted, Work, Worked, Work
 from store.replays import Replays
 from store.runs import Run
 from store.stream import Lease, LostPartitionError, Partition, StoredOffset
-from store.tallies import Tally
 from store.views import View
 from store.writing import Model, Ruleset, Written
 

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from domain.access import ALL_ROWS, Rows
+from domain.calendar import CHINA
 from domain.results import Severity
 from domain.work import OPEN_STATUSES, rule_word, sought
 from store.measure_tables import MEASURES_SQL as MEASURES
 from store.rows import within
 from store.tables import ALERTS_SQL as ALERTS
-
-ZONE: Final = timezone(timedelta(hours=8))
-"""Whose days ``created_from`` and ``created_to`` are: China's."""
 
 
 class AlertSort(StrEnum):
@@ -240,7 +238,7 @@ def order(wanted: AlertFilter, sort: AlertSort, alerts: Alerts = ALERTS) -> list
 
 
 def _midnight(day: date | None) -> datetime | None:
-    return None if day is None else datetime.combine(day, time(), ZONE).astimezone(UTC)
+    return None if day is None else datetime.combine(day, time(), CHINA).astimezone(UTC)
 
 
 def _hit(rule: str, begins: bool, words: bool, alerts: Alerts) -> list[Condition]:
@@ -273,6 +271,11 @@ def _found(text: str, words: bool, alerts: Alerts, by_physician: bool) -> list[C
     if not words or not looked_up:
         return parts
     return [_sure(sa.and_(*parts)), _indexed(looked_up, alerts)]
+
+
+def has_words(connection: sa.Connection) -> bool:
+    """Whether the database has an index of words."""
+    return connection.dialect.name == "postgresql"
 
 
 def _indexed(words: list[tuple[str, bool]], alerts: Alerts) -> Condition:

@@ -107,7 +107,9 @@ def _found(
     connection: sa.Connection, wanted: AlertFilter, now: datetime, *columns: Any
 ) -> sa.Select[Any]:
     """What the filter finds, in no order."""
-    return sa.select(*columns).where(*filters.conditions(wanted, now, words=_words(connection)))
+    return sa.select(*columns).where(
+        *filters.conditions(wanted, now, words=filters.has_words(connection))
+    )
 
 
 def _heads(  # noqa: PLR0917
@@ -250,16 +252,6 @@ def _sum(
 
 def count(connection: sa.Connection, wanted: AlertFilter, now: datetime) -> int:
     """How many alerts a filter finds, counted up to one more than ``COUNTED``."""
-    found = (
-        sa.select(sa.literal(1).label("one"))
-        .select_from(ALERTS)
-        .where(*filters.conditions(wanted, now, words=_words(connection)))
-        .limit(COUNTED + 1)
-        .subquery()
-    )
+    one = _found(connection, wanted, now, sa.literal(1).label("one"))
+    found = one.select_from(ALERTS).limit(COUNTED + 1).subquery()
     return int(connection.execute(sa.select(sa.func.count()).select_from(found)).scalar_one())
-
-
-def _words(connection: sa.Connection) -> bool:
-    """Whether the database has an index of words."""
-    return connection.dialect.name == "postgresql"

@@ -10,12 +10,12 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from domain.access import ALL_ROWS, Rows
+from domain.calendar import month_after
 from domain.indicators import Sums
 from store import measures
 from store.measure_tables import ALL
 from store.measure_tables import MEASURE_CELLS_SQL as CELLS
 from store.measure_tables import MEASURES_SQL as MEASURES
-from store.measures import next_month
 from store.rows import within
 from store.state_tables import STAY_STATES_SQL as STATES
 
@@ -43,7 +43,9 @@ class Selection:
     def before(self) -> Selection:
         """The period of the same length just before."""
         length = _months(self.first, self.last)
-        return replace(self, first=next_month(self.first, -length), last=next_month(self.first, -1))
+        return replace(
+            self, first=month_after(self.first, -length), last=month_after(self.first, -1)
+        )
 
 
 EVERY: Final[sa.ColumnElement[str]] = sa.literal_column(f"'{ALL}'", sa.Text())
@@ -58,7 +60,7 @@ def _months(first: date, last: date) -> int:
 
 def months_of(first: date, last: date) -> list[date]:
     """The first days of the months from ``first`` to ``last``."""
-    return [next_month(first, place) for place in range(_months(first, last))]
+    return [month_after(first, place) for place in range(_months(first, last))]
 
 
 def source_of(connection: sa.Connection, wanted: Selection) -> sa.FromClause:
@@ -68,7 +70,7 @@ def source_of(connection: sa.Connection, wanted: Selection) -> sa.FromClause:
     here = sa.and_(
         MEASURES.c.attending_physician_id == wanted.rows.physician_id,
         STATES.c.ended_on >= wanted.first,
-        STATES.c.ended_on < next_month(wanted.last),
+        STATES.c.ended_on < month_after(wanted.last),
     )
     return measures.cells(connection, here).subquery()
 
@@ -108,13 +110,7 @@ def conditions(
 
 def summed(source: sa.FromClause, names: Sequence[str]) -> list[sa.ColumnElement[int]]:
     """The sums of these columns, under their names."""
-    return [whole(source.c[name]).label(name) for name in names]
-
-
-def whole(column: Any) -> sa.ColumnElement[int]:
-    """The sum of a column of whole numbers; 0 of nothing."""
-    # PostgreSQL's sum of BIGINT is a NUMERIC.
-    return sa.cast(sa.func.coalesce(sa.func.sum(column), 0), sa.BigInteger)
+    return [measures.whole(source.c[name]).label(name) for name in names]
 
 
 def mean(amount: Any, number: Any) -> sa.ColumnElement[Any]:

@@ -7,6 +7,7 @@ added up once, and again when a claim of theirs changed; a page reads some hundr
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from domain.access import ALL_ROWS, Rows
+from domain.calendar import month_after
 from domain.review import Reviewed
 from store.errors import translate
 from store.history import COUNTS, SERVED
@@ -28,7 +30,6 @@ from store.tables import DECISIONS_SQL as DECISIONS
 from store.tables import FINDINGS_SQL as FINDINGS
 from store.tables import HITS_SQL as HITS
 from store.tables import RULESETS_SQL as RULESETS
-from store.tallies import Tally
 
 OVERLAP: Final = timedelta(minutes=10)
 """How long a transaction may take between noting its instant and being seen."""
@@ -36,6 +37,26 @@ MOST_PROVIDERS: Final = 10
 _ROLLUP: Final = "checks"
 _LETTERS: Final = (("passed", "P"), ("hit", "H"), ("unknown", "U"), ("out_of_force", "O"))
 _CHUNK: Final = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Claims by verdict of one check."""
+
+    passed: int = 0
+    hit: int = 0
+    unknown: int = 0
+    out_of_force: int = 0
+
+    @property
+    def judged(self) -> int:
+        """Claims on a day on which the check was in force."""
+        return self.passed + self.hit + self.unknown
+
+    def told(self) -> dict[str, Any]:
+        """As plain data, with the share of the claims judged that could not be."""
+        rate = self.unknown / self.judged if self.judged else None
+        return {**asdict(self), "judged": self.judged, "unknown_rate": rate}
 
 
 class CheckHistory:
@@ -79,10 +100,7 @@ class CheckHistory:
             .group_by(VERDICTS.c.rule_id)
         )
         with translate(self._where), self._readers.connect() as connection:
-            return {
-                row.rule_id: Tally(*(int(row._mapping[name]) for name, _ in _LETTERS))
-                for row in connection.execute(query)
-            }
+            return {row.rule_id: _tally(row) for row in connection.execute(query)}
 
     def exposures(self) -> dict[str, dict[str, int]]:
         """Money at risk by the hits of each check, by currency, over all months."""
@@ -116,7 +134,7 @@ class CheckHistory:
                 held["exposure_fen"][row.currency] = int(row.exposure_fen)
             for row in connection.execute(sa.select(VERDICTS).where(VERDICTS.c.rule_id == rule_id)):
                 held = found.setdefault(row.month, _blank(row.month))
-                held["on_trial" if row.on_trial else "verdicts"] = _verdicts(row)
+                held["on_trial" if row.on_trial else "verdicts"] = _tally(row).told()
         return [found[month] for month in sorted(found)]
 
     def providers(self, rule_id: str, rows: Rows = ALL_ROWS) -> list[dict[str, Any]]:
@@ -183,13 +201,8 @@ def _blank(month: date) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _verdicts(row: Any) -> dict[str, Any]:
-    tally = Tally(*(int(row._mapping[name]) for name, _ in _LETTERS))
-    return {
-        **{name: getattr(tally, name) for name, _ in _LETTERS},
-        "judged": tally.judged,
-        "unknown_rate": tally.unknown / tally.judged if tally.judged else None,
-    }
+def _tally(row: Any) -> Tally:
+    return Tally(**{name: int(row._mapping[name]) for name, _ in _LETTERS})
 
 
 def _lock(connection: sa.Connection) -> None:
@@ -216,7 +229,7 @@ def _changed(connection: sa.Connection, since: datetime | None) -> list[date]:
 
 
 def _of_month(month: date) -> sa.ColumnElement[bool]:
-    after = (month + timedelta(days=32)).replace(day=1)
+    after = month_after(month)
     # As two ranges: an index helps with each, and with the expression not.
     return COUNTS & sa.or_(
         (STATES.c.ended_on >= month) & (STATES.c.ended_on < after),

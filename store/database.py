@@ -27,7 +27,6 @@ from store import (
     registry,
     reviews,
     states,
-    tallies,
     writing,
 )
 from store import alerts as alert_queries
@@ -57,7 +56,6 @@ from store.queue import Queue
 from store.replays import Replays
 from store.state_tables import SHADOW_FINDINGS_SQL
 from store.tables import ALERTS_SQL, FINDINGS_SQL, METADATA, RULESETS_SQL
-from store.tallies import Tally
 from store.webhooks import Webhooks
 from store.writing import Model, Ruleset, Written
 
@@ -404,16 +402,6 @@ class Store:
         """One finding; None if there is none."""
         with translate(self._where), self.engine.connect() as connection:
             return finding_queries.read(connection, finding_id)
-
-    def tallies(self) -> dict[str, Tally]:
-        """How often each check hit, passed or could not judge; it reads every decision."""
-        with translate(self._where), self.engine.connect() as connection:
-            return tallies.read(connection)
-
-    def shadow_tallies(self) -> dict[str, Tally]:
-        """The same of what checks said on trial, beside the decisions."""
-        with translate(self._where), self.engine.connect() as connection:
-            return tallies.read_shadow(connection)
 
     def keep_reviews(self, given: Sequence[Review]) -> int:
         """Store what people concluded, in one transaction; how many reviews were not there yet.

@@ -135,14 +135,13 @@ def read_hits(connection: sa.Connection, stay_ids: Sequence[str]) -> list[tuple[
 
 def _bodies(*more: sa.Column[Any]) -> sa.Select[Any]:
     """The stays that have a state, with the body (and more) of the content that it names."""
-    return sa.select(STATES.c.stay_id, CLAIMS.c.body, *more).join(
-        CLAIMS,
-        sa.and_(
-            CLAIMS.c.stay_id == STATES.c.stay_id,
-            CLAIMS.c.claim_version == STATES.c.claim_version,
-            CLAIMS.c.input_sha256 == STATES.c.input_sha256,
-        ),
-    )
+    return sa.select(STATES.c.stay_id, CLAIMS.c.body, *more).join(CLAIMS, content_of(STATES))
+
+
+def content_of(table: sa.Table) -> sa.ColumnElement[bool]:
+    """Whether a stored claim is the content that a row of states or decisions names."""
+    names = ("stay_id", "claim_version", "input_sha256")
+    return sa.and_(*(CLAIMS.c[name] == table.c[name] for name in names))
 
 
 def _plain(connection: sa.Connection, table: sa.Table) -> Iterator[dict[str, Any]]:

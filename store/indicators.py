@@ -13,6 +13,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from domain.access import ALL_ROWS, Rows
+from domain.calendar import month_after
 from domain.codes import CURRENCY
 from domain.indicators import (
     COMPARED,
@@ -34,12 +35,10 @@ from store.cells import (
     months_of,
     source_of,
     summed,
-    whole,
 )
 from store.errors import translate
 from store.history import COUNTS
 from store.measure_tables import MEASURE_CELLS_SQL as CELLS
-from store.measures import next_month
 from store.rows import within
 from store.state_tables import PROVIDER_MONTHS_SQL as MONTHS
 from store.state_tables import PROVIDERS_SQL as PROVIDERS
@@ -103,7 +102,7 @@ class Indicators:
             told: list[date] = [month for month, number in months if number * 10 >= full]
             if len(told) < 2:
                 return date.fromisoformat(str(told[0])) if told else None
-            after = next_month(told[0])
+            after = month_after(told[0])
             newest: date | None = connection.execute(
                 sa.select(sa.func.max(STATES.c.ended_on)).where(
                     COUNTS, STATES.c.ended_on >= told[0], STATES.c.ended_on < after
@@ -172,14 +171,13 @@ class Indicators:
         self, currency: str, months: Sequence[date]
     ) -> dict[date, frozenset[str] | None]:
         """For each month the low-risk groups by the ``LOW_RISK_MONTHS`` before it, over all hospitals."""
-        first = next_month(min(months), -LOW_RISK_MONTHS)
-        summed = [sa.cast(sa.func.sum(CELLS.c[n]), sa.BigInteger).label(n) for n in _FATES]
+        first = month_after(min(months), -LOW_RISK_MONTHS)
         query = (
-            sa.select(CELLS.c.month, CELLS.c.group_code, *summed)
+            sa.select(CELLS.c.month, CELLS.c.group_code, *summed(CELLS, _FATES))
             .where(
                 CELLS.c.currency == currency,
                 *WHOLE,
-                CELLS.c.month.in_(months_of(first, next_month(max(months), -1))),
+                CELLS.c.month.in_(months_of(first, month_after(max(months), -1))),
                 CELLS.c.group_code != EVERY,
             )
             .group_by(CELLS.c.month, CELLS.c.group_code)
@@ -197,7 +195,7 @@ class Indicators:
                     code: dict(zip(_FATES, sums, strict=True)) for code, sums in held.items()
                 }
                 told[month] = low_risk_groups(summed_up)
-            for sign, of in ((1, month), (-1, next_month(month, -LOW_RISK_MONTHS))):
+            for sign, of in ((1, month), (-1, month_after(month, -LOW_RISK_MONTHS))):
                 for code, fates in found.get(of, {}).items():
                     sums = held.setdefault(code, [0, 0, 0])
                     for place, number in enumerate(fates):
@@ -285,11 +283,11 @@ class Indicators:
         extras = {
             "covered": sa.func.count().filter(c.grouped > 0),
             "cost_expected": expected(cost, c.cost_fen, usual.c.mean_cost),
-            "cost_compared": whole(sa.case((cost, c.costed))),
+            "cost_compared": measures.whole(sa.case((cost, c.costed))),
             "days_expected": expected(days, c.days, usual.c.mean_days),
-            "days_compared": whole(sa.case((days, c.stays))),
-            "low_risk_died": whole(sa.case((risky, c.died))),
-            "low_risk_outcomes": whole(sa.case((risky, c.outcomes))),
+            "days_compared": measures.whole(sa.case((days, c.stays))),
+            "low_risk_died": measures.whole(sa.case((risky, c.died))),
+            "low_risk_outcomes": measures.whole(sa.case((risky, c.outcomes))),
         }
         query = (
             sa.select(c.key, *(column.label(name) for name, column in extras.items()))

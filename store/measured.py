@@ -10,14 +10,14 @@ from typing import Any, Final
 import pyarrow as pa
 import sqlalchemy as sa
 
+from domain.calendar import month_after
 from domain.tables import Tables
 from store import bodies, measures
-from store.cells import Row, Selection, conditions, whole
+from store.cells import Row, Selection, conditions
 from store.errors import translate
-from store.history import COUNTS
+from store.history import COUNTS, content_of
 from store.measure_tables import MEASURE_CELLS_SQL as CELLS
 from store.measure_tables import MEASURES_SQL as MEASURES
-from store.measures import next_month
 from store.rows import within
 from store.state_tables import STAY_STATES_SQL as STATES
 from store.tables import ALERTS_SQL as ALERTS
@@ -90,9 +90,9 @@ class MeasuredStays:
         """How many stays that are: where a sum counts them, by the cells."""
         counted = _COUNTED.get(kind)
         if counted is not None and wanted.rows.physician_id is None:
-            number = whole(CELLS.c[counted])
+            number = measures.whole(CELLS.c[counted])
             if kind == "ungrouped":
-                number -= whole(CELLS.c.grouped)
+                number -= measures.whole(CELLS.c.grouped)
             summed = sa.select(number).where(*conditions(CELLS, wanted, by_group=False))
             with translate(self._where), self._readers.connect() as connection:
                 return int(connection.execute(summed).scalar_one())
@@ -117,14 +117,7 @@ class MeasuredStays:
         """The next inpatient stays that count and were decided before anybody measured."""
         query = (
             sa.select(STATES.c.stay_id, STATES.c.decision_id, CLAIMS.c.body)
-            .join(
-                CLAIMS,
-                sa.and_(
-                    CLAIMS.c.stay_id == STATES.c.stay_id,
-                    CLAIMS.c.claim_version == STATES.c.claim_version,
-                    CLAIMS.c.input_sha256 == STATES.c.input_sha256,
-                ),
-            )
+            .join(CLAIMS, content_of(STATES))
             .outerjoin(MEASURES, MEASURES.c.decision_id == STATES.c.decision_id)
             .where(
                 COUNTS, STATES.c.claim_type == "inpatient", MEASURES.c.decision_id.is_(None),
@@ -145,15 +138,8 @@ class MeasuredStays:
         """Store measures of decisions that are there, and mark their months; how many were new."""
         with translate(self._where), self._writers.begin() as connection:
             new = measures.keep(connection, rows)
-            told = rows.select(["provider_id", "discharge_date"]).to_pylist()
-            measures.mark(
-                connection,
-                None,
-                [
-                    {"provider_id": r["provider_id"], "ended_on": r["discharge_date"], "claim_type": "inpatient"}
-                    for r in told
-                ],
-            )  # fmt: skip
+            ended = (rows[name].to_pylist() for name in ("provider_id", "discharge_date"))
+            measures.mark_months(connection, zip(*ended, strict=True))
             return new
 
     def _chosen(
@@ -163,7 +149,7 @@ class MeasuredStays:
         conditions = [
             m.currency == wanted.currency,
             STATES.c.ended_on >= wanted.first,
-            STATES.c.ended_on < next_month(wanted.last),
+            STATES.c.ended_on < month_after(wanted.last),
             *within(wanted.rows, STATES.c.provider_id, m.department, m.attending_physician_id),
         ]
         if wanted.provider_id is not None:

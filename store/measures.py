@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
+from domain.calendar import month_after
 from domain.indicators import SUMS
 from store.inserting import among, columns_of, insert_missing, upsert
 from store.measure_tables import ALL
@@ -60,7 +61,7 @@ def _replace(connection: sa.Connection, rows: pa.Table) -> None:
     other = [row for row in rows.to_pylist() if row != dict(before[row["decision_id"]])]
     if other:
         upsert(connection, MEASURES, {name: [row[name] for row in other] for name in names})
-        _mark(connection, ((row["provider_id"], row["discharge_date"]) for row in other))
+        mark_months(connection, ((row["provider_id"], row["discharge_date"]) for row in other))
 
 
 def mark(
@@ -75,19 +76,19 @@ def mark(
     if came is not None and came.num_rows:
         inpatient = came.filter(pc.equal(came["claim_type"], "inpatient"))
         pairs += zip(inpatient["provider_id"].to_pylist(), inpatient["ended_on"].to_pylist(), strict=True)  # fmt: skip
-    _mark(connection, pairs)
+    mark_months(connection, pairs)
 
 
 def mark_reviewed(connection: sa.Connection, stay_ids: Iterable[str]) -> None:
     """Mark the months of stays about which something was concluded."""
-    for stay_id in sorted(set(stay_ids)):
-        query = sa.select(STATES.c.provider_id, STATES.c.ended_on, STATES.c.claim_type).where(
-            STATES.c.stay_id == stay_id
-        )
-        mark(connection, None, [dict(row._mapping) for row in connection.execute(query)])
+    columns = STATES.c.provider_id, STATES.c.ended_on, STATES.c.claim_type
+    for here in among(connection, STATES.c.stay_id, list(stay_ids)):
+        found = connection.execute(sa.select(*columns).where(here))
+        mark(connection, None, [dict(row._mapping) for row in found])
 
 
-def _mark(connection: sa.Connection, ended: Iterable[tuple[str, date | None]]) -> None:
+def mark_months(connection: sa.Connection, ended: Iterable[tuple[str, date | None]]) -> None:
+    """Mark the months of hospitals' stays that ended on these days."""
     pairs = {(provider, day.replace(day=1)) for provider, day in ended if day is not None}
     if pairs:
         connection.execute(
@@ -140,12 +141,12 @@ def recount(connection: sa.Connection, pairs: Sequence[Pair]) -> None:
             sa.and_(
                 STATES.c.provider_id == provider,
                 STATES.c.ended_on >= month,
-                STATES.c.ended_on < next_month(month),
+                STATES.c.ended_on < month_after(month),
             )
             for provider, month in pairs
         )
     )
-    mine, whole = _among(CELLS, pairs), CELLS.c.provider_id == ALL
+    mine = _among(CELLS, pairs)
     _add(connection, pairs, -1)
     connection.execute(sa.delete(CELLS).where(mine))
     found = cells(connection, here).add_columns(sa.literal(1))
@@ -155,7 +156,9 @@ def recount(connection: sa.Connection, pairs: Sequence[Pair]) -> None:
     _add(connection, pairs, 1)
     months = sorted({month for _, month in pairs})
     connection.execute(
-        sa.delete(CELLS).where(CELLS.c.month.in_(months), whole, CELLS.c.hospitals == 0)
+        sa.delete(CELLS).where(
+            CELLS.c.month.in_(months), CELLS.c.provider_id == ALL, CELLS.c.hospitals == 0
+        )
     )
 
 
@@ -166,7 +169,7 @@ def _roll_up(connection: sa.Connection, here: sa.ColumnElement[bool], over: str)
     """Add the cells that hold all departments, or all groups, of the cells that meet a condition."""
     keys = [sa.literal(ALL) if name == over else CELLS.c[name] for name in _KEYS]
     query = (
-        sa.select(*keys, *(_total(CELLS.c[name]) for name in SUMS), sa.literal(1))
+        sa.select(*keys, *(whole(CELLS.c[name]) for name in SUMS), sa.literal(1))
         .where(here)
         .group_by(*(CELLS.c[name] for name in _KEYS if name != over))
     )
@@ -180,7 +183,7 @@ def _add(connection: sa.Connection, pairs: Sequence[Pair], sign: int) -> None:
     part = (
         sa.select(
             *(mine.c[name] for name in keys),
-            *(_total(mine.c[name]).label(name) for name in SUMS),
+            *(whole(mine.c[name]).label(name) for name in SUMS),
             sa.func.count().label("hospitals"),
         )
         .where(here)
@@ -214,19 +217,19 @@ def cells(connection: sa.Connection, here: sa.ColumnElement[bool]) -> sa.Select[
         "stays": sa.func.count(),
         "grouped": _count(m.grouped),
         "weighted": sa.func.count(m.weight_e4),
-        "weight_e4": _total(m.weight_e4),
-        "days": _total(m.stay_days),
+        "weight_e4": whole(m.weight_e4),
+        "days": whole(m.stay_days),
         "costed": sa.func.count(total),
-        "cost_fen": _total(total),
+        "cost_fen": whole(total),
         "charged": _count(known & total.is_not(None)),
-        "charged_cost_fen": _total(sa.case((known, total))),
-        "drug_fen": _total(sa.case((total.is_not(None), m.drug_fen))),
-        "consumable_fen": _total(sa.case((total.is_not(None), m.consumable_fen))),
+        "charged_cost_fen": whole(sa.case((known, total))),
+        "drug_fen": whole(sa.case((total.is_not(None), m.drug_fen))),
+        "consumable_fen": whole(sa.case((total.is_not(None), m.consumable_fen))),
         "priced": sa.func.count(m.over_standard),
         "over_standard": _count(m.over_standard),
         "paid": sa.func.count(m.balance_fen),
-        "payment_fen": _total(sa.case((m.balance_fen.is_not(None), m.payment_fen))),
-        "balance_fen": _total(m.balance_fen),
+        "payment_fen": whole(sa.case((m.balance_fen.is_not(None), m.payment_fen))),
+        "balance_fen": whole(m.balance_fen),
         "cased": sa.func.count(m.payment_case),
         "high_outliers": _count(m.payment_case == "high_outlier"),
         "low_outliers": _count(m.payment_case == "low_outlier"),
@@ -235,10 +238,10 @@ def cells(connection: sa.Connection, here: sa.ColumnElement[bool]) -> sa.Select[
         "outcomes": sa.func.count(m.died),
         "died": _count(m.died),
         "alerts": sa.func.count(ALERTS.c.alert_id),
-        "exposure_fen": _total(ALERTS.c.exposure_fen),
-        "concluded": _total(reviewed.c.concluded),
-        "confirmed": _total(reviewed.c.confirmed),
-        "recovered_fen": _total(reviewed.c.recovered_fen),
+        "exposure_fen": whole(ALERTS.c.exposure_fen),
+        "concluded": whole(reviewed.c.concluded),
+        "confirmed": whole(reviewed.c.confirmed),
+        "recovered_fen": whole(reviewed.c.recovered_fen),
     }
     return (
         sa.select(
@@ -291,7 +294,7 @@ def concluded(here: sa.ColumnElement[bool] | None = None) -> sa.Subquery:
             found.c.stay_id,
             any_of("confirmed", "partly", "not_confirmed").label("concluded"),
             any_of("confirmed", "partly").label("confirmed"),
-            _total(found.c.recovered_fen).label("recovered_fen"),
+            whole(found.c.recovered_fen).label("recovered_fen"),
         )
         .where(found.c.place == 1)
         .group_by(found.c.stay_id)
@@ -306,17 +309,13 @@ def month_of(connection: sa.Connection, day: sa.ColumnElement[Any]) -> sa.Column
     return sa.type_coerce(sa.func.date(day, "start of month"), sa.Date)
 
 
-def next_month(month: date, by: int = 1) -> date:
-    """The first day of the month so many months later, or with a negative number earlier."""
-    place = month.year * 12 + month.month - 1 + by
-    return date(place // 12, place % 12 + 1, 1)
-
-
 def _count(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[Any]:
     return sa.func.count().filter(condition)
 
 
-def _total(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+def whole(column: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
+    """The sum of a column of whole numbers; 0 of nothing."""
+    # PostgreSQL's sum of BIGINT is a NUMERIC.
     return sa.cast(sa.func.coalesce(sa.func.sum(column), 0), sa.BigInteger)
 
 

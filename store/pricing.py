@@ -24,6 +24,7 @@ from domain.work import (
     words_of,
 )
 from store import inserting, reviews
+from store.alert_filters import has_words
 from store.arrays import Column
 from store.queue_tables import CHECK_ODDS_SQL as ODDS
 from store.queue_tables import DUE_TIMES_SQL as DUE
@@ -43,7 +44,6 @@ def work_of(
     connection: sa.Connection, alerts: pa.Table, results: Results, now: datetime
 ) -> dict[str, Column]:
     """The columns that make new alerts work, in their order: loss, whose, cluster, due time, words."""
-    words = connection.dialect.name == "postgresql"
     if not alerts.num_rows:
         return {}
     odds = _learn(connection, results.hits, now)
@@ -76,7 +76,7 @@ def work_of(
             )
             for stay, provider, rules, zh, en, _, _, _, department, physician in rows
         ]
-        if words
+        if has_words(connection)
         else pa.nulls(alerts.num_rows, pa.string()),
     }  # fmt: skip
 

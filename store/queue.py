@@ -126,23 +126,11 @@ class Queue:
         Two that ask at once get two alerts.
         """
         now = datetime.now(UTC)
-        free = replace(wanted, unassigned=True, assignee=None, **_open(wanted))
         with translate(self._where), self._writers.begin() as connection:
-            query = (
-                sa.select(*_SHOWN)
-                .where(
-                    *filters.conditions(free, now, words=connection.dialect.name == "postgresql")
-                )
-                .order_by(*filters.order(free, AlertSort.EXPECTED_LOSS))
-                .limit(1)
-                .with_for_update(skip_locked=True)
-            )
-            row = connection.execute(query).one_or_none()
-            if row is None:
-                return None
-            _assign(connection, dict(row._mapping), user_id, user_id, now)
-        found: str = row.alert_id
-        return found
+            for row in _take_free(connection, wanted, 1, now):
+                _assign(connection, row, user_id, user_id, now)
+                return str(row["alert_id"])
+        return None
 
     def assign_automatically(
         self,
@@ -158,8 +146,6 @@ class Queue:
         who may see it.
         """
         now = datetime.now(UTC)
-        wanted = wanted or AlertFilter()
-        free = replace(wanted, unassigned=True, assignee=None, **_open(wanted))
         given: list[tuple[str, str]] = []
         with translate(self._where), self._writers.begin() as connection:
             load = _load(connection, [worker.user_id for worker in workers])
@@ -167,16 +153,8 @@ class Queue:
             if not room:
                 return []
             # More than there is room for: not everybody may see every alert.
-            query = (
-                sa.select(*_SHOWN)
-                .where(
-                    *filters.conditions(free, now, words=connection.dialect.name == "postgresql")
-                )
-                .order_by(*filters.order(free, AlertSort.EXPECTED_LOSS))
-                .limit(ASSIGNED_AT_ONCE)
-                .with_for_update(skip_locked=True)
-            )
-            for row in (dict(r._mapping) for r in connection.execute(query).all()):
+            free = _take_free(connection, wanted or AlertFilter(), ASSIGNED_AT_ONCE, now)
+            for row in free:
                 place = row["provider_id"], row["department"], row["attending_physician_id"]
                 able = [
                     w.user_id for w in workers if load[w.user_id] < up_to and w.rows.allow(*place)
@@ -260,10 +238,26 @@ class Queue:
             views.drop(connection, view_id)
 
 
-def _open(wanted: AlertFilter) -> dict[str, Any]:
-    """What of the wanted statuses is open; all open ones where none is said."""
-    statuses = wanted.statuses & set(OPEN_STATUSES) or frozenset(OPEN_STATUSES)
-    return {"statuses": statuses, "superseded": False}
+def _take_free(
+    connection: sa.Connection, wanted: AlertFilter, most: int, now: datetime
+) -> list[Row]:
+    """The open alerts of the highest expected loss that nobody has; others who ask get other ones."""
+    free = replace(
+        wanted,
+        unassigned=True,
+        assignee=None,
+        # What of the wanted statuses is open; all open ones where none is said.
+        statuses=wanted.statuses & set(OPEN_STATUSES) or frozenset(OPEN_STATUSES),
+        superseded=False,
+    )
+    query = (
+        sa.select(*_SHOWN)
+        .where(*filters.conditions(free, now, words=filters.has_words(connection)))
+        .order_by(*filters.order(free, AlertSort.EXPECTED_LOSS))
+        .limit(most)
+        .with_for_update(skip_locked=True)
+    )
+    return [dict(row._mapping) for row in connection.execute(query)]
 
 
 def _read(

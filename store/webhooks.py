@@ -7,14 +7,14 @@ in order; if it dies, another one takes over, and a message may come twice under
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import sqlalchemy as sa
 
-from domain.access import ALL_ROWS, Rows
+from domain.access import Rows
 from store.errors import translate
 from store.events import emit
 from store.webhook_tables import DELIVERIES_SQL as DELIVERIES
@@ -263,13 +263,7 @@ class Webhooks:
 
 def rows_of(webhook: Mapping[str, Any]) -> Rows:
     """Whose events a webhook is told of."""
-    if not (webhook["providers"] is not None or webhook["departments"] or webhook["physician_id"]):
-        return ALL_ROWS
-    return Rows(_set(webhook["providers"]), _set(webhook["departments"]), webhook["physician_id"])
-
-
-def _set(values: Sequence[str] | None) -> frozenset[str] | None:
-    return None if values is None else frozenset(values)
+    return Rows.of(webhook["providers"], webhook["departments"], webhook["physician_id"])
 
 
 def _hears(webhook: Row, event: Row) -> bool:

@@ -11,20 +11,17 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
-import polars as pl
-
 import drg
 import rules
 import rules.backtest
 from domain.errors import SentinelError
 from domain.proposals import Backtest, Fault, ParameterValue, parse_number
-from domain.results import Verdict
 from domain.service import Proposable, QueueFullError
 from rules import changing
 from rules.overlay import lay_values
 from store import Store
 from streaming.pipeline import Engine
-from streaming.service import fingerprints
+from streaming.service import look_back
 
 MOST_WAITING: Final = 8
 """Backtests that wait for their turn."""
@@ -161,6 +158,12 @@ class _Side:
     unknown: int = 0
     money: dict[str, tuple[int, str]] = field(default_factory=dict)
 
+    def add(self, made: rules.backtest.Backtest) -> None:
+        """Add what it said of some more subjects."""
+        self.hits += made.hits
+        self.unknown += made.verdicts["unknown"]
+        self.money |= {one: (fen, currency) for one, fen, currency in made.money.iter_rows()}
+
     def told(self) -> dict[str, Any]:
         """As plain data."""
         return {
@@ -224,28 +227,10 @@ def _judge_claims(
         for start in range(0, len(stays), CLAIMS_AT_ONCE):
             part = stays[start : start + CLAIMS_AT_ONCE]
             batch = store.stays(part)
-            past = store.history(
-                batch.stays["patient_id"].unique().to_pylist(),
-                sorted(set(fingerprints(batch).values())),
-                excluding=part,
-                admitted_to=day,
-            )
+            past = look_back(store, batch, day)
             settled = drg.settle(batch, engine.library, curves=engine.curves)
-            currency = dict(
-                zip(
-                    batch.stays["stay_id"].to_pylist(),
-                    batch.stays["currency"].to_pylist(),
-                    strict=True,
-                )
-            )
             for ruleset, side in sides:
-                judged = rules.judge(ruleset, batch, history=past, settled=settled)
-                column = judged.verdicts[job.rule_id]
-                side.unknown += int((column == int(Verdict.UNKNOWN)).sum())
-                side.hits += judged.hits.height
-                money = judged.hits.group_by("stay_id").agg(pl.col("exposure_fen").sum())
-                for stay_id, fen in money.iter_rows():
-                    side.money[stay_id] = (fen or 0, currency[stay_id])
+                side.add(rules.backtest.backtest(ruleset, batch, history=past, settled=settled))
             done += len(part)
             progress(done, total)
     return done
@@ -269,9 +254,7 @@ def _judge_periods(
             ruleset, claims, settled=settled, period=(job.first, job.last)
         )
         subjects = made.subjects
-        side.hits, side.unknown = made.hits, made.verdicts["unknown"]
-        found = made.found.select("subject_id", pl.col("exposure_fen").fill_null(0), "currency")
-        side.money = {one: (fen, currency) for one, fen, currency in found.iter_rows()}
+        side.add(made)
         progress(len(claims) * place // len(sides), len(claims))
     return subjects
 

@@ -15,6 +15,7 @@ from typing import Final
 import polars as pl
 import pyarrow as pa
 
+from domain.calendar import month_after
 from domain.results import Results
 from domain.tables import Tables
 from store import Change, Scope, Store
@@ -61,7 +62,7 @@ def refresh_months(store: Store, engine: Engine, *, upto: date | None = None) ->
         read, kept, fresh = _judge_months(store, engine, part, upto)
         claims, found, new = claims + read, found + kept, new + fresh
     # A month that still runs stays marked: only its past days could be judged.
-    store.mark_judged([c for c in seen if month_after(c.month, 1) <= upto], upto)
+    store.mark_judged([c for c in seen if month_after(c.month) <= upto], upto)
     return Refreshed(len(seen), claims, found, new)
 
 
@@ -81,7 +82,7 @@ def keep_whole(
     while judge_listed(store, engine):
         pass
     if alone and upto is not None:
-        judged = [c for c in store.changed_months() if month_after(c.month, 1) <= upto]
+        judged = [c for c in store.changed_months() if month_after(c.month) <= upto]
         store.mark_judged(judged, upto)
     else:
         refresh_months(store, engine, upto=upto)
@@ -102,7 +103,7 @@ class _Part:
 
 def _parts(changed: Sequence[Change], upto: date, store: Store) -> list[_Part]:
     """All at once if memory allows, else month by month; the sums of the months tell."""
-    complete = [c.month for c in changed if month_after(c.month, 1) <= upto]
+    complete = [c.month for c in changed if month_after(c.month) <= upto]
     months_from = min(complete, default=upto)
     days_from = min(c.changed_from for c in changed)
     first = min(months_from, days_from).replace(day=1)
@@ -117,9 +118,9 @@ def _parts(changed: Sequence[Change], upto: date, store: Store) -> list[_Part]:
         return [_Part(months_from, days_from, upto, reading(first))]
     parts = []
     while first < upto:
-        before = min(month_after(first, 1), upto)
+        before = min(month_after(first), upto)
         parts.append(_Part(max(first, months_from), max(first, days_from), before, reading(first)))
-        first = month_after(first, 1)
+        first = month_after(first)
     return parts
 
 
@@ -148,9 +149,3 @@ def _within(findings: pa.Table, scope: Scope) -> pa.Table:
     inside = (pl.col("period_start") >= first) & (pl.col("period_end") < scope.upto)
     kept = pl.DataFrame(findings).select(inside).to_series()
     return findings.filter(pa.array(kept.to_list(), pa.bool_()))
-
-
-def month_after(day: date, further: int) -> date:
-    """The first day of the month so many months further."""
-    place = day.year * 12 + day.month - 1 + further
-    return date(place // 12, place % 12 + 1, 1)

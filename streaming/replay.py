@@ -15,11 +15,12 @@ from typing import Final
 import polars as pl
 import pyarrow as pa
 
+from domain.calendar import month_after
 from domain.results import FINDINGS
 from store import Run, Store
 from streaming.pipeline import Engine, assess, find
-from streaming.refresh import PAST, month_after
-from streaming.service import fingerprints
+from streaming.refresh import PAST
+from streaming.service import look_back
 
 CLAIMS_AT_ONCE: Final = 4_000
 """Claims judged together: with their look-back some 200 MB, and large enough to be quick."""
@@ -86,12 +87,7 @@ def replay(
 
 def _judge(store: Store, engine: Engine, name: str, day: date, stays: list[str]) -> None:
     batch = store.stays(stays)
-    history = store.history(
-        batch.stays["patient_id"].unique().to_pylist(),
-        sorted(set(fingerprints(batch).values())),
-        excluding=stays,
-        admitted_to=day,
-    )
+    history = look_back(store, batch, day)
     store.replays().keep(name, day, assess(batch, engine, history=history))
 
 
@@ -100,7 +96,7 @@ def _find(store: Store, engine: Engine, first: date, last: date) -> pa.Table:
     found = [FINDINGS.arrow.empty_table()]
     month = first.replace(day=1)
     while engine.ruleset.aggregate_ids and month <= last:
-        upto = min(month_after(month, 1), last + timedelta(days=1))
+        upto = min(month_after(month), last + timedelta(days=1))
         # An operation may stand on a claim that ends later; what ended after the period is not seen.
         seen = min(month_after(month, 4), last + timedelta(days=1))
         claims = store.ended(month_after(month, -PAST), seen)
@@ -110,5 +106,5 @@ def _find(store: Store, engine: Engine, first: date, last: date) -> pa.Table:
             (pl.col("period_start") >= max(first, month)) & (pl.col("period_end") < upto)
         ).to_series()
         found.append(findings.filter(pa.array(inside.to_list(), pa.bool_())))
-        month = month_after(month, 1)
+        month = month_after(month)
     return pa.concat_tables(found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import rules
@@ -45,12 +45,16 @@ class Desk:
         return Assessment(batch, results, tuple(refused))
 
 
-def look_back(store: Store, batch: Tables) -> Tables:
-    """The stored claims that the checks of a batch may look at: its patients' and its code vectors'."""
+def look_back(store: Store, batch: Tables, admitted_to: date | None = None) -> Tables:
+    """The stored claims that the checks of a batch may look at: its patients' and its code vectors'.
+
+    With ``admitted_to`` only those that began by that day.
+    """
     return store.history(
         batch.stays["patient_id"].unique().to_pylist(),
         sorted(set(fingerprints(batch).values())),
         excluding=batch.stays["stay_id"].to_pylist(),
+        admitted_to=admitted_to,
     )
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import date, datetime, time
 from typing import Any, Final, NoReturn
 
+from domain.calendar import CHINA
 from scoring_api.pages import formats
 from scoring_api.problems import ProblemError
 
-_CHINA: Final = timezone(timedelta(hours=8))
 SEPARATOR: Final = "|"
 
 
@@ -38,7 +38,7 @@ def day(values: Mapping[str, str], name: str) -> datetime | None:
     if not text:
         return None
     try:
-        return datetime.combine(date.fromisoformat(text), time(23, 59), _CHINA)
+        return datetime.combine(date.fromisoformat(text), time(23, 59), CHINA)
     except ValueError:
         _refuse(name, "The day cannot be read.", "Write a day such as 2026-04-01.")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -11,6 +10,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from domain.access import Permission
+from domain.calendar import month_after
 from domain.results import Severity
 from domain.service import ChangeRules
 from scoring_api import pages
@@ -155,7 +155,7 @@ def _filled(months: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     while at is not None and at <= max(known):
         none = {"month": at, "hits": 0, "exposure_fen": {}, "verdicts": None, "on_trial": None}
         filled.append(known.get(at, none))
-        at = (at + timedelta(days=32)).replace(day=1)
+        at = month_after(at)
     return filled
 
 

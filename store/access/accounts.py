@@ -69,11 +69,7 @@ class Account:
     @property
     def rows(self) -> Rows:
         """Whose claims the account sees."""
-        return Rows(
-            None if self.providers is None else frozenset(self.providers),
-            None if self.departments is None else frozenset(self.departments),
-            self.physician_id,
-        )
+        return Rows.of(self.providers, self.departments, self.physician_id)
 
 
 class Accounts:
@@ -184,9 +180,7 @@ class Accounts:
             wanted = {name: getattr(before, name) for name in _CHANGEABLE} | dict(changed)
             for name in ("providers", "departments"):
                 wanted[name] = None if wanted[name] is None else tuple(sorted(set(wanted[name])))
-            rows = Rows(
-                _set(wanted["providers"]), _set(wanted["departments"]), wanted["physician_id"]
-            )
+            rows = Rows.of(wanted["providers"], wanted["departments"], wanted["physician_id"])
             _check(before.login, wanted["name"], Role(wanted["role"]), rows)
             stays = wanted["active"] and wanted["role"] == Role.ADMINISTRATOR
             if before.active and before.role is Role.ADMINISTRATOR and not stays:
@@ -394,10 +388,6 @@ def _keep_an_administrator(connection: sa.Connection, leaving: str) -> None:
             where="role",
             cure="Make another account an administrator first.",
         )
-
-
-def _set(values: Sequence[str] | None) -> frozenset[str] | None:
-    return None if values is None else frozenset(values)
 
 
 def _limits(rows: Rows) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from store.cases.records import (
     TimelineEntry,
 )
 from store.errors import translate
+from store.history import content_of
 from store.tables import CLAIMS_SQL as CLAIMS
 from store.tables import DECISIONS_SQL as DECISIONS
 
@@ -96,9 +97,10 @@ class Cases:
             if version is not None and version != row["version"]:
                 since = [entry for entry in happened if entry.version > version]
                 raise StaleCaseError(self._where, row["version"], since)
-            events = decide(replay(entry.event for entry in happened))
+            state = replay(entry.event for entry in happened)
+            events = decide(state)
             if events:
-                writing.advance(connection, row, happened, events, key, self._where)
+                writing.advance(connection, row, state, events, key, self._where)
             return bool(events)
 
     def comment(self, case_id: str, comment_id: str, act: Act, visibility: str, text: str) -> bool:
@@ -206,14 +208,7 @@ class Cases:
     def _body(self, decision_id: str) -> bytes:
         query = (
             sa.select(CLAIMS.c.body)
-            .join(
-                DECISIONS,
-                sa.and_(
-                    CLAIMS.c.stay_id == DECISIONS.c.stay_id,
-                    CLAIMS.c.claim_version == DECISIONS.c.claim_version,
-                    CLAIMS.c.input_sha256 == DECISIONS.c.input_sha256,
-                ),
-            )
+            .join(DECISIONS, content_of(DECISIONS))
             .where(DECISIONS.c.decision_id == decision_id)
         )
         with translate(self._where), self._readers.connect() as connection:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
 
+from domain.calendar import CHINA
 from domain.casework import Disposition, Event, State, Status, apply, replay
 from domain.results import identifier
 from domain.review import Review
@@ -17,13 +18,10 @@ from store.case_tables import CASE_ALERTS_SQL as HELD
 from store.case_tables import CASE_EVENTS_SQL as EVENTS
 from store.case_tables import CASE_NUMBERS_SQL as NUMBERS
 from store.case_tables import CASES_SQL as CASES
-from store.cases import reading
-from store.cases.records import HeldAlertError, Row, StaleCaseError, TimelineEntry
+from store.cases.records import HeldAlertError, Row, StaleCaseError
 from store.events import emit
 from store.inserting import among
 from store.tables import ALERTS_SQL as ALERTS
-
-_CHINA: Final = timezone(timedelta(hours=8))
 
 _TOLD: Final = {
     "opened": "case.opened",
@@ -35,7 +33,7 @@ _TOLD: Final = {
 
 def number(connection: sa.Connection, at: datetime) -> str:
     """The next number of the year of that instant in China: ``2026-000123``."""
-    year = at.astimezone(_CHINA).year
+    year = at.astimezone(CHINA).year
     if connection.dialect.name == "postgresql":
         from sqlalchemy.dialects.postgresql import insert  # noqa: PLC0415
     else:
@@ -56,10 +54,11 @@ def begin(
     state = replay(events)
     first = next(iter(state.alerts.values()))
     opened = events[0]
+    numbered = number(connection, opened.at)
     connection.execute(
         sa.insert(CASES).values(
             case_id=case_id,
-            number=number(connection, opened.at),
+            number=numbered,
             provider_id=first.provider_id,
             currency=first.currency,
             opened_at=opened.at,
@@ -71,19 +70,18 @@ def begin(
     )
     _hold(connection, case_id, State(), state, where)
     append(connection, case_id, 1, events, key)
-    _tell(connection, case_id, state, events)
+    _tell(connection, case_id, numbered, 1, state, events)
 
 
 def advance(  # noqa: PLR0917
     connection: sa.Connection,
     row: Row,
-    happened: Sequence[TimelineEntry],
+    before: State,
     events: Sequence[Event],
     key: str | None,
     where: str,
 ) -> None:
-    """Bring a case to where the events lead; StaleCaseError if another one was quicker."""
-    before = replay(entry.event for entry in happened)
+    """Bring a case from the state before to where the events lead; StaleCaseError if another one was quicker."""
     state = before
     for event in events:
         state = apply(state, event)
@@ -102,7 +100,7 @@ def advance(  # noqa: PLR0917
     if closes or set(state.alerts) != set(before.alerts):
         touched = {one.decision_id for one in (*before.alerts.values(), *state.alerts.values())}
         reviews.set_status(connection, touched)
-    _tell(connection, case_id, state, events)
+    _tell(connection, case_id, row["number"], version, state, events)
 
 
 def append(
@@ -225,18 +223,9 @@ def _review(
             case "closed":
                 given = list(state.dispositions.values())
             case "disposed":
-                given = [
-                    one
-                    for one in state.dispositions.values()
-                    if one.outcome == "needs_information"
-                    and any(_same(one, item) for item in event.data["items"])
-                ]
+                given = [o for o in _named(state, event) if o.outcome == "needs_information"]
             case "appeal_decided":
-                given = [
-                    one
-                    for one in state.dispositions.values()
-                    if any(_same(one, item) for item in event.data["items"])
-                ]
+                given = _named(state, event)
             case _:
                 continue
         stays = {one.decision_id: one.stay_id for one in state.alerts.values()}
@@ -263,18 +252,26 @@ def _review(
         )
 
 
-def _same(one: Disposition, item: dict[str, Any]) -> bool:
-    return (one.decision_id, one.rule_id) == (item["decision_id"], item["rule_id"])
+def _named(state: State, event: Event) -> list[Disposition]:
+    """The dispositions that count of the checks that an event names."""
+    named = {(item["decision_id"], item["rule_id"]) for item in event.data["items"]}
+    return [one for place, one in state.dispositions.items() if place in named]
 
 
-def _tell(connection: sa.Connection, case_id: str, state: State, events: Sequence[Event]) -> None:
+def _tell(  # noqa: PLR0917
+    connection: sa.Connection,
+    case_id: str,
+    numbered: str,
+    version: int,
+    state: State,
+    events: Sequence[Event],
+) -> None:
     kinds = {_TOLD.get(event.kind, "case.changed") for event in events}
     if "case.opened" in kinds:
         kinds = {"case.opened"}
     elif len(kinds) > 1:
         kinds.discard("case.changed")
     first = next(iter(state.alerts.values()))
-    row = reading.find(connection, case_id) or {}
     for kind in sorted(kinds):
         emit(
             connection,
@@ -286,9 +283,9 @@ def _tell(connection: sa.Connection, case_id: str, state: State, events: Sequenc
             department=state.common("department"),
             physician_id=state.common("physician_id"),
             data={
-                "number": row.get("number"),
+                "number": numbered,
                 "status": str(state.status),
-                "version": row.get("version"),
+                "version": version,
                 "happened": [event.kind for event in events],
             },
         )

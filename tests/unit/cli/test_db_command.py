@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 
 import store
 from cli import app
+from domain.access import Role, Rows
+from domain.errors import SentinelError
 from store.open_stays import StayChange, save
 from streaming.pipeline import assess
 from streaming.service import keep
@@ -142,3 +144,23 @@ def test_the_queue_is_repriced_given_out_and_timed(database: str) -> None:
     assert run("due-times", "--set", "high=72", "--db", database)["high"] == 72
     refused = CliRunner().invoke(app, ["db", "due-times", "--set", "high=soon", "--db", database])
     assert refused.exit_code == 2
+
+
+def test_alerts_are_given_to_accounts_that_may_see_them(database: str, rules: Path) -> None:
+    run("rejudge", "--rules", rules, "--db", database)
+    now = datetime.now(UTC)
+    with store.open(database) as opened:
+        (alert,) = opened.alerts().rows
+        add = opened.access.accounts.add
+        add("li", "Li", Role.OFFICER, now=now, rows=Rows(providers=frozenset({"H9"})))
+        wang = add("wang", "Wang", Role.OFFICER, now=now)
+        add("root", "Root", Role.ADMINISTRATOR, now=now)
+    given = run("assign", "li", "wang", "--db", database)
+    assert given == {"alerts_given": 1, "open_alerts": {"li": 0, "wang": 1}}
+    with store.open(database) as opened:
+        (row,) = opened.queue.look([alert["alert_id"]])
+        assert row["assignee"] == wang.user_id
+    for nobody in ("root", "zhao"):
+        refused = CliRunner().invoke(app, ["db", "assign", "wang", nobody, "--db", database])
+        assert isinstance(refused.exception, SentinelError)
+        assert refused.exception.where == nobody

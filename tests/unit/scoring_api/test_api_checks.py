@@ -156,7 +156,8 @@ def test_a_backtest_tells_what_another_value_changes(place: Place) -> None:
     limited = place.client(Role.PHYSICIAN, "eve", Rows(physician_id="D9"))
     assert limited.get(asked.headers["Location"]).json()["result"]["lost_ids"] == []
     # Nothing that counts has changed.
-    assert place.opened.tallies()["ADM-003"].hit == 1
+    place.opened.check_history.refresh()
+    assert place.opened.check_history.tallies()["ADM-003"].hit == 1
     # A check of hospitals' months is tried on whole months.
     many = backtest(client, "GRP-023", values=[{"parameter": "min_stays", "value": "2"}])
     assert finished(client, many.headers["Location"])["result"]["unit"] == "provider_month"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -132,15 +133,31 @@ def test_what_is_no_plain_number_is_none(text: str) -> None:
     assert parse_number(text) is None
 
 
+def _counted(opened: store.Store) -> dict[str, store.Tally]:
+    """Each check's verdicts, counted one by one from every decision that counts."""
+    query = sa.text(
+        "SELECT d.rules_sha256, d.verdicts FROM stay_states s "
+        "JOIN decisions d ON d.decision_id = s.decision_id"
+    )
+    names = {"P": "passed", "H": "hit", "U": "unknown", "O": "out_of_force"}
+    counts: dict[str, Counter[str]] = {}
+    with opened.engine.connect() as connection:
+        rows = connection.execute(query).all()
+    for sha256, letters in rows:
+        for rule_id, letter in zip(opened.rule_ids(sha256) or (), letters, strict=True):
+            counts.setdefault(rule_id, Counter())[names[letter]] += 1
+    return {rule_id: store.Tally(**found) for rule_id, found in counts.items()}
+
+
 def test_months_add_up_to_the_tallies_and_follow_corrections(database: str) -> None:
     with store.open(database) as opened:
         samples.write(opened, 40)
         history = opened.check_history
         assert history.told_upto() is None
         assert history.refresh() == 2  # some of March's stays end in April
-        assert history.tallies() == opened.tallies()
+        assert history.tallies() == _counted(opened)
         months = history.months("IDB-001")
-        hits = opened.tallies()["IDB-001"].hit
+        hits = _counted(opened)["IDB-001"].hit
         assert [one["month"] for one in months] == [date(2024, 3, 1), date(2024, 4, 1)]
         assert sum(one["hits"] for one in months) == hits
         assert sum(one["verdicts"]["hit"] for one in months) == hits
@@ -158,7 +175,7 @@ def test_months_add_up_to_the_tallies_and_follow_corrections(database: str) -> N
         opened.withdraw([store.Withdrawn("S000001", 1, next(iter(REASONS)))])
         samples.write(opened, 5, first=40)
         history.refresh()
-        assert history.tallies() == opened.tallies()
+        assert history.tallies() == _counted(opened)
 
 
 def test_an_abandoned_backtest_ends(opened: store.Store) -> None:

@@ -151,7 +151,9 @@ def test_a_withdrawn_claim_counts_nowhere_and_stays_readable(opened: store.Store
     assert record.withdrawn is not None
     assert record.withdrawn["reason"] == "reversed"
     assert record.withdrawn["withdrawn_time"] == when
-    assert {t.judged + t.out_of_force for t in opened.tallies().values()} == {11}
+    opened.check_history.refresh()
+    tallies = opened.check_history.tallies()
+    assert {t.judged + t.out_of_force for t in tallies.values()} == {11}
     assert opened.withdraw([Withdrawn("S000000", 1, "reversed", when)]) == [], "once is enough"
 
 

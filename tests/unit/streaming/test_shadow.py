@@ -77,13 +77,16 @@ def test_the_store_keeps_both_apart_and_tells_their_records_apart(
         again = keep(opened, claims, assess(claims, engine), engine)
         assert again.total == 0, "written twice, stored once"
         assert opened.count_alerts() == 0
-        assert set(opened.tallies()) == {"LOS-004"}
-        tally = opened.shadow_tallies()["ADM-002"]
+        record = opened.check_history
+        record.refresh()
+        assert set(record.tallies()) == {"LOS-004"}
+        tally = record.tallies(on_trial=True)["ADM-002"]
         assert (tally.hit, tally.passed, tally.judged) == (1, 1, 2)
         # The trial ends: the check decides, and its record on trial stays.
         active = engines["active"]
         keep(opened, claims, assess(claims, active), active)
-        assert opened.tallies()["ADM-002"].hit == 1
+        record.refresh()
+        assert record.tallies()["ADM-002"].hit == 1
         assert opened.count_alerts() == 1
 
 
@@ -98,7 +101,9 @@ def test_a_changed_check_on_trial_is_judged_anew_beside_the_same_decision(
             keep(opened, claims, assess(claims, engine), engine)
         assert opened.counts()["decisions"] == 2, "no decision changed"
         assert opened.counts()["shadow_decisions"] == 4
-        assert opened.shadow_tallies()["ADM-002"].hit == 0, "the last word counts"
+        opened.check_history.refresh()
+        tallies = opened.check_history.tallies(on_trial=True)
+        assert tallies["ADM-002"].hit == 0, "the last word counts"
 
 
 def test_checks_of_months_on_trial_stand_apart_too(root: Path, tmp_path: Path) -> None:
