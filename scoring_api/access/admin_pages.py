@@ -88,12 +88,10 @@ def _add(access: Accounts, request: Request, given: Mapping[str, str]) -> Respon
 
 
 def _change(access: Accounts, request: Request, user_id: str, given: Mapping[str, str]) -> Response:
-    version = given.get("version", "")
+    version = bodies.whole(given.get("version", "")) or 0  # which no account has
     changed = {**_fields(given), "active": given.get("active") == "on"}
     try:
-        managing.change(
-            access, request, user_id, changed, int(version) if version.isdigit() else -1
-        )
+        managing.change(access, request, user_id, changed, version)
     except ProblemError as problem:
         if problem.status == 404:
             raise

@@ -264,7 +264,7 @@ def route(store: Store, checks: Checks, changes: ChangeRules) -> APIRouter:
             approved value counts in decisions of claims served from its day on, after a restart.
             """
             given = await bodies.read(request, _REASON, '{"reason": "…"}')
-            version = asking.expected_version(request)
+            version = conditions.one_version_of(request)
             one = await run_in_threadpool(end, request, proposal_id, outcome, given.reason, version)
             return _answer(tell(one), 200)
 
