@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from domain.access import Permission
+from domain.access import Permission, Role
 from scoring_api import bodies, conditions
 from scoring_api.access import managing
 from scoring_api.access.accounts import Accounts
@@ -23,9 +23,7 @@ UserId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
 _LIST: Final = {"type": ["array", "null"], "items": {"type": "string", "maxLength": 64}}
 _PROPERTIES: Final[dict[str, Any]] = {
     "name": {"type": "string", "minLength": 1, "maxLength": 80},
-    "role": {
-        "enum": ["officer", "senior", "auditor", "physician", "analyst", "administrator", "service"]
-    },
+    "role": {"enum": [str(role) for role in Role]},
     "providers": {**_LIST, "description": "Hospitals whose claims are seen; null is all."},
     "departments": {**_LIST, "description": "Departments whose claims are seen; null is all."},
     "physician_id": {
