@@ -87,7 +87,8 @@ def serve(
         ),
     ] = None,
     allow_http: Annotated[
-        bool, typer.Option(help="Webhooks by http too, to this machine and --webhook-network.")
+        bool,
+        typer.Option(help="Webhooks by plain http too, to this machine alone: for trying out."),
     ] = False,
     keep_identifiers: options.KeepIdentifiers = False,
     field_keys: options.FieldKeys = None,

@@ -121,6 +121,11 @@ async def read_form(request: Request) -> dict[str, str]:
     return values
 
 
+def whole(text: str, digits: int = 9) -> int | None:
+    """The whole number that a field holds in plain digits, at most so many; None if it holds none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= digits else None
+
+
 async def read_upload(
     request: Request, *, largest: int, form: bool
 ) -> tuple[dict[str, str], str, bytes]:

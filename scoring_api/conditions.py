@@ -201,14 +201,28 @@ def version_of(request: Request) -> int | None:
     tag = given.strip().removeprefix("W/").strip('"')
     if tag == "*":
         return None
-    if not (tag.isascii() and tag.isdigit() and len(tag) < 10):
+    version = bodies.whole(tag)
+    if version is None:
         raise ProblemError(
             412,
             "changed-meanwhile",
             "If-Match names no version of it.",
             cure="Send the ETag of the answer that was read, as it is.",
         )
-    return int(tag)
+    return version
+
+
+def one_version_of(request: Request) -> int:
+    """The version that If-Match names, for what is changed in one version only: ``*`` is a 412 problem too."""
+    version = version_of(request)
+    if version is None:
+        raise ProblemError(
+            412,
+            "changed-meanwhile",
+            "It is changed in one version only, and If-Match names any.",
+            cure="Read it again, and send its ETag as If-Match.",
+        )
+    return version
 
 
 def _unsaid() -> ProblemError:

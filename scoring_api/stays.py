@@ -11,7 +11,7 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import Field
 
 from domain.access import Permission, Principal
-from scoring_api import cockpit
+from scoring_api import cockpit, cursors
 from scoring_api.access import masked, needs, who
 from scoring_api.answers import Answer, SeverityWord
 from scoring_api.cockpit import CockpitQuery
@@ -57,12 +57,7 @@ class StayQuery(CockpitQuery):
         try:
             return date.fromisoformat(found[1]), found[2]
         except ValueError as error:
-            raise ProblemError(
-                400,
-                "cursor",
-                "The cursor cannot be read.",
-                cure="Take the cursor from the page before, whole, or leave it out to start again.",
-            ) from error
+            raise cursors.unreadable() from error
 
 
 class Stay(Answer):

@@ -73,9 +73,9 @@ def route(access: Accounts) -> APIRouter:
         return _back(request, "sessions")
 
     @router.post("/account/tokens", dependencies=guard)
-    async def make_token(request: Request) -> Response:
+    async def made(request: Request) -> Response:
         given = await bodies.read_form(request)
-        return await run_in_threadpool(_make_token, access, request, given)
+        return await run_in_threadpool(make_token, access, request, given)
 
     @router.post("/account/tokens/{token_id}/revoke", dependencies=guard)
     async def revoke_token(token_id: TokenId, request: Request) -> Response:
@@ -165,14 +165,17 @@ def _set_language(access: Accounts, request: Request, given: Mapping[str, str]) 
     return RedirectResponse("/account#language", 303)
 
 
-def _make_token(access: Accounts, request: Request, given: Mapping[str, str]) -> Response:
-    days = given.get("days", "")
+def make_token(
+    access: Accounts, request: Request, given: Mapping[str, str], user_id: str | None = None
+) -> Response:
+    """Make the token that a form asks for, of the caller or of a service account, and show it."""
     token, secret = managing.make_token(
         access,
         request,
         {
+            "user_id": user_id,
             "name": given.get("name"),
-            "days": int(days) if days.isascii() and days.isdigit() and len(days) < 5 else 0,
+            "days": bodies.whole(given.get("days", ""), 4) or 0,
             # A form's boxes: permission.<name>=on
             "permissions": [
                 name.removeprefix("permission.") for name in given if name.startswith("permission.")

@@ -83,7 +83,10 @@ class Accounts:
         self.sign_ins_of_address = Limit(s.sign_ins_a_minute / 10, 6 * s.sign_ins_a_minute)
 
     def identify(self, request: Request) -> Principal | None:
-        """Who is calling; 401 for a token that does not count, 429 for too many requests."""
+        """Who is calling; 401 for a token that does not count, 429 for too many requests.
+
+        With ``request.state.unattended`` a session is looked up, but not kept from ending.
+        """
         if request.url.path.startswith(_OPEN):
             return None
         self.of_addresses.take(address_of(request))
@@ -248,6 +251,9 @@ class Accounts:
         cookie = self.cookie(request)
         if not cookie:
             return None
+        if getattr(request.state, "unattended", False):
+            # Not remembered: a use within the next seconds must still be noted.
+            return self._signed_in(cookie, self.clock(), attended=False)
         return self._remembered(f"session {digest(cookie)}", self._signed_in, cookie)
 
     def _remembered(
@@ -267,8 +273,8 @@ class Accounts:
                     self._known.popitem(last=False)
         return known
 
-    def _signed_in(self, cookie: str, now: datetime) -> _Known | None:
-        session = self.access.sessions.find(cookie, now)
+    def _signed_in(self, cookie: str, now: datetime, *, attended: bool = True) -> _Known | None:
+        session = self.access.sessions.find(cookie, now, attended=attended)
         if session is None or session.pending:
             return None
         account = self.access.accounts.find(session.user_id)

@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from domain.access import PERMISSIONS, ROLE_NAMES, Permission, Role
 from scoring_api import bodies, pages
 from scoring_api.access import managing
+from scoring_api.access.account_pages import make_token
 from scoring_api.access.accounts import Accounts
 from scoring_api.access.guard import needs, whole_view
 from scoring_api.access.own import TokenId
@@ -66,9 +67,9 @@ def route(access: Accounts) -> APIRouter:
         return _back(request, user_id)
 
     @router.post("/admin/{user_id}/tokens", dependencies=guard)
-    async def make_token(user_id: UserId, request: Request) -> Response:
+    async def made(user_id: UserId, request: Request) -> Response:
         given = await bodies.read_form(request)
-        return await run_in_threadpool(_make_token, access, request, user_id, given)
+        return await run_in_threadpool(make_token, access, request, given, user_id)
 
     @router.post("/admin/{user_id}/tokens/{token_id}/revoke", dependencies=guard)
     async def revoke_token(user_id: UserId, token_id: TokenId, request: Request) -> Response:
@@ -88,37 +89,15 @@ def _add(access: Accounts, request: Request, given: Mapping[str, str]) -> Respon
 
 
 def _change(access: Accounts, request: Request, user_id: str, given: Mapping[str, str]) -> Response:
-    version = given.get("version", "")
+    version = bodies.whole(given.get("version", "")) or 0  # which no account has
     changed = {**_fields(given), "active": given.get("active") == "on"}
     try:
-        managing.change(
-            access, request, user_id, changed, int(version) if version.isdigit() else -1
-        )
+        managing.change(access, request, user_id, changed, version)
     except ProblemError as problem:
         if problem.status == 404:
             raise
         return _one(access, request, user_id, problem=problem, status=problem.status)
     return _back(request, user_id)
-
-
-def _make_token(
-    access: Accounts, request: Request, user_id: str, given: Mapping[str, str]
-) -> Response:
-    days = given.get("days", "")
-    wanted = [name.removeprefix("permission.") for name in given if name.startswith("permission.")]
-    token, secret = managing.make_token(
-        access,
-        request,
-        {
-            "user_id": user_id,
-            "name": given.get("name"),
-            "days": int(days) if days.isascii() and days.isdigit() and len(days) < 5 else 0,
-            "permissions": wanted,
-        },
-    )
-    return pages.render(
-        request, "told_once.html", {"codes": None, "secret": secret, "token": token}
-    )
 
 
 def _fields(given: Mapping[str, str]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time, timedelta
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, get_args
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -25,7 +25,8 @@ from store.access import AuditEvent, AuditFilter
 
 ZONE: Final = ZoneInfo("Asia/Shanghai")
 """Days of the filter are days there."""
-KINDS: Final = ("request", "sign-in", "sign-out", "locked", "account", "session", "token", "unmask")
+Kind = Literal["request", "sign-in", "sign-out", "locked", "account", "session", "token", "unmask"]
+KINDS: Final = get_args(Kind)
 _ACTIONS: Final = {"GET": "R", "HEAD": "R", "POST": "C", "PUT": "U", "PATCH": "U", "DELETE": "D"}
 _EVENTS: Final = "http://terminology.hl7.org/CodeSystem/audit-event-type"
 _DICOM: Final = "http://dicom.nema.org/resources/ontology/DCM"
@@ -39,11 +40,7 @@ class AuditQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     user: Annotated[Text | None, Field(description="Id of an account, or a part of a name.")] = None
-    kind: Annotated[
-        Literal["request", "sign-in", "sign-out", "locked", "account", "session", "token", "unmask"]
-        | None,
-        Field(description="What kind of entry."),
-    ] = None
+    kind: Annotated[Kind | None, Field(description="What kind of entry.")] = None
     permission: Annotated[Permission | None, Field(description="What the route needed.")] = None
     subject: Annotated[
         Text | None, Field(description="Id of what it was about, such as an alert's.")

@@ -10,22 +10,20 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from domain.access import Permission
-from scoring_api import bodies
+from domain.access import Permission, Role
+from scoring_api import bodies, conditions
 from scoring_api.access import managing
 from scoring_api.access.accounts import Accounts
 from scoring_api.access.guard import needs, whole_view
 from scoring_api.answers import Answer
-from scoring_api.problems import ProblemError, document
+from scoring_api.problems import document
 from store.access import Account
 
 UserId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
 _LIST: Final = {"type": ["array", "null"], "items": {"type": "string", "maxLength": 64}}
 _PROPERTIES: Final[dict[str, Any]] = {
     "name": {"type": "string", "minLength": 1, "maxLength": 80},
-    "role": {
-        "enum": ["officer", "senior", "auditor", "physician", "analyst", "administrator", "service"]
-    },
+    "role": {"enum": [str(role) for role in Role]},
     "providers": {**_LIST, "description": "Hospitals whose claims are seen; null is all."},
     "departments": {**_LIST, "description": "Departments whose claims are seen; null is all."},
     "physician_id": {
@@ -99,13 +97,6 @@ class _Changed(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 _NEW: Final = msgspec.json.Decoder(_New)
 _CHANGED: Final = msgspec.json.Decoder(_Changed)
-_IF_MATCH: Final = {
-    "name": "If-Match",
-    "in": "header",
-    "required": True,
-    "schema": {"type": "string"},
-    "description": "The ETag that the change is on top of.",
-}
 
 
 def tell(account: Account) -> dict[str, Any]:
@@ -162,7 +153,7 @@ def route(access: Accounts) -> APIRouter:
         account, password = await run_in_threadpool(
             managing.add, access, request, msgspec.structs.asdict(given)
         )
-        response.headers["ETag"] = f'"{account.version}"'
+        response.headers["ETag"] = conditions.etag(account.version)
         return {**tell(account), "one_time_password": password}
 
     @router.get(
@@ -172,7 +163,7 @@ def route(access: Accounts) -> APIRouter:
     def open_user(user_id: UserId, response: Response) -> Any:
         """One account, with its version as ETag."""
         account = managing.find(access, user_id)
-        response.headers["ETag"] = f'"{account.version}"'
+        response.headers["ETag"] = conditions.etag(account.version)
         return tell(account)
 
     @router.patch(
@@ -184,13 +175,13 @@ def route(access: Accounts) -> APIRouter:
                 required=[],
                 example={"role": "senior"},
             ),
-            "parameters": [_IF_MATCH],
+            "parameters": [conditions.IF_MATCH],
         },
         **guarded,
     )  # fmt: skip
     async def change_user(user_id: UserId, request: Request, response: Response) -> Any:
         """Change what is given; whoever may do something else after it must sign in again."""
-        version = version_of(request)
+        version = conditions.one_version_of(request)
         given = await bodies.read(request, _CHANGED, '{"role": "senior"}')
         changed = {
             name: value
@@ -200,7 +191,7 @@ def route(access: Accounts) -> APIRouter:
         account = await run_in_threadpool(
             managing.change, access, request, user_id, changed, version
         )
-        response.headers["ETag"] = f'"{account.version}"'
+        response.headers["ETag"] = conditions.etag(account.version)
         return tell(account)
 
     @router.post(
@@ -231,24 +222,3 @@ def route(access: Accounts) -> APIRouter:
         return tell(managing.find(access, user_id))
 
     return router
-
-
-def version_of(request: Request) -> int:
-    """The version that If-Match names; 428 without the header, 412 if it is none of ours."""
-    given = request.headers.get("if-match")
-    if given is None:
-        raise ProblemError(
-            428,
-            "if-match",
-            "The request does not say which version it changes.",
-            cure="Send If-Match with the ETag of the account as you read it.",
-        )
-    text = given.strip().removeprefix("W/").strip('"')
-    if not text.isascii() or not text.isdigit() or len(text) > 9:
-        raise ProblemError(
-            412,
-            "changed-meanwhile",
-            "If-Match names no version of this account.",
-            cure="Send If-Match with the ETag of the account as you read it.",
-        )
-    return int(text)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import json
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from domain.access import Rows
 from domain.casework import Status
+from scoring_api import cursors
 from scoring_api.listing import MAX_PAGE, Currency, Text
-from scoring_api.problems import ProblemError
 from store.cases import CaseAfter, CaseFilter, CaseSort
 
 
@@ -62,32 +60,19 @@ class CaseQuery(BaseModel):
         """The place that the cursor names; a 400 problem if it is none, or of another filter."""
         if self.cursor is None:
             return None
-        try:
-            padded = self.cursor + "=" * (-len(self.cursor) % 4)
-            digest, key, case_id = json.loads(base64.urlsafe_b64decode(padded))
+
+        def place(digest: Any, key: Any, case_id: Any) -> CaseAfter:
             self._fit(key, case_id)
-        except (binascii.Error, ValueError, TypeError, RecursionError) as error:
-            raise ProblemError(
-                400,
-                "cursor",
-                "The cursor cannot be read.",
-                cure="Take the cursor from the page before, whole, or leave it out to start again.",
-            ) from error
-        if digest != self._digest():
-            raise ProblemError(
-                400,
-                "cursor-filter",
-                "The cursor was made for another filter or order.",
-                cure="Keep the filter and order of the page before, or leave the cursor out.",
-            )
-        return CaseAfter(key, case_id)
+            cursors.demand_same(digest, self._digest())
+            return CaseAfter(key, case_id)
+
+        return cursors.unpack(self.cursor, place)
 
     def write(self, after: CaseAfter | None) -> str | None:
         """The cursor of the page that starts after a place."""
         if after is None:
             return None
-        text = json.dumps([self._digest(), after.key, after.case_id]).encode()
-        return base64.urlsafe_b64encode(text).decode().rstrip("=")
+        return cursors.pack(self._digest(), after.key, after.case_id)
 
     def _fit(self, key: object, case_id: object) -> None:
         if not isinstance(case_id, str) or "\x00" in case_id:

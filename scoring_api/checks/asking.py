@@ -1,4 +1,4 @@
-"""What the routes that change something ask of a request: a key, a version, a number, a day, a reason."""
+"""What the routes that change something ask of a request: a key, a region, a day, a reason."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from domain.access import Principal
 from domain.proposals import LONGEST_REASON, Fault
 from domain.results import identifier
 from scoring_api.checks.history import ZONE
-from scoring_api.conditions import key_of, version_of
+from scoring_api.conditions import key_of
 from scoring_api.problems import ProblemError
 
 
@@ -31,19 +31,6 @@ def new_id(request: Request, kind: str, principal: Principal) -> str:
     """An id from the caller's Idempotency-Key, or a new one; a 422 problem for a key that is none."""
     key = key_of(request)
     return uuid.uuid4().hex if key is None else identifier(kind, principal.user_id, key)
-
-
-def expected_version(request: Request) -> int:
-    """The version of the proposal that a JSON caller saw, from If-Match; a 428 or 412 problem without."""
-    version = version_of(request)
-    if version is None:
-        raise ProblemError(
-            412,
-            "changed-meanwhile",
-            "A proposal is decided on in one version, and If-Match names any.",
-            cure="Read the proposal again, and send its ETag as If-Match.",
-        )
-    return version
 
 
 def region_of(text: str | None) -> str:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 from collections.abc import Callable
 from datetime import date, datetime
 from typing import Annotated, Any, Final, Literal, TypeVar
@@ -25,7 +22,7 @@ from domain.proposals import (
     Proposal,
 )
 from domain.service import ChangeRules
-from scoring_api import bodies, conditions, pages
+from scoring_api import bodies, conditions, cursors, pages
 from scoring_api.access import needs, who
 from scoring_api.answers import Answer
 from scoring_api.checks import asking, backtests, refused
@@ -267,7 +264,7 @@ def route(store: Store, checks: Checks, changes: ChangeRules) -> APIRouter:
             approved value counts in decisions of claims served from its day on, after a restart.
             """
             given = await bodies.read(request, _REASON, '{"reason": "…"}')
-            version = asking.expected_version(request)
+            version = conditions.one_version_of(request)
             one = await run_in_threadpool(end, request, proposal_id, outcome, given.reason, version)
             return _answer(tell(one), 200)
 
@@ -404,29 +401,19 @@ def _told(act: Callable[[], T]) -> T:
 def _page(
     store: Store, status: str | None, rule_id: str | None, cursor: str | None, limit: int
 ) -> tuple[list[Proposal], str | None]:
-    after = None if not cursor else _place(cursor)
+    after = None if not cursor else cursors.unpack(cursor, _place)
     found = store.proposals.page(status=status, rule_id=rule_id, after=after, limit=limit + 1)
     if len(found) <= limit:
         return found, None
     last = found[limit - 1]
-    place = json.dumps([last.at.isoformat(), last.proposal_id]).encode()
-    return found[:limit], base64.urlsafe_b64encode(place).decode().rstrip("=")
+    return found[:limit], cursors.pack(last.at.isoformat(), last.proposal_id)
 
 
-def _place(cursor: str) -> tuple[datetime, str]:
-    try:
-        at, last = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        instant = datetime.fromisoformat(at)
-        if instant.tzinfo is None or not isinstance(last, str) or len(last) > 32:
-            raise ValueError("no place")
-        return instant, last
-    except (binascii.Error, UnicodeError, ValueError, TypeError, RecursionError) as error:
-        raise ProblemError(
-            400,
-            "cursor",
-            "The cursor cannot be read.",
-            cure="Take the cursor from the page before, whole, or leave it out to start again.",
-        ) from error
+def _place(at: Any, last: Any) -> tuple[datetime, str]:
+    instant = datetime.fromisoformat(at)
+    if instant.tzinfo is None or not isinstance(last, str) or len(last) > 32:
+        raise ValueError("no place")
+    return instant, last
 
 
 def _back(request: Request, proposal_id: str) -> Response:

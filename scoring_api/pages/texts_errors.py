@@ -69,7 +69,6 @@ ERRORS: Final[dict[str, tuple[str, str]]] = {
         "请重新打开页面，查看最新内容后再提交。",
     ),
     "precondition-required": _UNVERSIONED,
-    "if-match": _UNVERSIONED,
     "if-match-missing": _UNVERSIONED,
     "version-needed": _UNVERSIONED,
     "idempotency": _USED_KEY,

@@ -83,8 +83,8 @@ class Sessions:
             )
         return cookie
 
-    def find(self, cookie: str, now: datetime) -> Session | None:
-        """The session of a cookie if it has not ended, and note that it is in use."""
+    def find(self, cookie: str, now: datetime, *, attended: bool = True) -> Session | None:
+        """The session of a cookie if it has not ended; note that it is in use if somebody attends it."""
         query = sa.select(SESSIONS).where(SESSIONS.c.cookie_sha256 == digest(cookie))
         with self._database.read() as connection:
             row = connection.execute(query).one_or_none()
@@ -93,7 +93,7 @@ class Sessions:
         found = _session(row)
         if now >= found.ends_at or now >= found.seen_at + self.idle:
             return None
-        if now >= found.seen_at + SEEN_EVERY:
+        if attended and now >= found.seen_at + SEEN_EVERY:
             with self._database.write() as connection:
                 connection.execute(
                     sa.update(SESSIONS)

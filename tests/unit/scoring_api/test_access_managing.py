@@ -71,6 +71,7 @@ def test_an_account_is_added_signs_in_and_is_changed_over_http(scene: Scene, bos
     assert boss.patch(address, json=change).status_code == 428
     assert boss.patch(address, json=change, headers={"if-match": '"99"'}).status_code == 412
     assert boss.patch(address, json=change, headers={"if-match": "*'x"}).status_code == 412
+    assert boss.patch(address, json=change, headers={"if-match": "*"}).status_code == 412
     changed = boss.patch(address, json=change, headers={"if-match": etag})
     assert (changed.json()["role"], changed.json()["providers"]) == ("senior", None)
     assert newcomer.get("/account").status_code == 401, "what it may do changed: sign in again"
@@ -162,6 +163,9 @@ def test_an_administrator_keeps_accounts_on_the_pages(scene: Scene, boss: Any) -
     assert sign_in(scene.client(), "wang", password[1]).status_code == 303
     assert account.rows == Rows(frozenset({HOME, "H2"}), None, "D1")
     there = f"/admin/{account.user_id}"
+    for version in ("", "0", "²", "9" * 5_000):
+        unseen = send(boss, there, version=version, name="王芳", role="officer", active="on")
+        assert unseen.status_code == 412, version
     kept = {"name": "王芳", "role": "officer", "version": str(account.version), "active": "on"}
     assert send(boss, there, **kept).status_code == 303
     stale = send(boss, f"{there}?lang=en", **kept)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fastapi import Request
 
 import store
 from domain.access import Permission, Role
+from scoring_api import events
 from scoring_api.access import codes
 from tests import access_scene
 from tests.access_scene import PASSWORD, SAME_SITE, Scene, csrf, send, sign_in
@@ -150,6 +153,28 @@ def test_a_session_ends_when_it_is_idle_and_at_the_end_of_the_day(scene: Scene, 
     assert client.get("/v1/me").status_code == 200
     scene.clock.turn(minutes=10)
     assert client.get("/v1/me").status_code == 401, "ten hours are the most"
+
+
+def test_listening_alone_keeps_no_session_from_ending(scene: Scene, login: str) -> None:
+    client = scene.signed_in(login)
+    cookie = f"sentinel={client.cookies['sentinel']}".encode()
+    request = Request(
+        {
+            "type": "http", "method": "GET", "path": "/v1/events", "query_string": b"",
+            "headers": [(b"host", b"testserver"), (b"cookie", cookie)], "app": scene.app,
+        }
+    )  # fmt: skip
+    listener = scene.accounts.identify(request)
+    assert listener is not None
+
+    def listen(minutes: int) -> bool:
+        scene.clock.turn(minutes=minutes)
+        return asyncio.run(events._still(request, listener))
+
+    assert listen(25)
+    assert client.get("/v1/me").status_code == 200, "a use, though it was just looked up"
+    assert [listen(10) for _ in range(3)] == [True, True, False]
+    assert client.get("/v1/me").status_code == 401
 
 
 def test_signing_out_ends_the_session_and_not_only_the_cookie(scene: Scene, login: str) -> None:
