@@ -47,7 +47,6 @@ CLAIMS_SCHEMA: Final[dict[str, Any]] = {
 
 async def read(request: Request, decoder: msgspec.json.Decoder[T], shape: str) -> T:
     """The body as the decoder's type; ``shape`` shows what should have been sent."""
-    csrf.check_header(request)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise ProblemError(
@@ -131,11 +130,9 @@ async def read_upload(
 ) -> tuple[dict[str, str], str, bytes]:
     """The fields, file name and contents of a multipart body with one file; a problem if not so.
 
-    ``form``: it comes from a page of ours and carries its csrf field; else from a program or script,
-    which sends the header. Nothing of the body is kept before that is known.
+    ``form``: it comes from a page of ours and carries its csrf field, without which nothing is kept; of
+    a program or script the guard of the route has seen the header.
     """
-    if not form:
-        csrf.check_header(request)
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         raise ProblemError(
             415,

@@ -30,7 +30,10 @@ def check_form(request: Request, values: Mapping[str, str]) -> None:
 
 
 def check_header(request: Request) -> None:
-    """Refuse a request with a body that rests on the session's cookie alone; a 403 problem."""
+    """Refuse a change that rests on the session's cookie alone; a 403 problem.
+
+    The guard asks it of every route below /v1 that changes something.
+    """
     if not _known(request, request.headers.get(HEADER, "")):
         raise _refusal()
 
