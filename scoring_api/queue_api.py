@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from domain.access import Permission, Principal
 from domain.review import LONGEST_NOTE, OUTCOMES, REASONS
-from scoring_api import bodies, conditions, evidence, queue_view, reading
+from scoring_api import bodies, conditions, queue_view, reading
 from scoring_api.access import csrf, needs, who
 from scoring_api.answers import AlertDetail, Answer
 from scoring_api.evidence import Checks
@@ -198,10 +198,7 @@ def route(store: Store, checks: Checks, desk: Desk) -> APIRouter:
     router = APIRouter()
 
     def tell(request: Request, response: Response, alert_id: str) -> Any:
-        me = who(request)
-        told = evidence.tell_record(reading.find(store, alert_id, me), checks)
-        response.headers["ETag"] = f'"{told["version"]}"'
-        return {**told, "similar": store.queue.similar(told["cluster"], me.rows)}
+        return reading.tell(store, checks, alert_id, who(request), response)
 
     one: dict[str, Any] = {
         "response_model": AlertDetail,

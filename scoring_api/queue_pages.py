@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 
 from domain.access import Permission, Principal
 from scoring_api import bodies, evidence, pages, queue_api, queue_view
-from scoring_api.access import needs, who
+from scoring_api.access import masked, needs, who
 from scoring_api.pages.texts import TEXTS
 from scoring_api.problems import ProblemError
 from scoring_api.queue_view import QueueView
@@ -185,7 +185,7 @@ def _bulk(  # noqa: PLR0917
     status: int,
     more: Mapping[str, Any],
 ) -> Response:
-    shown = [evidence.tell_alert(row) for row in rows[:MOST_AT_ONCE]]
+    shown = masked(who(request), [evidence.tell_alert(row) for row in rows[:MOST_AT_ONCE]])
     sums: dict[str, int] = {}
     for row in shown:
         sums[row["currency"]] = sums.get(row["currency"], 0) + row["exposure_fen"]

@@ -16,7 +16,7 @@ from starlette.responses import Response, StreamingResponse
 
 from domain.access import Permission
 from scoring_api import evidence
-from scoring_api.access import who
+from scoring_api.access import masked, who
 from scoring_api.cases import telling
 from scoring_api.cases.desk import Desk
 from scoring_api.evidence import Checks
@@ -50,7 +50,7 @@ def send(desk: Desk, request: Request, case: str, form: str) -> Response:
         )
     record = desk.find(case, principal)
     told = telling.tell(record, principal, desk.terms)
-    stays = [_stay(desk, one) for one in record.state.alerts.values()]
+    stays = masked(principal, [_stay(desk, one) for one in record.state.alerts.values()])
     name = f"case-{record.row['number']}.{form}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     whole = json.dumps(
