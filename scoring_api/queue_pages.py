@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
 from domain.access import Permission, Principal
-from scoring_api import bodies, evidence, pages, queue_api, queue_view
+from scoring_api import bodies, evidence, pages, queue_view, views_api
 from scoring_api.access import masked, needs, who
 from scoring_api.pages.texts import TEXTS
 from scoring_api.problems import ProblemError
@@ -95,16 +95,16 @@ def route(store: Store, desk: Desk) -> APIRouter:
     async def save_view(request: Request) -> Response:
         values = await bodies.read_form(request)
         me = who(request)
-        view = queue_api.make_view(
+        view = views_api.make_view(
             me, values.get("name", ""), values.get(_VIEW, ""), shared="shared" in values
         )
         await run_in_threadpool(store.queue.keep_view, view)
         return _back(request, queue_view.parse(view.query), note="view_saved")
 
     @router.post("/views/{view_id}/drop", **reads)
-    async def drop_view(view_id: queue_api.ViewId, request: Request) -> Response:
+    async def drop_view(view_id: Id, request: Request) -> Response:
         await bodies.read_form(request)
-        await run_in_threadpool(queue_api.own_view, store, view_id, who(request))
+        await run_in_threadpool(views_api.own_view, store, view_id, who(request))
         await run_in_threadpool(store.queue.drop_view, view_id)
         return _back(request, queue_view.read([]), note="view_dropped")
 
