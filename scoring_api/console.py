@@ -67,13 +67,11 @@ def route(store: Store, checks: Checks) -> APIRouter:
             "any": False,
             "people": queue_pages.people(request),
             "view": view.text,
-            "view_items": queue_pages.view_items(view),
+            "view_items": view.items,
             "views": store.queue.views(me.user_id, str(me.role)),
             "carried": queue_pages.carried(view),
             "said": queue_pages.notes(request, lang),
-            "of_cluster": lambda cluster: urlencode(
-                [*queue_pages.view_items(view), ("cluster", cluster)]
-            ),
+            "of_cluster": lambda cluster: urlencode([*view.items, ("cluster", cluster)]),
         }
         query = view.query
         if query is None:

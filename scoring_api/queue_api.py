@@ -17,6 +17,7 @@ from scoring_api.answers import AlertDetail, Answer
 from scoring_api.evidence import Checks
 from scoring_api.problems import ProblemError, document
 from scoring_api.queue_work import (
+    LARGEST_EACH,
     MOST_AT_ONCE,
     MOST_EACH,
     Desk,
@@ -25,7 +26,7 @@ from scoring_api.queue_work import (
     review_of,
 )
 from scoring_api.reading import Id
-from scoring_api.reviewing import Given, key_of
+from scoring_api.reviewing import Given
 from store import Store, Wanted, Work
 
 
@@ -249,7 +250,7 @@ def route(store: Store, checks: Checks, desk: Desk) -> APIRouter:
             told = Given(
                 **{name: getattr(given.review, name) for name in _Review.__struct_fields__}
             )
-            review = review_of(me, told, key_of(request))
+            review = review_of(me, told, conditions.key_or_new(request))
         assignee: Any = given.assignee if assign else None
         work = Work(
             me.name,
@@ -291,7 +292,7 @@ def route(store: Store, checks: Checks, desk: Desk) -> APIRouter:
         summary="Give alerts to people by load", tags=["queue"],
         responses=document(400, 403, 413, 415, 422, 503),
         openapi_extra=bodies.describe(
-            {"up_to": {"type": "integer", "minimum": 1, "maximum": 1_000}}, required=[],
+            {"up_to": {"type": "integer", "minimum": 1, "maximum": LARGEST_EACH}}, required=[],
             example={"up_to": MOST_EACH},
         ),
         dependencies=[needs(Permission.ALERTS_ASSIGN)],
@@ -302,8 +303,6 @@ def route(store: Store, checks: Checks, desk: Desk) -> APIRouter:
         Highest expected loss first, each to the person with the fewest open alerts who may see it.
         """
         given = await bodies.read(request, _AUTOMATIC, '{"up_to": 20}')
-        if not 1 <= given.up_to <= 1_000:
-            refuse("up_to", "The number is out of bounds.", "Write 1 to 1000.")
         found = await run_in_threadpool(
             desk.assign_automatically, request.app.state.access, who(request), given.up_to
         )

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
@@ -15,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from domain.access import Permission, Principal
 from scoring_api import bodies, evidence, pages, queue_view, views_api
 from scoring_api.access import masked, needs, who
+from scoring_api.conditions import form_key
 from scoring_api.pages.texts import TEXTS
 from scoring_api.problems import ProblemError
 from scoring_api.queue_view import QueueView
@@ -83,8 +84,6 @@ def route(store: Store, desk: Desk) -> APIRouter:
         values = await bodies.read_form(request)
         text = values.get("up_to", str(MOST_EACH))
         up_to = int(text) if text.isascii() and text.isdigit() and len(text) < 5 else 0
-        if not 1 <= up_to <= 1_000:
-            refuse("up_to", "The number is out of bounds.", "Write 1 to 1000.")
         given = await run_in_threadpool(
             desk.assign_automatically, request.app.state.access, who(request), up_to
         )
@@ -165,16 +164,11 @@ def _chosen(request: Request, store: Store, view: QueueView) -> list[dict[str, A
     else:
         add(store.queue.look(given.getlist("id")[: MOST_AT_ONCE + 1], me.rows))
         for cluster in dict.fromkeys(given.getlist("of")[: queue_view.ALERTS_A_PAGE]):
-            of = queue_view.read([*view_items(view), ("cluster", cluster)]).wanted(me)
+            of = queue_view.read([*view.items, ("cluster", cluster)]).wanted(me)
             add(store.alerts(of, view.sort, None, MOST_AT_ONCE + 1 - len(found)).rows)
             if len(found) > MOST_AT_ONCE:
                 break
     return list(found.values())
-
-
-def view_items(view: QueueView) -> list[tuple[str, str]]:
-    """The fields of a view as names and values."""
-    return parse_qsl(view.text)
 
 
 def _bulk(  # noqa: PLR0917
@@ -242,11 +236,7 @@ def _work(me: Principal, values: Mapping[str, str]) -> Work:
                 reviewer=values.get("reviewer"),
                 note=values.get("note"),
             )
-            key = values.get("key", "")
-            work = Work(
-                me.name,
-                review=review_of(me, given, key if 8 <= len(key) <= 64 else uuid.uuid4().hex),
-            )
+            work = Work(me.name, review=review_of(me, given, form_key(values)))
         case "assign":
             assignee = values.get("assignee", "").strip() or None
             work = Work(me.name, assign=True, assignee=assignee)

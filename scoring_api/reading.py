@@ -99,15 +99,7 @@ def route(store: Store, checks: Checks, record: Record) -> APIRouter:
     )
     def read_rule(rule_id: Id) -> Any:
         """One check: text, predicate, thresholds, basis, known false positives, and its record."""
-        rule = checks.get(rule_id)
-        if rule is None:
-            raise ProblemError(
-                404,
-                "not-found",
-                f"No check has the id {rule_id}.",
-                cure="Take an id from GET /v1/rules.",
-            )
-        return {**rule, "record": record.tell(rule_id)}
+        return {**checks.find(rule_id), "record": record.tell(rule_id)}
 
     return router
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
@@ -22,10 +23,10 @@ from scoring_api.access import Access, masked, needs, refuse_nodes, who
 from scoring_api.cases import files, forms, neighbourhood
 from scoring_api.cases.desk import Desk, outside
 from scoring_api.cases.listing import CaseQuery
-from scoring_api.cases.refusals import read_key
 from scoring_api.cases.routes import CaseId, FileId, send_file
 from scoring_api.cases.stay import Stays, Wanted
 from scoring_api.cases.telling import tell, tell_row
+from scoring_api.conditions import form_key
 from scoring_api.pages import formats
 from scoring_api.pages.texts import TEXTS
 from store import AlertFilter
@@ -104,7 +105,7 @@ def route(desk: Desk, stays: Stays, graph: Graph | None) -> APIRouter:
             "largest": files.LARGEST // 2**20,
             "kinds": ", ".join(files.KINDS),
             "terms": desk.terms,
-            "key": read_key(request),
+            "key": uuid.uuid4().hex,
         }
         return pages.render(request, "case.html", context)
 
@@ -153,7 +154,7 @@ def route(desk: Desk, stays: Stays, graph: Graph | None) -> APIRouter:
                     desk.add_alerts(request, found.row["case_id"], ids, None, None).row["number"]
                 )
             given = {"alert_ids": ids, "title": values.get("title", "").strip() or None}
-            return str(desk.open(request, given, values.get("key") or read_key(request))["number"])
+            return str(desk.open(request, given, form_key(values))["number"])
 
         return _back(request, await run_in_threadpool(work), {}, "")
 
@@ -191,7 +192,7 @@ def route(desk: Desk, stays: Stays, graph: Graph | None) -> APIRouter:
         return desk.add_alerts(request, case, ids, at, None)
 
     def comment(request: Request, case: str, values: dict[str, str]) -> CaseRecord:
-        key = values.get("key") or read_key(request)
+        key = form_key(values)
         return desk.comment(request, case, values.get("text", ""), values.get("visibility"), key)
 
     def dispose(request: Request, case: str, values: dict[str, str]) -> CaseRecord:
@@ -235,7 +236,7 @@ def route(desk: Desk, stays: Stays, graph: Graph | None) -> APIRouter:
         values, name, body = await bodies.read_upload(request, largest=files.LARGEST, form=True)
 
         def work() -> CaseRecord:
-            key = values.get("key") or read_key(request)
+            key = form_key(values)
             given = files.accept(name, body)
             return desk.attach(request, case, given, values.get("visibility"), key)
 

@@ -170,7 +170,7 @@ class Stays:
 
 
 def _is_of(line: Row, hit: Row) -> bool:
-    """Whether a hit is about this charge line: the line itself, its order, or its item."""
+    """Whether a hit is about this charge line: the line itself, or its order."""
     subject = hit["subject_id"]
     if hit["unit"] == "charge":
         return bool(line["line_id"] == subject)
