@@ -44,6 +44,7 @@ from scoring_api import (
     reviewing,
     rings,
     stays,
+    views_api,
     webhook_pages,
     webhooks,
 )
@@ -158,6 +159,7 @@ def build(
         app.state.beside.append(WebhookWorker(store, telling, version=version))
     desk = Desk(store, record)
     include(app, queue_api.route(store, checks, desk))
+    include(app, views_api.route(store))
     # Before the page of one alert, whose address has a place for any word.
     include(app, queue_pages.route(store, desk))
     include(app, cockpit.route(store))

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Coroutine, Sequence
+import uuid
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -67,6 +68,17 @@ def key_of(request: Request) -> str | None:
             cure="Send 8 to 64 visible ASCII characters, such as a UUID, new for each thing to be done.",
         )
     return key
+
+
+def key_or_new(request: Request) -> str:
+    """The request's Idempotency-Key, or a new one; a 422 problem if it can be none."""
+    return key_of(request) or uuid.uuid4().hex
+
+
+def form_key(values: Mapping[str, str]) -> str:
+    """The key in the field ``key`` of a form, which stands for the header there; a new one if it is none."""
+    key = values.get("key", "")
+    return key if _KEY.fullmatch(key) else uuid.uuid4().hex
 
 
 class Once(APIRoute):

@@ -67,13 +67,11 @@ def route(store: Store, checks: Checks) -> APIRouter:
             "any": False,
             "people": queue_pages.people(request),
             "view": view.text,
-            "view_items": queue_pages.view_items(view),
+            "view_items": view.items,
             "views": store.queue.views(me.user_id, str(me.role)),
             "carried": queue_pages.carried(view),
             "said": queue_pages.notes(request, lang),
-            "of_cluster": lambda cluster: urlencode(
-                [*queue_pages.view_items(view), ("cluster", cluster)]
-            ),
+            "of_cluster": lambda cluster: urlencode([*view.items, ("cluster", cluster)]),
         }
         query = view.query
         if query is None:
@@ -100,7 +98,7 @@ def route(store: Store, checks: Checks) -> APIRouter:
     @router.get("/alerts/{alert_id}", dependencies=[needs(Permission.ALERTS_READ)])
     def alert_page(request: Request, alert_id: Annotated[str, Path(max_length=64)]) -> Response:
         me = who(request)
-        told = masked(me, evidence.tell_record(reading.find(store, alert_id, me), checks))
+        told = reading.tell(store, checks, alert_id, me)
         view = queue_pages.view_of(request)
         lang = pages.choose_language(request)
         bars = (
@@ -115,7 +113,7 @@ def route(store: Store, checks: Checks) -> APIRouter:
             "bars": bars,
             "families_judged": _by_family(told["checks"]),
             "people": queue_pages.people(request),
-            "similar": store.queue.similar(told["cluster"], me.rows),
+            "similar": told["similar"],
             "of_cluster": urlencode({"cluster": told["cluster"]}),
             "view": view.text,
             "measured": store.measured.stay(told["stay_id"]) is not None,

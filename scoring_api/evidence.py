@@ -36,6 +36,18 @@ class Checks:
         """The check of that id; None if this service does not hold it."""
         return self._by_id.get(rule_id)
 
+    def find(self, rule_id: str) -> Row:
+        """The check of that id; a 404 problem if this service does not hold it."""
+        rule = self.get(rule_id)
+        if rule is None:
+            raise ProblemError(
+                404,
+                "not-found",
+                f"No check has the id {rule_id}.",
+                cure="Take an id from the list of checks (GET /v1/rules).",
+            )
+        return rule
+
     def text(self, rule_id: str, name: str) -> Row | None:
         """A bilingual text of a check, such as its name or action; None if there is none."""
         found = self._by_id.get(rule_id, {}).get(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal, get_args
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Path, Query, Request
@@ -20,6 +20,8 @@ from store import FindingFilter, Store
 
 FindingId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
 Unit = Literal["provider_month", "physician_day"]
+UNITS: Final[tuple[str, ...]] = get_args(Unit)
+"""Units of checks whose hits are findings on many stays."""
 
 
 class FindingQuery(BaseModel):

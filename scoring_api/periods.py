@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, get_args
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
@@ -12,13 +12,12 @@ from starlette.responses import Response
 from scoring_api import findings, pages, reviewing
 from scoring_api.access import masked, refuse_search, who
 from scoring_api.evidence import Checks
-from scoring_api.findings import FindingId, FindingQuery, Unit
+from scoring_api.findings import UNITS, FindingId, FindingQuery
 from scoring_api.list_files import address
 from scoring_api.pages.texts import TEXTS
 from store import Store
 
 FINDINGS_A_PAGE: Final = 25
-_UNITS: Final[tuple[str, ...]] = get_args(Unit)
 _FIELDS: Final = (
     "unit", "rule", "provider", "physician", "period_from", "period_to", "cursor",
 )  # fmt: skip
@@ -27,7 +26,7 @@ _FIELDS: Final = (
 def route(store: Store, checks: Checks) -> APIRouter:
     """The pages, with what they read."""
     router = APIRouter(include_in_schema=False)
-    aggregate_checks = [rule for rule in checks.listed if rule["unit"] in _UNITS]
+    aggregate_checks = [rule for rule in checks.listed if rule["unit"] in UNITS]
 
     @router.get("/findings")
     def list_page(request: Request) -> Response:
@@ -39,7 +38,7 @@ def route(store: Store, checks: Checks) -> APIRouter:
         context: dict[str, Any] = {
             "given": given,
             "checks": aggregate_checks,
-            "units": _UNITS,
+            "units": UNITS,
             "rows": [],
             "next": None,
             "problem": None,

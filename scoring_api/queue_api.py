@@ -1,23 +1,23 @@
-"""The work queue over HTTP: give alerts to people, take the next, many at once, saved views."""
+"""The work queue over HTTP: give alerts to people, take the next, many at once."""
 
 from __future__ import annotations
 
-import uuid
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import msgspec
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from domain.access import Permission, Principal
+from domain.access import Permission
 from domain.review import LONGEST_NOTE, OUTCOMES, REASONS
-from scoring_api import bodies, conditions, evidence, queue_view, reading
+from scoring_api import bodies, conditions, queue_view, reading
 from scoring_api.access import needs, who
 from scoring_api.answers import AlertDetail, Answer
 from scoring_api.evidence import Checks
 from scoring_api.problems import ProblemError, document
 from scoring_api.queue_work import (
+    LARGEST_EACH,
     MOST_AT_ONCE,
     MOST_EACH,
     Desk,
@@ -26,10 +26,8 @@ from scoring_api.queue_work import (
     review_of,
 )
 from scoring_api.reading import Id
-from scoring_api.reviewing import Given, key_of
-from store import Store, View, Wanted, Work
-
-LONGEST_NAME: Final = 60
+from scoring_api.reviewing import Given
+from store import Store, Wanted, Work
 
 
 class _Assign(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -68,10 +66,16 @@ class _Automatic(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     up_to: int = MOST_EACH
 
 
-class _View(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    name: str
-    query: str
-    shared: bool = False
+class _Nothing(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    pass
+
+
+_ASSIGN: Final = msgspec.json.Decoder(_Assign)
+_PATCH: Final = msgspec.json.Decoder(_Patch)
+_BULK_DECODER: Final = msgspec.json.Decoder(_Bulk)
+_NEXT: Final = msgspec.json.Decoder(_Next)
+_AUTOMATIC: Final = msgspec.json.Decoder(_Automatic)
+_NOTHING: Final = msgspec.json.Decoder(_Nothing)
 
 
 class Person(Answer):
@@ -117,25 +121,6 @@ class AutomaticDone(Answer):
     given: list[HandedOut]
 
 
-class ViewTold(Answer):
-    """A saved view of the queue."""
-
-    view_id: str
-    name: str
-    query: str
-    """The filter and order, as the query of the page `/`."""
-    role: str | None
-    """Everybody of this role sees it; null for its owner alone."""
-    mine: bool
-    version: int
-
-
-class ViewList(Answer):
-    """The caller's saved views, and those shared with their role."""
-
-    views: list[ViewTold]
-
-
 _ID: Final = {"type": "string", "maxLength": 64}
 _DUE: Final = {"type": "string", "format": "date-time"}
 _ONE: Final = {
@@ -175,22 +160,10 @@ _BULK: Final = bodies.describe(
         "review": {"outcome": "not_confirmed", "reason": "documented", "note": "病程记录有依据"},
     },
 )
-_VIEW_BODY: Final = bodies.describe(
-    {
-        "name": {"type": "string", "minLength": 1, "maxLength": LONGEST_NAME},
-        "query": {"type": "string", "maxLength": queue_view.LONGEST_QUERY},
-        "shared": {"type": "boolean", "description": "Whether all of the caller's role see it."},
-    },
-    required=["name", "query"],
-    example={"name": "高额待办", "query": "min_amount=10000&sort=expected_loss", "shared": False},
-)
 
 
 def _takes(body: dict[str, Any] | None, *headers: dict[str, Any]) -> dict[str, Any]:
     return {**(body or {}), "parameters": list(headers)}
-
-
-ViewId = Annotated[str, Path(max_length=64, pattern=r"^[A-Za-z0-9-]+$")]
 
 
 def route(store: Store, checks: Checks, desk: Desk) -> APIRouter:
@@ -198,10 +171,7 @@ def route(store: Store, checks: Checks, desk: Desk) -> APIRouter:
     router = APIRouter()
 
     def tell(request: Request, response: Response, alert_id: str) -> Any:
-        me = who(request)
-        told = evidence.tell_record(reading.find(store, alert_id, me), checks)
-        response.headers["ETag"] = f'"{told["version"]}"'
-        return {**told, "similar": store.queue.similar(told["cluster"], me.rows)}
+        return reading.tell(store, checks, alert_id, who(request), response)
 
     one: dict[str, Any] = {
         "response_model": AlertDetail,
@@ -280,7 +250,7 @@ def route(store: Store, checks: Checks, desk: Desk) -> APIRouter:
             told = Given(
                 **{name: getattr(given.review, name) for name in _Review.__struct_fields__}
             )
-            review = review_of(me, told, key_of(request))
+            review = review_of(me, told, conditions.key_or_new(request))
         assignee: Any = given.assignee if assign else None
         work = Work(
             me.name,
@@ -322,7 +292,7 @@ def route(store: Store, checks: Checks, desk: Desk) -> APIRouter:
         summary="Give alerts to people by load", tags=["queue"],
         responses=document(400, 403, 413, 415, 422, 503),
         openapi_extra=bodies.describe(
-            {"up_to": {"type": "integer", "minimum": 1, "maximum": 1_000}}, required=[],
+            {"up_to": {"type": "integer", "minimum": 1, "maximum": LARGEST_EACH}}, required=[],
             example={"up_to": MOST_EACH},
         ),
         dependencies=[needs(Permission.ALERTS_ASSIGN)],
@@ -333,8 +303,6 @@ def route(store: Store, checks: Checks, desk: Desk) -> APIRouter:
         Highest expected loss first, each to the person with the fewest open alerts who may see it.
         """
         given = await bodies.read(request, _AUTOMATIC, '{"up_to": 20}')
-        if not 1 <= given.up_to <= 1_000:
-            refuse("up_to", "The number is out of bounds.", "Write 1 to 1000.")
         found = await run_in_threadpool(
             desk.assign_automatically, request.app.state.access, who(request), given.up_to
         )
@@ -355,90 +323,7 @@ def route(store: Store, checks: Checks, desk: Desk) -> APIRouter:
             ]
         }
 
-    views: dict[str, Any] = {"tags": ["queue"], "dependencies": [needs(Permission.ALERTS_READ)]}
-
-    @router.get(
-        "/v1/views", response_model=ViewList, summary="List saved views", responses=document(503), **views
-    )  # fmt: skip
-    def list_views(request: Request) -> Any:
-        """The caller's views by name, and those shared with their role."""
-        me = who(request)
-        return {"views": [tell_view(v, me) for v in store.queue.views(me.user_id, str(me.role))]}
-
-    async def save_view(request: Request) -> Any:
-        """Keep a filter and order under a name; one's own view of that name is replaced."""
-        given = await bodies.read(request, _VIEW, _VIEW_SHAPE)
-        me = who(request)
-        view = make_view(me, given.name, given.query, shared=given.shared)
-        return tell_view(await run_in_threadpool(store.queue.keep_view, view), me)
-
-    # The only route here whose answer is kept for its key: elsewhere the key names the reviews.
-    router.add_api_route(
-        "/v1/views", save_view, methods=["POST"], route_class_override=conditions.Once,
-        response_model=ViewTold, status_code=201, summary="Save a view",
-        responses=document(400, 409, 413, 415, 422, 503), openapi_extra=_VIEW_BODY, **views,
-    )  # fmt: skip
-
-    @router.get(
-        "/v1/views/{view_id}", response_model=ViewTold, summary="Read a saved view",
-        responses=document(404, 422, 503), **views,
-    )  # fmt: skip
-    def read_view(view_id: ViewId, request: Request, response: Response) -> Any:
-        """One view, with where its alerts are in `query`."""
-        view = find_view(store, view_id, who(request))
-        response.headers["ETag"] = f'"{view.version}"'
-        return tell_view(view, who(request))
-
-    @router.put(
-        "/v1/views/{view_id}", response_model=ViewTold, summary="Change a saved view",
-        responses=document(400, 403, 404, 409, 412, 413, 415, 422, 428, 503),
-        openapi_extra=_takes(_VIEW_BODY, conditions.IF_MATCH), **views,
-    )  # fmt: skip
-    async def change_view(view_id: ViewId, request: Request) -> Any:
-        """Set name, query and whether it is shared, of one's own view."""
-        given = await bodies.read(request, _VIEW, _VIEW_SHAPE)
-        me, version = who(request), conditions.version_of(request)
-        await run_in_threadpool(own_view, store, view_id, me)
-        made = make_view(me, given.name, given.query, shared=given.shared)
-        known = await run_in_threadpool(find_view, store, view_id, me)
-        changed = View(
-            view_id, me.user_id, made.name, made.query, made.role, version or known.version
-        )
-        if not await run_in_threadpool(store.queue.change_view, changed):
-            raise ProblemError(
-                412, "stale", "The view was changed since it was read.", cure="Read it again."
-            )
-        return tell_view(await run_in_threadpool(find_view, store, view_id, me), me)
-
-    @router.delete(
-        "/v1/views/{view_id}", status_code=204, summary="Delete a saved view",
-        responses=document(403, 404, 422, 503) | conditions.CHANGES,
-        openapi_extra={"parameters": [conditions.IF_MATCH]}, **views,
-    )  # fmt: skip
-    def drop_view(view_id: ViewId, request: Request) -> Response:
-        """Delete one's own view."""
-        view = own_view(store, view_id, who(request))
-        conditions.check_match(request, view.version)
-        store.queue.drop_view(view_id)
-        return Response(status_code=204)
-
     return router
-
-
-_ASSIGN: Final = msgspec.json.Decoder(_Assign)
-_PATCH: Final = msgspec.json.Decoder(_Patch)
-_BULK_DECODER: Final = msgspec.json.Decoder(_Bulk)
-_NEXT: Final = msgspec.json.Decoder(_Next)
-_AUTOMATIC: Final = msgspec.json.Decoder(_Automatic)
-_VIEW: Final = msgspec.json.Decoder(_View)
-_VIEW_SHAPE: Final = '{"name": "…", "query": "severity=high", "shared": false}'
-
-
-class _Nothing(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    pass
-
-
-_NOTHING: Final = msgspec.json.Decoder(_Nothing)
 
 
 def nothing_left() -> ProblemError:
@@ -449,57 +334,3 @@ def nothing_left() -> ProblemError:
         "No open alert of this view is without a person.",
         cure="Take another view, or alerts that are yours already (assignee=me).",
     )
-
-
-def make_view(me: Principal, name: str, query: str, *, shared: bool) -> View:
-    """A view of the caller; a 422 problem if name or query cannot be one."""
-    name = name.strip()
-    if not 1 <= len(name) <= LONGEST_NAME or "\x00" in name:
-        refuse("name", "The name is empty or too long.", f"Write 1 to {LONGEST_NAME} characters.")
-    if len(query) > queue_view.LONGEST_QUERY:
-        refuse(
-            "query",
-            "The query is too long.",
-            f"Send at most {queue_view.LONGEST_QUERY} characters.",
-        )
-    read = queue_view.parse(query)
-    read.wanted(me)
-    return View(uuid.uuid4().hex, me.user_id, name, read.text, str(me.role) if shared else None)
-
-
-def find_view(store: Store, view_id: str, me: Principal) -> View:
-    """The view of that id; a 404 problem if the caller sees none."""
-    view = store.queue.view(view_id)
-    if view is None or (view.user_id != me.user_id and view.role != str(me.role)):
-        raise ProblemError(
-            404,
-            "not-found",
-            f"No view has the id {view_id}.",
-            cure="Take an id from GET /v1/views.",
-        )
-    return view
-
-
-def own_view(store: Store, view_id: str, me: Principal) -> View:
-    """The caller's view of that id; a 403 problem if it is another one's."""
-    view = find_view(store, view_id, me)
-    if view.user_id != me.user_id:
-        raise ProblemError(
-            403,
-            "forbidden",
-            "The view belongs to somebody else.",
-            cure="Save it under a name of your own.",
-        )
-    return view
-
-
-def tell_view(view: View, me: Principal) -> dict[str, Any]:
-    """A view as in answers."""
-    return {
-        "view_id": view.view_id,
-        "name": view.name,
-        "query": view.query,
-        "role": view.role,
-        "mine": view.user_id == me.user_id,
-        "version": view.version,
-    }

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
@@ -14,8 +14,9 @@ from starlette.responses import RedirectResponse, Response
 
 from domain.access import Permission, Principal
 from domain.calendar import CHINA
-from scoring_api import bodies, evidence, pages, queue_api, queue_view
-from scoring_api.access import needs, who
+from scoring_api import bodies, evidence, pages, queue_view, views_api
+from scoring_api.access import masked, needs, who
+from scoring_api.conditions import form_key
 from scoring_api.pages.texts import TEXTS
 from scoring_api.problems import ProblemError
 from scoring_api.queue_view import QueueView
@@ -83,8 +84,6 @@ def route(store: Store, desk: Desk) -> APIRouter:
         values = await bodies.read_form(request)
         text = values.get("up_to", str(MOST_EACH))
         up_to = int(text) if text.isascii() and text.isdigit() and len(text) < 5 else 0
-        if not 1 <= up_to <= 1_000:
-            refuse("up_to", "The number is out of bounds.", "Write 1 to 1000.")
         given = await run_in_threadpool(
             desk.assign_automatically, request.app.state.access, who(request), up_to
         )
@@ -95,16 +94,16 @@ def route(store: Store, desk: Desk) -> APIRouter:
     async def save_view(request: Request) -> Response:
         values = await bodies.read_form(request)
         me = who(request)
-        view = queue_api.make_view(
+        view = views_api.make_view(
             me, values.get("name", ""), values.get(_VIEW, ""), shared="shared" in values
         )
         await run_in_threadpool(store.queue.keep_view, view)
         return _back(request, queue_view.parse(view.query), note="view_saved")
 
     @router.post("/views/{view_id}/drop", **reads)
-    async def drop_view(view_id: queue_api.ViewId, request: Request) -> Response:
+    async def drop_view(view_id: Id, request: Request) -> Response:
         await bodies.read_form(request)
-        await run_in_threadpool(queue_api.own_view, store, view_id, who(request))
+        await run_in_threadpool(views_api.own_view, store, view_id, who(request))
         await run_in_threadpool(store.queue.drop_view, view_id)
         return _back(request, queue_view.read([]), note="view_dropped")
 
@@ -165,16 +164,11 @@ def _chosen(request: Request, store: Store, view: QueueView) -> list[dict[str, A
     else:
         add(store.queue.look(given.getlist("id")[: MOST_AT_ONCE + 1], me.rows))
         for cluster in dict.fromkeys(given.getlist("of")[: queue_view.ALERTS_A_PAGE]):
-            of = queue_view.read([*view_items(view), ("cluster", cluster)]).wanted(me)
+            of = queue_view.read([*view.items, ("cluster", cluster)]).wanted(me)
             add(store.alerts(of, view.sort, None, MOST_AT_ONCE + 1 - len(found)).rows)
             if len(found) > MOST_AT_ONCE:
                 break
     return list(found.values())
-
-
-def view_items(view: QueueView) -> list[tuple[str, str]]:
-    """The fields of a view as names and values."""
-    return parse_qsl(view.text)
 
 
 def _bulk(  # noqa: PLR0917
@@ -185,7 +179,7 @@ def _bulk(  # noqa: PLR0917
     status: int,
     more: Mapping[str, Any],
 ) -> Response:
-    shown = [evidence.tell_alert(row) for row in rows[:MOST_AT_ONCE]]
+    shown = masked(who(request), [evidence.tell_alert(row) for row in rows[:MOST_AT_ONCE]])
     sums: dict[str, int] = {}
     for row in shown:
         sums[row["currency"]] = sums.get(row["currency"], 0) + row["exposure_fen"]
@@ -242,11 +236,7 @@ def _work(me: Principal, values: Mapping[str, str]) -> Work:
                 reviewer=values.get("reviewer"),
                 note=values.get("note"),
             )
-            key = values.get("key", "")
-            work = Work(
-                me.name,
-                review=review_of(me, given, key if 8 <= len(key) <= 64 else uuid.uuid4().hex),
-            )
+            work = Work(me.name, review=review_of(me, given, form_key(values)))
         case "assign":
             assignee = values.get("assignee", "").strip() or None
             work = Work(me.name, assign=True, assignee=assignee)

@@ -47,8 +47,14 @@ class QueueView:
     @property
     def text(self) -> str:
         """The fields as a query string, without the place in the list: what is saved as a view."""
-        given = {name: values for name, values in self.given.items() if name != "cursor"}
-        return urlencode(given, doseq=True)
+        return urlencode(self.items)
+
+    @property
+    def items(self) -> list[tuple[str, str]]:
+        """The same as names and values."""
+        return [
+            (name, v) for name, values in self.given.items() if name != "cursor" for v in values
+        ]
 
     @property
     def sort(self) -> AlertSort:

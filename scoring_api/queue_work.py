@@ -18,6 +18,8 @@ MOST_AT_ONCE: Final = 500
 """Alerts that one bulk action may change."""
 MOST_EACH: Final = 20
 """Open alerts that automatic assignment leaves a person with, where nothing else is said."""
+LARGEST_EACH: Final = 1_000
+"""The most that can be said."""
 LAST_DUE: Final = datetime(2100, 1, 1, tzinfo=UTC)
 
 
@@ -72,6 +74,8 @@ class Desk:
         self, access: Access, me: Principal, up_to: int
     ) -> list[tuple[str, str]]:
         """Give open alerts to the people who work on them, by load and by what they may see."""
+        if not 1 <= up_to <= LARGEST_EACH:
+            refuse("up_to", "The number is out of bounds.", f"Write 1 to {LARGEST_EACH}.")
         return self.store.queue.assign_automatically(
             workers(access), actor=me.name, up_to=up_to, wanted=AlertFilter(rows=me.rows)
         )

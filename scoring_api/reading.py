@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from domain.access import Permission, Principal
-from scoring_api import cursors, evidence
+from scoring_api import conditions, cursors, evidence
 from scoring_api.access import masked, needs, who
 from scoring_api.answers import AlertDetail, AlertPage, RuleList
 from scoring_api.evidence import Checks
@@ -66,10 +66,7 @@ def route(store: Store, checks: Checks, record: Record) -> APIRouter:
 
         Its ETag is what a change of the work on it takes as `If-Match`.
         """
-        me = who(request)
-        told = masked(me, evidence.tell_record(find(store, alert_id, me), checks))
-        response.headers["ETag"] = f'"{told["version"]}"'
-        return {**told, "similar": store.queue.similar(told["cluster"], me.rows)}
+        return tell(store, checks, alert_id, who(request), response)
 
     @router.get(
         "/v1/rules", response_model=RuleList, summary="List the checks", tags=["rules"],
@@ -102,15 +99,7 @@ def route(store: Store, checks: Checks, record: Record) -> APIRouter:
     )
     def read_rule(rule_id: Id) -> Any:
         """One check: text, predicate, thresholds, basis, known false positives, and its record."""
-        rule = checks.get(rule_id)
-        if rule is None:
-            raise ProblemError(
-                404,
-                "not-found",
-                f"No check has the id {rule_id}.",
-                cure="Take an id from GET /v1/rules.",
-            )
-        return {**rule, "record": record.tell(rule_id)}
+        return {**checks.find(rule_id), "record": record.tell(rule_id)}
 
     return router
 
@@ -130,6 +119,16 @@ def find(store: Store, alert_id: str, principal: Principal) -> AlertRecord:
             cure="Take an id from the list of alerts (GET /v1/alerts).",
         )
     return record
+
+
+def tell(
+    store: Store, checks: Checks, alert_id: str, me: Principal, response: Response | None = None
+) -> dict[str, Any]:
+    """One alert as its caller may see it, with the sums of those like it; its ETag if there is an answer."""
+    told = masked(me, evidence.tell_record(find(store, alert_id, me), checks))
+    if response is not None:
+        response.headers["ETag"] = conditions.etag(told["version"])
+    return {**told, "similar": store.queue.similar(told["cluster"], me.rows)}
 
 
 def _query_string(query: AlertQuery, cursor: str) -> str:

@@ -133,14 +133,18 @@ def route(store: Store, record: Record) -> APIRouter:
         The last review of each check counts. Answers with all reviews of the alert.
         """
         given = await bodies.read(request, _DECODER, _SHAPE)
-        await run_in_threadpool(keep_of_alert, alert_id, who(request), given, key_of(request))
+        await run_in_threadpool(
+            keep_of_alert, alert_id, who(request), given, conditions.key_or_new(request)
+        )
         return await run_in_threadpool(of_alert, alert_id, who(request))
 
     @router.post("/v1/findings/{finding_id}/reviews", summary="Review a finding", **_WRITES)
     async def review_finding(finding_id: FindingId, request: Request) -> Any:
         """Keep what a person concluded of a finding on a month or day; nothing is overwritten."""
         given = await bodies.read(request, _DECODER, _SHAPE)
-        await run_in_threadpool(keep_of_finding, finding_id, who(request), given, key_of(request))
+        await run_in_threadpool(
+            keep_of_finding, finding_id, who(request), given, conditions.key_or_new(request)
+        )
         return await run_in_threadpool(of_finding, finding_id, who(request))
 
     @router.get("/v1/alerts/{alert_id}/reviews", summary="Reviews of an alert", **_READS)
@@ -305,11 +309,6 @@ def _form(values: Mapping[str, str]) -> Given:
         recovered_fen=fen,
         note=values.get("note"),
     )
-
-
-def key_of(request: Request) -> str:
-    """The Idempotency-Key of a request, or a new one; a 422 problem if it can be none."""
-    return conditions.key_of(request) or uuid.uuid4().hex
 
 
 def _both(words: tuple[str, str]) -> dict[str, str]:

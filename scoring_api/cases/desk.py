@@ -25,7 +25,7 @@ from domain.casework import (
 )
 from domain.results import identifier
 from domain.review import LONGEST_NOTE
-from scoring_api.access import Access
+from scoring_api.access import Access, who
 from scoring_api.cases.refusals import told
 from scoring_api.problems import ProblemError
 from scoring_api.record import Record
@@ -57,7 +57,7 @@ class Desk:
 
     def open(self, request: Request, given: Mapping[str, Any], key: str) -> Row:
         """A new case of alerts that the caller may see; its row."""
-        principal = _who(request)
+        principal = who(request)
         wanted = list(dict.fromkeys(given["alert_ids"]))
         alerts = self.store.cases.alerts(wanted, principal.rows)
         if missing := set(wanted) - {one.alert_id for one in alerts}:
@@ -90,7 +90,7 @@ class Desk:
         key: str | None = None,
     ) -> CaseRecord:
         """Let something happen to a case that the caller may see; the case after it."""
-        principal = _who(request)
+        principal = who(request)
         found = self.find(case, principal)
         act = self.act(principal)
         with told():
@@ -125,7 +125,7 @@ class Desk:
         key: str | None,
     ) -> CaseRecord:
         """Take more alerts in."""
-        alerts = self.store.cases.alerts(alert_ids, _who(request).rows)
+        alerts = self.store.cases.alerts(alert_ids, who(request).rows)
         if len(alerts) < len(set(alert_ids)):
             raise ProblemError(
                 422,
@@ -157,7 +157,7 @@ class Desk:
         self, request: Request, case: str, text: str, visibility: str | None, key: str
     ) -> CaseRecord:
         """Add a comment; the hospital's own are always shared."""
-        principal = _who(request)
+        principal = who(request)
         found = self.find(case, principal)
         allow_voice(principal)
         words = text.strip().replace("\x00", "")
@@ -179,7 +179,7 @@ class Desk:
         self, request: Request, case: str, given: Attachment, visibility: str | None, key: str
     ) -> CaseRecord:
         """Add a file; the hospital's own are always shared."""
-        principal = _who(request)
+        principal = who(request)
         found = self.find(case, principal)
         allow_voice(principal)
         case_id = found.row["case_id"]
@@ -191,7 +191,7 @@ class Desk:
 
     def attachment(self, request: Request, case: str, attachment_id: str) -> Row:
         """A file with its contents; a 404 problem if the caller may not see it."""
-        principal = _who(request)
+        principal = who(request)
         found = self.find(case, principal)
         row = self.store.cases.attachment(found.row["case_id"], attachment_id)
         if row is None or (outside(principal) and row["visibility"] != SHARED):
@@ -204,7 +204,7 @@ class Desk:
         self, request: Request, case: str, statement: str, version: int | None, key: str | None
     ) -> CaseRecord:
         """Contest a closed case: by the hospital, or recorded for it by an officer."""
-        principal = _who(request)
+        principal = who(request)
         allow_voice(principal)
         recorded = principal.may(Permission.CASES_WORK)
         return self.do(
@@ -217,7 +217,7 @@ class Desk:
 
     def assignee(self, request: Request, user_id: str | None) -> Person | None:
         """Whom a case is given to: oneself, or with the permission anybody who works on cases."""
-        principal = _who(request)
+        principal = who(request)
         if user_id is None:
             return None
         if user_id == principal.user_id:
@@ -313,8 +313,3 @@ def _visibility(principal: Principal, given: str | None) -> str:
             more={"field": "visibility"},
         )
     return given or INTERNAL
-
-
-def _who(request: Request) -> Principal:
-    principal: Principal = request.state.principal
-    return principal

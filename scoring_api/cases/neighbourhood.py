@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from threading import BoundedSemaphore
 from typing import Any, Final
@@ -78,8 +78,17 @@ class Picture:
     days: tuple[date, ...] = ()
 
 
-def ask(graph: Graph | None, stay_id: str, of: str, upto: str) -> Picture:
-    """The picture around a node (the stay, if ``of`` is empty); never an error but a named problem."""
+def ask(
+    graph: Graph | None,
+    stay_id: str,
+    of: str,
+    upto: str,
+    hide: Callable[[list[str]], list[str]] = list,
+) -> Picture:
+    """The picture around a node (the stay, if ``of`` is empty); never an error but a named problem.
+
+    ``hide`` gives the keys of nodes as the caller may see them.
+    """
     centre = of or key_of(NodeKind.STAY, stay_id)
     if graph is None:
         return Picture(centre, upto, "absent")
@@ -108,7 +117,7 @@ def ask(graph: Graph | None, stay_id: str, of: str, upto: str) -> Picture:
         return Picture(centre, upto, "away")
     finally:
         _TURN.release()
-    return lay_out(found, upto)
+    return lay_out(_hidden(found, hide), upto)
 
 
 def lay_out(found: Neighbourhood, upto: str) -> Picture:
@@ -149,7 +158,6 @@ def lay_out(found: Neighbourhood, upto: str) -> Picture:
             stay_id=e.stay_id,
         )
         for e in found.edges
-        if e.source in places and e.target in places
     )
     days = sorted({line.first_day for line in lines if line.first_day is not None})
     return Picture(found.of, upto, None, dots, lines, found.truncated, tuple(days))
@@ -158,6 +166,25 @@ def lay_out(found: Neighbourhood, upto: str) -> Picture:
 def names() -> Mapping[str, Any]:
     """Names of kinds for people."""
     return NAMES
+
+
+def _hidden(found: Neighbourhood, hide: Callable[[list[str]], list[str]]) -> Neighbourhood:
+    """The same with other keys; a node whose key is another one is called by that."""
+    keys = [found.of, *(node.key for node in found.nodes)]
+    shown = dict(zip(keys, hide(keys), strict=True))
+    return replace(
+        found,
+        of=shown[found.of],
+        nodes=tuple(
+            n if shown[n.key] == n.key else replace(n, key=shown[n.key], id=shown[n.key].partition(":")[2])
+            for n in found.nodes
+        ),
+        edges=tuple(
+            replace(e, source=shown[e.source], target=shown[e.target])
+            for e in found.edges
+            if e.source in shown and e.target in shown
+        ),
+    )  # fmt: skip
 
 
 def _wish(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
@@ -18,16 +19,17 @@ from domain.graph_questions import Graph
 from domain.review import REASONS_OF
 from domain.work import STATUS_NEW
 from scoring_api import bodies, pages
-from scoring_api.access import Access, needs, who
+from scoring_api.access import Access, masked, needs, refuse_nodes, who
 from scoring_api.cases import files, forms, neighbourhood
 from scoring_api.cases.desk import Desk, outside
 from scoring_api.cases.listing import CaseQuery
-from scoring_api.cases.refusals import read_key
 from scoring_api.cases.routes import CaseId, FileId, send_file
 from scoring_api.cases.stay import Stays, Wanted
-from scoring_api.cases.telling import mask, tell, tell_row
+from scoring_api.cases.telling import tell, tell_row
+from scoring_api.conditions import form_key
 from scoring_api.pages import formats
 from scoring_api.pages.texts import TEXTS
+from store import AlertFilter
 from store.cases import CaseRecord, CaseSort
 
 CASES_A_PAGE: Final = 25
@@ -76,7 +78,7 @@ def route(desk: Desk, stays: Stays, graph: Graph | None) -> APIRouter:
         record = desk.find(case, principal)
         told = tell(record, principal, desk.terms)
         one = _chosen(request, record)
-        stay = stays.gather(one, _wanted(request))
+        stay = stays.gather(one, _wanted(request), principal)
         bars = []
         if scored := stay["told"]["scored"]:
             bars = formats.draw_waterfall(scored, lang, stay["told"]["currency"], TEXTS[lang])
@@ -103,8 +105,7 @@ def route(desk: Desk, stays: Stays, graph: Graph | None) -> APIRouter:
             "largest": files.LARGEST // 2**20,
             "kinds": ", ".join(files.KINDS),
             "terms": desk.terms,
-            "mask": (lambda text: text) if principal.may(_P.IDENTIFIERS_READ) else mask,
-            "key": read_key(request),
+            "key": uuid.uuid4().hex,
         }
         return pages.render(request, "case.html", context)
 
@@ -115,13 +116,18 @@ def route(desk: Desk, stays: Stays, graph: Graph | None) -> APIRouter:
         one = _chosen(request, record)
         refusal = _graph_refusal(principal)
         query = request.query_params
-        picture = (
-            neighbourhood.Picture("", "", refusal)
-            if refusal
-            else neighbourhood.ask(
-                graph, one.stay_id, query.get("of", "")[:300], query.get("upto", "")[:40]
+        of = query.get("of", "")[:300]
+        if refusal:
+            picture = neighbourhood.Picture("", "", refusal)
+        else:
+            refuse_nodes(principal, of)
+            picture = neighbourhood.ask(
+                graph,
+                one.stay_id,
+                of,
+                query.get("upto", "")[:40],
+                lambda keys: masked(principal, keys),
             )
-        )
         context = {
             "c": tell_row(record.row, principal),
             "one": one,
@@ -148,7 +154,7 @@ def route(desk: Desk, stays: Stays, graph: Graph | None) -> APIRouter:
                     desk.add_alerts(request, found.row["case_id"], ids, None, None).row["number"]
                 )
             given = {"alert_ids": ids, "title": values.get("title", "").strip() or None}
-            return str(desk.open(request, given, values.get("key") or read_key(request))["number"])
+            return str(desk.open(request, given, form_key(values))["number"])
 
         return _back(request, await run_in_threadpool(work), {}, "")
 
@@ -186,7 +192,7 @@ def route(desk: Desk, stays: Stays, graph: Graph | None) -> APIRouter:
         return desk.add_alerts(request, case, ids, at, None)
 
     def comment(request: Request, case: str, values: dict[str, str]) -> CaseRecord:
-        key = values.get("key") or read_key(request)
+        key = form_key(values)
         return desk.comment(request, case, values.get("text", ""), values.get("visibility"), key)
 
     def dispose(request: Request, case: str, values: dict[str, str]) -> CaseRecord:
@@ -230,7 +236,7 @@ def route(desk: Desk, stays: Stays, graph: Graph | None) -> APIRouter:
         values, name, body = await bodies.read_upload(request, largest=files.LARGEST, form=True)
 
         def work() -> CaseRecord:
-            key = values.get("key") or read_key(request)
+            key = form_key(values)
             given = files.accept(name, body)
             return desk.attach(request, case, given, values.get("visibility"), key)
 
@@ -239,8 +245,6 @@ def route(desk: Desk, stays: Stays, graph: Graph | None) -> APIRouter:
 
     def _suggest(record: CaseRecord, principal: Principal) -> list[dict[str, Any]]:
         """Alerts in no case, of the same hospital and the physician of the first stay."""
-        from store import AlertFilter  # noqa: PLC0415 (here alone)
-
         first = next(iter(record.state.alerts.values()))
         wanted = AlertFilter(
             provider_id=first.provider_id,
@@ -249,7 +253,7 @@ def route(desk: Desk, stays: Stays, graph: Graph | None) -> APIRouter:
             statuses=frozenset({STATUS_NEW}),
             rows=principal.rows,
         )
-        return list(desk.store.alerts(wanted, limit=_SUGGESTED).rows)
+        return masked(principal, list(desk.store.alerts(wanted, limit=_SUGGESTED).rows))
 
     return router
 

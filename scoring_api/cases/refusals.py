@@ -1,16 +1,12 @@
-"""What a request about a case is refused with, and what its headers say."""
+"""What a request about a case is refused with."""
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from fastapi import Request
-
 from domain.casework import CaseError
-from scoring_api.conditions import key_of
 from scoring_api.problems import ProblemError
 from store.cases import HeldAlertError, QuotaError, StaleCaseError
 
@@ -61,8 +57,3 @@ def told() -> Iterator[None]:
         raise ProblemError(
             413, "case-quota", f"{error.what[:1].upper()}{error.what[1:]}.", cure=error.cure
         ) from error
-
-
-def read_key(request: Request) -> str:
-    """The request's Idempotency-Key, or a new one."""
-    return key_of(request) or uuid.uuid4().hex

@@ -17,9 +17,8 @@ from scoring_api.access import needs, who
 from scoring_api.cases import export, files, shapes
 from scoring_api.cases.desk import Desk
 from scoring_api.cases.listing import CaseQuery
-from scoring_api.cases.refusals import read_key
 from scoring_api.cases.telling import CaseAnswer, CaseList, Timeline, tell, tell_row, tell_timeline
-from scoring_api.conditions import version_of
+from scoring_api.conditions import etag, key_or_new, version_of
 from scoring_api.problems import ProblemError, document
 
 CaseId = Annotated[
@@ -67,7 +66,7 @@ def route(desk: Desk) -> APIRouter:
     router = APIRouter()
 
     def answer(request: Request, response: Response, record: Any) -> dict[str, Any]:
-        response.headers["ETag"] = f'"{record.row["version"]}"'
+        response.headers["ETag"] = etag(record.row["version"])
         return tell(record, who(request), desk.terms)
 
     async def write(request: Request, response: Response, work: Any, *args: Any) -> Any:
@@ -100,7 +99,7 @@ def route(desk: Desk) -> APIRouter:
     async def open_case(request: Request, response: Response) -> Any:
         """Gather alerts of one hospital and one currency in a case. An alert is in one open case at most."""
         given = await bodies.read(request, shapes.DECODERS[shapes.Opening], '{"alert_ids": ["…"]}')
-        row = await run_in_threadpool(desk.open, request, shapes.plain(given), read_key(request))
+        row = await run_in_threadpool(desk.open, request, shapes.plain(given), key_or_new(request))
         response.headers["Location"] = f"/v1/cases/{row['case_id']}"
         return await write(request, response, _find, row["case_id"])
 
@@ -122,7 +121,13 @@ def route(desk: Desk) -> APIRouter:
         version = version_of(request)
         given = await bodies.read(request, shapes.DECODERS[shapes.Change], '{"title": "…"}')
         return await write(
-            request, response, desk.change, case_id, shapes.plain(given), version, read_key(request)
+            request,
+            response,
+            desk.change,
+            case_id,
+            shapes.plain(given),
+            version,
+            key_or_new(request),
         )
 
     @router.post(
@@ -132,7 +137,7 @@ def route(desk: Desk) -> APIRouter:
     )
     async def gather(request: Request, response: Response, case_id: CaseId) -> Any:
         """Take alerts in, or one out; while nobody proposed to close the case."""
-        version, key = version_of(request), read_key(request)
+        version, key = version_of(request), key_or_new(request)
         given = await bodies.read(
             request, shapes.DECODERS[shapes.Alerts], '{"add": ["…"]} or {"remove": "…"}'
         )
@@ -168,7 +173,7 @@ def route(desk: Desk) -> APIRouter:
             case_id,
             given.text,
             given.visibility,
-            read_key(request),
+            key_or_new(request),
         )
 
     @router.post(
@@ -179,7 +184,7 @@ def route(desk: Desk) -> APIRouter:
     )
     async def attach(request: Request, response: Response, case_id: CaseId) -> Any:
         """A pdf, png, jpeg, txt, csv, xlsx or docx of at most 20 MiB, told by its content."""
-        key = read_key(request)
+        key = key_or_new(request)
         values, name, body = await bodies.read_upload(request, largest=files.LARGEST, form=False)
         given = await run_in_threadpool(files.accept, name, body)
         return await write(
@@ -203,7 +208,7 @@ def route(desk: Desk) -> APIRouter:
 
         They become reviews, and so labels, once the case is closed; `needs_information` at once.
         """
-        version, key = version_of(request), read_key(request)
+        version, key = version_of(request), key_or_new(request)
         given = await bodies.read(request, shapes.DECODERS[shapes.Dispositions], '{"items": [{…}]}')
         items = [msgspec.to_builtins(one) for one in given.items]
         return await write(request, response, desk.dispose, case_id, items, version, key)
@@ -215,7 +220,7 @@ def route(desk: Desk) -> APIRouter:
     )
     async def receive(request: Request, response: Response, case_id: CaseId) -> Any:
         """What was asked for has come, and the case's own clock runs again."""
-        version, key = version_of(request), read_key(request)
+        version, key = version_of(request), key_or_new(request)
         await bodies.read(request, shapes.DECODERS[shapes.Nothing], "{}")
         return await write(
             request, response, desk.do, case_id, actions.receive_information, version, key
@@ -228,7 +233,7 @@ def route(desk: Desk) -> APIRouter:
     )
     async def close(request: Request, response: Response, case_id: CaseId) -> Any:
         """Close it once all checks are concluded; above the limit this is a proposal (`approvals`)."""
-        version, key = version_of(request), read_key(request)
+        version, key = version_of(request), key_or_new(request)
         await bodies.read(request, shapes.DECODERS[shapes.Nothing], "{}")
         return await write(
             request, response, desk.do, case_id,
@@ -242,7 +247,7 @@ def route(desk: Desk) -> APIRouter:
     )
     async def approve(request: Request, response: Response, case_id: CaseId) -> Any:
         """By a second person: neither who proposed it nor who concluded one of its checks."""
-        version, key = version_of(request), read_key(request)
+        version, key = version_of(request), key_or_new(request)
         given = await bodies.read(request, shapes.DECODERS[shapes.Approval], '{"approved": true}')
 
         def decide(state: Any, act: actions.Act) -> Any:
@@ -263,7 +268,7 @@ def route(desk: Desk) -> APIRouter:
 
         It needs `appeals.lodge` (the hospital) or `cases.work` (recorded for it, also when late).
         """
-        version, key = version_of(request), read_key(request)
+        version, key = version_of(request), key_or_new(request)
         given = await bodies.read(request, shapes.DECODERS[shapes.Lodging], '{"statement": "…"}')
         return await write(request, response, desk.lodge, case_id, given.statement, version, key)
 
@@ -274,7 +279,7 @@ def route(desk: Desk) -> APIRouter:
     )
     async def decide_appeal(request: Request, response: Response, case_id: CaseId) -> Any:
         """By somebody who had no part in the case before; conclusions and money follow."""
-        version, key = version_of(request), read_key(request)
+        version, key = version_of(request), key_or_new(request)
         given = await bodies.read(
             request, shapes.DECODERS[shapes.Decision], '{"outcome": "upheld", "note": "…"}'
         )

@@ -10,12 +10,14 @@ from threading import Lock
 from typing import Any, Final
 
 from domain import codes
+from domain.access import Principal
 from domain.casework import CaseAlert
 from domain.claim import STAYS
 from domain.errors import SentinelError
 from domain.schema import Kind
 from domain.service import GroupStored, PeerCurve, Peers
 from scoring_api import evidence
+from scoring_api.access import masked
 from scoring_api.cases.chart import Chart, draw
 from scoring_api.evidence import Checks
 from store import Store
@@ -76,8 +78,8 @@ class Stays:
     _groups: dict[str, Row | None] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
-    def gather(self, one: CaseAlert, wanted: Wanted) -> Row:
-        """Everything about the stay of an alert."""
+    def gather(self, one: CaseAlert, wanted: Wanted, principal: Principal) -> Row:
+        """Everything about the stay of an alert, as the caller may see it."""
         record = self.store.alert(one.alert_id)
         if record is None:
             raise AssertionError("a case holds an alert that is not there")
@@ -88,6 +90,8 @@ class Stays:
         for hit in told["hits"]:
             hit["lines"] = [line["line_id"] for line in lines if _is_of(line, hit)]
         curve, charges = self._charges(claim, lines, told["hits"], group, wanted)
+        # Only here: hits are told to be of a line by ids that stand in the claim as it is.
+        told = masked(principal, told)
         return {
             "told": told,
             "claim": claim,
@@ -166,7 +170,7 @@ class Stays:
 
 
 def _is_of(line: Row, hit: Row) -> bool:
-    """Whether a hit is about this charge line: the line itself, its order, or its item."""
+    """Whether a hit is about this charge line: the line itself, or its order."""
     subject = hit["subject_id"]
     if hit["unit"] == "charge":
         return bool(line["line_id"] == subject)

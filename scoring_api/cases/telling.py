@@ -9,9 +9,10 @@ from typing import Any, Final
 from pydantic import Field
 
 from domain import case_actions as actions
-from domain.access import Permission, Principal
+from domain.access import Principal
 from domain.casework import APPEAL_OUTCOMES, SHARED, STAGE_NAMES, STATUS_NAMES, Event, Terms
 from domain.review import OUTCOMES, REASONS
+from scoring_api.access import masked
 from scoring_api.answers import FEN, Answer, Bilingual
 from scoring_api.cases.desk import outside
 from store.cases import CaseRecord
@@ -115,9 +116,7 @@ def tell_row(row: Row, principal: Principal, now: datetime | None = None) -> Row
     }
     if outside(principal):
         told |= dict.fromkeys(_HIDDEN)
-    if not principal.may(Permission.IDENTIFIERS_READ):
-        told["physician_id"] = mask(row["physician_id"])
-    return told
+    return masked(principal, told)
 
 
 def tell(record: CaseRecord, principal: Principal, terms: Terms) -> Row:
@@ -126,9 +125,9 @@ def tell(record: CaseRecord, principal: Principal, terms: Terms) -> Row:
     shown = not out or state.ended
     stage = actions.next_stage(state)
     people = (state.proposed_by, state.approved_by)
-    return {
+    told = {
         **tell_row(record.row, principal),
-        "alerts": [_tell_alert(one, principal) for one in state.alerts.values()],
+        "alerts": [_tell_alert(one) for one in state.alerts.values()],
         "dispositions": [
             {
                 "decision_id": one.decision_id,
@@ -175,6 +174,7 @@ def tell(record: CaseRecord, principal: Principal, terms: Terms) -> Row:
         "attachments": _said(record.attachments, principal),
         "timeline": tell_timeline(record, principal),
     }
+    return masked(principal, told)
 
 
 def _said(rows: Sequence[Row], principal: Principal) -> list[Row]:
@@ -213,16 +213,8 @@ def both(words: tuple[str, str]) -> dict[str, str]:
     return {"zh": words[0], "en": words[1]}
 
 
-def mask(value: str | None) -> str | None:
-    """The beginning of an identifier, for those who may not read it in full."""
-    return None if value is None else f"{value[:4]}…"
-
-
-def _tell_alert(one: Any, principal: Principal) -> Row:
-    told = {name: getattr(one, name) for name in one.__slots__} | {"checks": list(one.checks)}
-    if not principal.may(Permission.IDENTIFIERS_READ):
-        told["physician_id"] = mask(one.physician_id)
-    return told
+def _tell_alert(one: Any) -> Row:
+    return {name: getattr(one, name) for name in one.__slots__} | {"checks": list(one.checks)}
 
 
 def _tell_data(event: Event, principal: Principal) -> Row:

@@ -18,7 +18,7 @@ from scoring_api import bodies, conditions, pages
 from scoring_api.access import needs, who
 from scoring_api.answers import Answer
 from scoring_api.checks import asking, refused
-from scoring_api.checks.history import RuleId, find
+from scoring_api.checks.history import RuleId
 from scoring_api.evidence import Checks
 from scoring_api.problems import ProblemError, document
 from store import Store
@@ -148,7 +148,7 @@ def route(store: Store, checks: Checks, changes: ChangeRules) -> APIRouter:
 
     def begin(request: Request, rule_id: str, asked: Asked) -> Backtest:
         principal = who(request)
-        find(checks, rule_id)
+        checks.find(rule_id)
         job = _job(rule_id, asked, principal, asking.new_id(request, "backtest", principal))
         faults: list[Fault] = []
         for name, region, value in job.values:
@@ -190,7 +190,7 @@ def route(store: Store, checks: Checks, changes: ChangeRules) -> APIRouter:
     )  # fmt: skip
     def list_them(rule_id: RuleId, request: Request) -> Any:
         """The last twenty, the latest first."""
-        find(checks, rule_id)
+        checks.find(rule_id)
         rows = who(request).rows
         return {"backtests": [tell(job, rows) for job in store.backtests.of_rule(rule_id)]}
 
@@ -210,7 +210,7 @@ def route(store: Store, checks: Checks, changes: ChangeRules) -> APIRouter:
     def page(rule_id: RuleId, backtest_id: BacktestId, request: Request) -> Response:
         job = get(store, rule_id, backtest_id)
         context = {
-            "rule": find(checks, rule_id),
+            "rule": checks.find(rule_id),
             "job": tell(job, who(request).rows),
             "alone": len(job.values) == 1,
         }

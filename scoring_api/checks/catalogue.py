@@ -17,8 +17,9 @@ from scoring_api import pages
 from scoring_api.access import needs, who
 from scoring_api.checks import charts
 from scoring_api.checks.charts import Point
-from scoring_api.checks.history import AGGREGATE_UNITS, Histories, RuleId, find
+from scoring_api.checks.history import Histories, RuleId
 from scoring_api.evidence import Checks
+from scoring_api.findings import UNITS
 from scoring_api.pages.texts import TEXTS
 from scoring_api.record import Record
 from store import Store
@@ -70,14 +71,14 @@ def route(
 
     @router.get("/rules/{rule_id}")
     def rule_page(request: Request, rule_id: RuleId) -> Response:
-        rule = find(checks, rule_id)
+        rule = checks.find(rule_id)
         rows = who(request).rows
         lang = pages.choose_language(request)
         history = histories.history(rule, rows)
         comparison, pending = histories.shadow(rule, rows)
         context = {
             "rule": rule,
-            "of_many": rule["unit"] in AGGREGATE_UNITS,
+            "of_many": rule["unit"] in UNITS,
             "tally": record.tallies().get(rule_id),
             "shadow": record.shadow().get(rule_id),
             "reviewed": record.reviewed().get(rule_id),

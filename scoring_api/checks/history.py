@@ -17,15 +17,14 @@ from domain.access import Permission, Rows
 from scoring_api.access import needs, who
 from scoring_api.answers import Answer
 from scoring_api.evidence import Checks
-from scoring_api.problems import ProblemError, document
+from scoring_api.findings import UNITS
+from scoring_api.problems import document
 from scoring_api.record import REST, Record
 from store import Store
 
 RuleId = Annotated[str, Path(max_length=16, pattern=r"^[A-Za-z0-9-]+$")]
 ZONE: Final = ZoneInfo("Asia/Shanghai")
 """Where the people are whose quarters and days are meant."""
-AGGREGATE_UNITS: Final = ("provider_month", "physician_day")
-"""Units whose hits are findings on many stays."""
 KEPT_SECONDS: Final = 300.0
 """How long a comparison on trial is kept: it reads every claim judged on trial."""
 WAIT_SECONDS: Final = 0.4
@@ -151,7 +150,7 @@ class Histories:
         """The history of a check, as in answers."""
         rule_id, kept = rule["id"], self._store.check_history
         upto = self._record.told_upto()
-        of_many = rule["unit"] in AGGREGATE_UNITS
+        of_many = rule["unit"] in UNITS
         return {
             "rule_id": rule_id,
             "told_upto": upto,
@@ -200,19 +199,6 @@ class Histories:
             self._took[rule_id] = time.monotonic() - began
 
 
-def find(checks: Checks, rule_id: str) -> dict[str, Any]:
-    """The check of that id; a 404 problem if this service holds none."""
-    rule = checks.get(rule_id)
-    if rule is None:
-        raise ProblemError(
-            404,
-            "not-found",
-            f"No check has the id {rule_id}.",
-            cure="Take an id from the list of checks (GET /v1/rules).",
-        )
-    return rule
-
-
 def route(checks: Checks, histories: Histories) -> APIRouter:
     """The routes, with what they read."""
     router = APIRouter(tags=["rules"])
@@ -226,7 +212,7 @@ def route(checks: Checks, histories: Histories) -> APIRouter:
 
         Months are added up in the background once a minute at most; `told_upto` says as of when.
         """
-        return histories.history(find(checks, rule_id), who(request).rows)
+        return histories.history(checks.find(rule_id), who(request).rows)
 
     @router.get(
         "/v1/rules/{rule_id}/shadow", response_model=Shadow, summary="A check on trial",
@@ -234,7 +220,7 @@ def route(checks: Checks, histories: Histories) -> APIRouter:
     )  # fmt: skip
     def read_shadow(request: Request, rule_id: RuleId) -> Any:
         """Claims by what a check said on trial and what was decided on them; up to five minutes old."""
-        found, pending = histories.shadow(find(checks, rule_id), who(request).rows)
+        found, pending = histories.shadow(checks.find(rule_id), who(request).rows)
         return {"rule_id": rule_id, "comparison": found, "pending": pending}
 
     return router

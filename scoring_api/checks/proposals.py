@@ -27,7 +27,7 @@ from scoring_api.access import needs, who
 from scoring_api.answers import Answer
 from scoring_api.checks import asking, backtests, refused
 from scoring_api.checks.catalogue import waiting
-from scoring_api.checks.history import RuleId, find
+from scoring_api.checks.history import RuleId
 from scoring_api.evidence import Checks
 from scoring_api.problems import ProblemError, document
 from store import ProposalError, Store
@@ -148,7 +148,7 @@ def route(store: Store, checks: Checks, changes: ChangeRules) -> APIRouter:
 
     def propose(request: Request, asked: Asked) -> Proposal:
         principal = who(request)
-        find(checks, asked.rule_id)
+        checks.find(asked.rule_id)
         proposal_id = asking.new_id(request, "proposal", principal)
         known = store.proposals.get(proposal_id)
         if known is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +13,7 @@ import store
 from domain.access import Permission, Role
 from scoring_api import events
 from scoring_api.access import codes
-from tests import access_scene
+from tests import access_scene, coroutines
 from tests.access_scene import PASSWORD, SAME_SITE, Scene, csrf, send, sign_in
 
 
@@ -169,7 +168,7 @@ def test_listening_alone_keeps_no_session_from_ending(scene: Scene, login: str) 
 
     def listen(minutes: int) -> bool:
         scene.clock.turn(minutes=minutes)
-        return asyncio.run(events._still(request, listener))
+        return coroutines.run(events._still(request, listener))
 
     assert listen(25)
     assert client.get("/v1/me").status_code == 200, "a use, though it was just looked up"

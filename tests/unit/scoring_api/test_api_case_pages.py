@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ from typing import Any
 import pytest
 
 import store
-from domain.access import PERMISSIONS, Principal, Role, Rows
+from domain.access import PERMISSIONS, Permission, Principal, Role, Rows
 from domain.graph_questions import GraphAwayError, GraphTimeoutError, Question
 from domain.service import PeerCurve, PeerDay
+from scoring_api import access
 from scoring_api.cases import neighbourhood
 from scoring_api.cases.chart import draw
 from scoring_api.cases.export import write_csv
@@ -273,6 +275,10 @@ def test_the_graph_is_drawn_listed_and_never_an_error(scene: Scene, tmp_path: Pa
         whole = neighbourhood.ask(opened.graph(), "S000000", "", "")
         early = neighbourhood.ask(opened.graph(), "S000000", "", "2024-03-07")
         other = neighbourhood.ask(opened.graph(), "S000000", "stay:S000001", "")
+        ana = scene.access.known["ana"]
+        hidden = neighbourhood.ask(
+            opened.graph(), "S000000", "", "", lambda keys: access.masked(ana, keys)
+        )
     keys = {dot.key for dot in whole.dots}
     assert {"stay:S000000", "provider:H1"} <= keys
     assert {dot.key for dot in early.dots} < keys | {"x"}
@@ -282,6 +288,38 @@ def test_the_graph_is_drawn_listed_and_never_an_error(scene: Scene, tmp_path: Pa
     assert all(0 <= x <= neighbourhood.SIZE and 0 <= y <= neighbourhood.SIZE for x, y in places)
     ends = {(line.left, line.top) for line in whole.lines}
     assert ends <= places
+    people = {dot.label for dot in whole.dots if dot.kind in {"patient", "physician", "phone"}}
+    assert people
+    masked = [(dot.kind, dot.key, dot.label) for dot in hidden.dots]
+    assert sorted(kind for kind, _, _ in masked) == sorted(dot.kind for dot in whole.dots)
+    assert not [label for label in people for one in masked if label.rstrip("…") in "".join(one)]
+    assert len({key for _, key, _ in masked}) == len(whole.dots)
+    assert len(hidden.lines) == len(whole.lines), "edges still meet"
+    show(scene, "ana", f"{base}?of=physician:D33010001", status=403)
+
+
+def test_a_masked_account_sees_no_person_on_the_pages_and_in_the_file_of_a_case(
+    scene: Scene,
+) -> None:
+    case = scene.open()
+    record = scene.store.alert(case["alerts"][0]["alert_id"])
+    assert record is not None
+    claim = scene.store.cases.claim(record.decision["decision_id"])
+    patient, physician = record.decision["patient_id"], record.decision["attending_physician_id"]
+    assert patient[:9] in show(scene, "anna", f"/cases/{case['number']}").text
+    for address in (f"/cases/{case['number']}", "/cases", f"/cases/{case['number']}?suggest=1"):
+        text = show(scene, "ana", address).text
+        assert patient[:9] not in text
+        assert physician not in text
+    known = scene.access.known["aud"]
+    scene.access.known["narrow"] = replace(
+        known, permissions=known.permissions - {Permission.IDENTIFIERS_READ}
+    )
+    file = scene.call("narrow", "GET", f"/v1/cases/{case['case_id']}/export").json()
+    assert file["stays"][0]["claim"]["patient_id"] == "***"
+    assert file["stays"][0]["claim"]["stay_id"] == claim["stay_id"]
+    persons = {v for k, v in claim.items() if k.endswith(("physician_id", "nurse_id")) and v}
+    assert not [one for one in persons | {patient} if one in str(file)]
 
 
 def test_the_curve_shows_every_day_and_keeps_to_its_frame() -> None:

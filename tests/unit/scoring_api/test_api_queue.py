@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -395,3 +396,20 @@ def test_the_running_service_reckons_reviews_into_the_queue(
             time.sleep(0.01)
         else:
             pytest.fail("the review was not reckoned in 20 seconds")
+
+
+def test_whoever_may_not_read_identifiers_is_told_none_by_a_change_either(
+    client: TestClient, office: Office, free: list[dict[str, Any]]
+) -> None:
+    address = f"/v1/alerts/{free[0]['alert_id']}"
+    told = client.get(address).json()
+    assert told["attending_physician_id"] != "***"
+    office.me = replace(
+        office.me, permissions=office.me.permissions - {Permission.IDENTIFIERS_READ}
+    )
+    for path, body in ((":assign", {"assignee": "me"}), (":release", {})):
+        answer = client.post(address + path, json=body, headers={"If-Match": "*"})
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["attending_physician_id"] == "***"
+        assert told["attending_physician_id"] not in answer.text
+        assert answer.headers["etag"] == f'"{answer.json()["version"]}"'

@@ -23,6 +23,7 @@ from domain.access import PERMISSIONS, Principal, Role, Rows
 from scoring_api import events, problems
 from scoring_api.access import OpenAccess, include
 from store.events import Look, Tail, emit
+from tests import coroutines
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 OFFICER = Principal("u1", "u1", Role.OFFICER, PERMISSIONS[Role.OFFICER])
@@ -249,7 +250,7 @@ def test_fifty_listeners_hear_everything_from_one_reader(
             assert looks - before < 100, "one reader, not one a listener"
             return found
 
-    assert asyncio.run(run()) == [[f"C{number}" for number in range(20)]] * 50
+    assert coroutines.run(run()) == [[f"C{number}" for number in range(20)]] * 50
 
 
 def test_the_service_stops_at_once_with_listeners(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import io
 from datetime import UTC, date, datetime
@@ -17,6 +16,7 @@ from starlette.responses import StreamingResponse
 
 from scoring_api import exports
 from scoring_api.exports import Column
+from tests import coroutines
 
 COLUMNS = (
     Column("标题", "Title", "title"),
@@ -41,7 +41,7 @@ def body(response: StreamingResponse) -> bytes:
     async def read() -> bytes:
         return b"".join([bytes(part) async for part in response.body_iterator])
 
-    return asyncio.run(read())
+    return coroutines.run(read())
 
 
 def table(rows: list[dict[str, Any]], **given: Any) -> list[list[str]]:
