@@ -42,6 +42,10 @@ class Permission(StrEnum):
     """Take lists and cases away as files."""
     ORDERS_READ = "orders.read"
     """Patients in hospital with what was found and told."""
+    ADVICE_ANSWER = "advice.answer"
+    """Say what one did with a suggestion for a plan, and why."""
+    ADVICE_REVIEW = "advice.review"
+    """Read how suggestions are taken, judge samples of their words, make a check quiet for physicians."""
     CLAIMS_ASSESS = "claims.assess"
     """Have claims and orders judged, grouped and scored, and claims stored."""
     CLAIMS_GROUP = "claims.group"
@@ -86,7 +90,7 @@ PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = {
     Role.SENIOR: frozenset(
         {
             *_OFFICER, _P.ALERTS_ASSIGN, _P.CASES_APPROVE, _P.APPEALS_DECIDE, _P.RULES_PROPOSE,
-            _P.RULES_APPROVE, _P.IDENTIFIERS_UNMASK,
+            _P.RULES_APPROVE, _P.IDENTIFIERS_UNMASK, _P.ADVICE_REVIEW,
         }
     ),
     Role.AUDITOR: frozenset(
@@ -96,7 +100,10 @@ PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = {
         }
     ),
     Role.PHYSICIAN: frozenset(
-        {*_SHARED, _P.APPEALS_LODGE, _P.IDENTIFIERS_READ, _P.ORDERS_READ, _P.CLAIMS_GROUP}
+        {
+            *_SHARED, _P.APPEALS_LODGE, _P.IDENTIFIERS_READ, _P.ORDERS_READ, _P.CLAIMS_GROUP,
+            _P.ADVICE_ANSWER,
+        }
     ),
     Role.ANALYST: frozenset(
         {*_SHARED, _P.INDICATORS_READ, _P.GRAPH_READ, _P.MODELS_READ, _P.RULES_PROPOSE, _P.CLAIMS_GROUP}

@@ -114,6 +114,24 @@ class CheckOrders(Protocol):
         ...
 
 
+class Plans(Protocol):
+    """Plans of patients in hospital: where the cost stands, what the checks say, what would comply."""
+
+    def of_stay(
+        self, stay_id: str, changes: Sequence[Mapping[str, Any]] = (), /
+    ) -> dict[str, Any] | None:
+        """The plan of a stay as stored, beside the one with changes; None if no open stay has the id.
+
+        ``changes`` are those of ``drg.what_if``; ``SentinelError`` if one cannot be made. The shape:
+        ``domain.plans``. Nothing is stored.
+        """
+        ...
+
+    def of_events(self, records: Sequence[bytes], /) -> Told:
+        """The plans of the stays that order events name, with the events made on top of what is stored."""
+        ...
+
+
 class NotReadyError(SentinelError):
     """What answers is still being prepared; ask again."""
 
