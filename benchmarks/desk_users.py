@@ -33,9 +33,10 @@ class Officer(HttpUser):
     wait_time = between(_LEAST, _MOST)
 
     def on_start(self) -> None:
-        """Come with a session of one's own."""
+        """Come with a session of one's own, and not all in the same second."""
         if cookie := next(_COOKIES):
             self.client.cookies.set("sentinel", cookie)
+        self._pause()
 
     @task
     def walk(self) -> None:
