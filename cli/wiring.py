@@ -139,6 +139,7 @@ def wire(
     from streaming.graph_keeper import GraphKeeper  # noqa: PLC0415
     from streaming.grouping import GroupDesk, PeerDesk, StoredGroupDesk, WhatIfDesk  # noqa: PLC0415
     from streaming.orders.handler import OrdersHandler  # noqa: PLC0415
+    from streaming.plans.desk import PlanDesk  # noqa: PLC0415
     from streaming.service import Desk, described  # noqa: PLC0415
 
     opened = store.open(db)
@@ -186,6 +187,7 @@ def wire(
         group=GroupDesk(judge.library, secret),
         what_if=WhatIfDesk(judge.library, secret, judge.curves),
         check_orders=OrdersHandler(judge, opened, secret).check,
+        plans=PlanDesk(judge, opened, secret),
         rules=described(judge.ruleset),
         version=installed_version("drg-sentinel"),
         ready=ready,

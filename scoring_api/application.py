@@ -19,6 +19,7 @@ from domain.service import (
     Group,
     GroupStored,
     Peers,
+    Plans,
     ScoreClaims,
     WhatIf,
 )
@@ -50,6 +51,9 @@ from scoring_api import (
 )
 from scoring_api import (
     graph as graph_routes,
+)
+from scoring_api import (
+    plans as plan_routes,
 )
 from scoring_api.access import PUBLIC, Access, OpenAccess, include, needs, whole_view
 from scoring_api.access import routes as access_routes
@@ -96,6 +100,7 @@ def build(
     peers: Peers | None = None,
     case_terms: Terms | None = None,
     changes: ChangeRules | None = None,
+    plans: Plans | None = None,
 ) -> FastAPI:
     """The application; it serves until the store is closed, which its builder does.
 
@@ -109,7 +114,7 @@ def build(
     pages of signing in, accounts and the audit log. Without ``telling`` there are no webhooks; with it
     the application sends their messages while it runs. ``group_stored`` and ``peers`` tell a case's page
     the group with its trace and the cost of like stays, ``case_terms`` the limit above which a second
-    person approves, and the deadlines. Without ``changes`` there are no backtests and no proposals.
+    person approves, and the deadlines. Without ``changes`` there are no backtests and no proposals, without ``plans`` no plans of patients in hospital.
     """
     checks, metrics = Checks(rules), Metrics(version)
     app = FastAPI(
@@ -137,6 +142,8 @@ def build(
     include(app, grouping.route(group, what_if), needs(Permission.CLAIMS_GROUP))
     if check_orders is not None:
         include(app, inhospital.route(check_orders, store))
+    if plans is not None:
+        include(app, plan_routes.route(plans, store))
     if graph is not None:
         include(app, graph_routes.route(graph), needs(Permission.GRAPH_READ), whole_view)
     if score_claims is not None:
