@@ -36,6 +36,8 @@ from streaming.plans.desk import PlanDesk
 from streaming.pseudonym import PseudonymKey
 
 Json = dict[str, Any]
+PLANTED = "P-"
+"""Start of the stays that were planted with a fault, or beside one."""
 HALF_HOUR = timedelta(minutes=30)
 
 
@@ -74,6 +76,7 @@ class Followed:
     def told(self) -> Json:
         """The figures."""
         shown = sum(self.kinds.values())
+        honest = {s for s in self.stays if not s.startswith(PLANTED)}
         return {
             "stays": len(self.stays),
             "plans": self.plans,
@@ -82,6 +85,8 @@ class Followed:
             "share_of_stays_with_a_suggestion": round(
                 len(self.with_suggestion) / max(len(self.stays), 1), 3
             ),
+            "honest_stays": len(honest),
+            "honest_stays_with_a_suggestion": len(honest & self.with_suggestion),
             "suggestions": shown,
             "kinds": dict(sorted(self.kinds.items())),
             "checks": dict(sorted(self.rules.items())),
@@ -181,7 +186,7 @@ def month(stays: int) -> list[Event]:
 
 def own() -> Iterator[Json]:
     """Stays that the month lacks: expired orders, early repeats of tests, drugs with an alternative."""
-    plain = {"route": "iv", "frequency": "qd", "ordering_physician_id": "D1"}
+    plain: Json = {"route": "iv", "frequency": "qd", "ordering_physician_id": "D1"}
     cases: dict[str, tuple[str, int, list[Json]]] = {
         "expired": ("J18.900", 64, [
             _order("O1", "S-0901002", 3, stop=5, **plain),

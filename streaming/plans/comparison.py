@@ -30,9 +30,9 @@ FIELDS: Final[tuple[tuple[str, str, str], ...]] = (
     ("cost.projected_discharge", "预计出院日", "projected day of discharge"),
 )
 _ORDERS: Final = {
-    "zh": "新增或停止的医嘱只重新判断检查，未改变预计总费用；停与不停由医师按病情决定。",
-    "en": "Orders added or stopped are judged by the checks; the projected total does not move by them. "
-    "Whether to stop or to go on is the physician's decision by the illness.",
+    "zh": "新增或停止的医嘱按已记账金额或目录价估算至预计出院日，只平移预计总费用及其区间，不改变超支概率；停与不停由医师按病情决定。",
+    "en": "Orders added or stopped move the projected total and its interval by their posted or tariff price up to the projected "
+    "discharge, and leave the probability as it is. Whether to stop or to go on is the physician's decision by the illness.",
 }
 
 

@@ -64,13 +64,12 @@ class PlanDesk:
         if not changes:
             return self.of_claim(claim, as_of)
         made = change(claim, changes, as_of)
-        return compare(
-            claim,
-            changes,
-            self.of_claim(claim, as_of),
-            self.of_claim(made.claim, made.as_of, made.leaving),
-            self.engine,
-        )
+        before = self.of_claim(claim, as_of)
+        after = self.of_claim(made.claim, made.as_of, made.leaving)
+        known = made.leaving or _day(before["cost"]["projected_discharge"])
+        moment = Moment(as_of, known, self._judges)
+        moved = moved_fen(as_signed(claim), as_signed(made.claim), moment)
+        return compare(claim, changes, before, _moved(after, moved), self.engine)
 
     def of_events(self, records: Sequence[bytes], /) -> Told:
         """The plans of the stays that order events name, with the events on top of what is stored."""
@@ -187,6 +186,21 @@ class PlanDesk:
 
 
 _NO_PAPERS: Final = frozenset({"orders", "charges", "total_amount_fen"})
+
+
+def _moved(plan: Json, fen: int) -> Json:
+    """The plan with its projection moved by what orders end or add; its spread stays."""
+    cost = plan["cost"]
+    moved = {
+        name: max(cost["running_fen"], cost[name] + fen)
+        for name in ("projected_fen", "low_fen", "high_fen")
+        if cost[name] is not None
+    }
+    return plan | {"cost": cost | moved} if fen else plan
+
+
+def _day(text: str | None) -> date | None:
+    return None if text is None else date.fromisoformat(text)
 
 
 def _record_name(record: bytes) -> str:

@@ -288,6 +288,35 @@ def test_events_are_planned_on_top_of_the_stored_stay_and_nothing_is_stored(tmp_
         assert desk.of_events([json.dumps(left).encode()]).results == []
 
 
+def test_a_what_if_moves_the_projection_by_the_price_of_orders_and_drops_later_charges(
+    tmp_path: Path,
+) -> None:
+    with store.open(f"sqlite:///{tmp_path}/p.db") as opened:
+        desk = PlanDesk(replace(engine(), curves=curves()), opened, KEY)
+        running = order("O1", CEFTRIAXONE, "03T10:00", frequency="qd", route="iv")
+        stored(
+            opened, admitted(codes=("J18.900",)), given(2, running),
+            posted(3, 3, 9_000), posted(4, 4, 9_000, item_code=CEFTRIAXONE, order_id="O1"),
+        )  # fmt: skip
+        told = desk.of_stay("S1", [{"kind": "stop_order", "order_id": "O1"}])
+        assert told is not None
+        plan_contract.COMPARISON.validate(json.loads(json.dumps(told)))
+        was, will = (told[side]["cost"] for side in ("before", "after"))
+        # As of the 3rd it was charged 90 yuan a day; the 4th to the 23rd fall away.
+        assert will["projected_fen"] == max(will["running_fen"], was["projected_fen"] - 20 * 9_000)
+        assert any("price up to the projected discharge" in n["en"] for n in told["notes"])
+        left = desk.of_stay("S1", [{"kind": "set_discharge_date", "date": "2025-03-03"}])
+        assert left is not None
+        assert left["after"]["cost"]["running_fen"] == 9_000
+        assert left["before"]["cost"]["running_fen"] == 18_000
+        more = desk.of_stay("S1", [{"kind": "add_order", "item_code": CEFTRIAXONE, "route": "iv",
+                                    "long_term": True, "start_time": "2025-03-03T11:00:00+08:00"}])  # fmt: skip
+        assert more is not None
+        assert [(c["rule_id"], c["subject_id"]) for c in more["checks"]["new"]] == [
+            ("ORD-010", "what-if-1")
+        ]
+
+
 def test_a_plan_follows_from_the_stay_alone(desk: PlanDesk, opened: store.Store) -> None:
     """What is kept between calls changes nothing: a new desk says the same."""
     told = (admitted(codes=("J15.900",)), given(2, order("O1", MEROPENEM, "03T10:00")))
