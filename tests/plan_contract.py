@@ -97,7 +97,8 @@ def _lawful(suggestion: Json, claim: Json, plan: Json) -> None:
         assert not created
         assert not ended
         ((old, new),) = moved
-        assert _without(old, "start_time") == _without(new, "start_time")
+        assert new["status"] in (old["status"], "draft")
+        assert _without(old, "start_time", "status") == _without(new, "start_time", "status")
         assert _at(new["start_time"]) > _at(old["start_time"])
     elif kind == "close_expired":
         assert not created
@@ -142,8 +143,8 @@ def _evidence_items() -> set[str]:
     return {*needed, *(c for k, c in signs.select("kind", "code").iter_rows() if k == "item")}
 
 
-def _without(order: Json, name: str) -> Json:
-    return {k: v for k, v in order.items() if k != name and v is not None}
+def _without(order: Json, *names: str) -> Json:
+    return {k: v for k, v in order.items() if k not in names and v is not None}
 
 
 def _at(text: str) -> datetime:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -120,7 +121,7 @@ class PlanDesk:
     def _plan(self, claim: Json, as_of: datetime, leaving: date | None, sha256: str) -> Json:
         judges = self._judges
         signed = as_signed(claim)
-        day = as_of.date().isoformat()
+        day = as_of.astimezone(ZoneInfo(claim["time_zone"])).date().isoformat()
         priced = self._kept.get(
             ("price", day, leaving, _sha256({k: v for k, v in claim.items() if k != "orders"})),
             lambda: price(signed, as_of, self.engine, judges, leaving),
@@ -151,7 +152,7 @@ class PlanDesk:
             before = cost["projected_fen"]
             moved = moved_fen(signed, offer.after, moment)
             after = None if before is None else max(0, before + moved)
-            suggestions.append(telling.tell_offer(offer, stay_id, signed, ruleset, (before, after)))
+            suggestions.append(telling.tell_offer(offer, claim, ruleset, (before, after)))
         return {
             "stay_id": stay_id,
             "provider_id": claim["provider_id"],

@@ -8,7 +8,7 @@ earlier, or can be supposed without guessing; only checks that read nothing else
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -99,9 +99,13 @@ def discharged(claim: Json, as_of: datetime, day: date | None, total_fen: int | 
     discharge is supposed, so no check of ``CHECKS`` may turn on it.
     """
     zone = ZoneInfo(claim["time_zone"])
-    here = as_of.astimezone(zone)
-    day = max(day or here.date(), here.date())
-    at = max(datetime.combine(day, time(10), zone), here + timedelta(minutes=1))
+    today = as_of.astimezone(zone).date()
+    # By the day alone, so that what does not read orders is the same for every event of a day.
+    at = (
+        datetime.combine(day, time(10), zone)
+        if day is not None and day > today
+        else datetime.combine(today, time(23, 59, 59), zone)
+    )
     end = at.isoformat()
     admitted = date.fromisoformat(claim["admission_date"])
     orders = [

@@ -72,14 +72,10 @@ def finding_id(row: Mapping[str, Any], stay_id: str) -> str:
 
 
 def tell_offer(
-    offer: Offer,
-    stay_id: str,
-    before: Json,
-    ruleset: rules.RuleSet,
-    projected: tuple[int | None, int | None],
+    offer: Offer, claim: Json, ruleset: rules.RuleSet, projected: tuple[int | None, int | None]
 ) -> Json:
-    """A change as a suggestion of the plan."""
-    change, cause = offer.change, offer.cause
+    """A change as a suggestion of the plan of a stay, with the projected cost before and after."""
+    change, cause, stay_id = offer.change, offer.cause, claim["stay_id"]
     was, will = verdicts_of(cause)
     basis = [b for rule_id in cause.rule_ids for b in basis_of(ruleset[rule_id])]
     basis += list(change.basis)
@@ -98,16 +94,22 @@ def tell_offer(
         "basis": [b for place, b in enumerate(basis) if b not in basis[:place]],
         "before": {"verdicts": was, "projected_fen": projected[0]},
         "after": {"verdicts": will, "projected_fen": projected[1]},
-        "actions": actions_of(before, offer.after),
+        "actions": actions_of(claim, offer.after),
     }
 
 
 def actions_of(before: Json, after: Json) -> list[Json]:
-    """What happens to orders between two plans; a new order is a draft until a physician signs it."""
+    """What happens to orders between a stay and its changed plan.
+
+    Plans are judged with drafts as signed. An action signs nothing: a new order is a draft, and
+    a draft that is changed stays one.
+    """
     old = {o["order_id"]: o for o in before["orders"]}
     told = []
-    for order in after["orders"]:
-        was = old.get(order["order_id"])
+    for signed in after["orders"]:
+        was = old.get(signed["order_id"])
+        drafted = was is not None and was["status"] == "draft" and signed["status"] == "active"
+        order = signed | {"status": "draft"} if drafted else signed
         if was == order:
             continue
         row = {k: v for k, v in order.items() if k in _ORDER_FIELDS and v is not None}

@@ -204,6 +204,8 @@ def test_a_test_inside_its_interval_may_wait_until_the_day_that_clears_it(desk: 
     assert ("CHG-026", "O2") in found(plan, "discharge")
     (way,) = [s for s in plan["suggestions"] if s["kind"] == "wait_interval"]
     assert (way["order_id"], way["at"]) == ("O2", "2025-03-18T00:00:00Z")
+    # A draft that waits is a draft still: nothing is signed for the physician.
+    assert [(a["type"], a["order"]["status"]) for a in way["actions"]] == [("change", "draft")]
     assert "needed now goes on" in way["condition"]["en"]
     # Done and charged, nothing can be moved: the reason is asked for.
     charged = [
