@@ -26,7 +26,7 @@ from streaming.plans.judges import Judges, judges_of
 from streaming.plans.kept import Kept
 from streaming.plans.outlay import moved_fen
 from streaming.plans.pricing import group_names, price, tell_cost, tell_group
-from streaming.plans.reassessing import causes_of, offers
+from streaming.plans.reassessing import causes_of, likely, name_of, offers
 from streaming.plans.variants import Moment, judge
 from streaming.pseudonym import PseudonymKey
 
@@ -52,6 +52,7 @@ class PlanDesk:
     key: PseudonymKey
     _kept: Kept = field(default_factory=lambda: Kept(MOST_KEPT), repr=False, compare=False)
     _events: Kept = field(default_factory=lambda: Kept(MOST_KEPT), repr=False, compare=False)
+    _found: Kept = field(default_factory=lambda: Kept(MOST_KEPT), repr=False, compare=False)
     _plans: Kept = field(default_factory=lambda: Kept(MOST_PLANS), repr=False, compare=False)
 
     def of_stay(
@@ -131,8 +132,13 @@ class PlanDesk:
             lambda: documents.judge(claim, as_of, judges),
         )
         moment = Moment(as_of, leaving or priced.projected_discharge, judges)
-        (verdicts,) = judge([signed], moment)
+        drafts = [o["order_id"] for o in claim["orders"] if o["status"] == "draft"]
+        before = self._found.find(claim["stay_id"]) or ()
+        plans = [signed, *likely(signed, drafts, before, moment)]
+        judged = judge(plans, moment)
+        verdicts = judged[0]
         found = causes_of(verdicts, signed, as_of)
+        self._found.keep(claim["stay_id"], found)
         hits = [("now", row) for cause in found for row in cause.now]
         hits += [("discharge", row) for cause in found for row in cause.later]
         hits += [*priced.hits, *(("discharge", row) for row in papers)]
@@ -140,7 +146,9 @@ class PlanDesk:
         ruleset = self.engine.ruleset
         findings = telling.tell_findings(hits, stay_id, ruleset)
         cost = tell_cost(priced, sum(line["amount_fen"] for line in claim["charges"]))
-        offered = offers(found, signed, verdicts, moment)
+        offered = offers(
+            found, signed, verdicts, moment, dict(zip(map(name_of, plans), judged, strict=True))
+        )
         suggestions = []
         first_day: set[tuple[str, str | None]] = set()
         for offer in offered:
@@ -149,10 +157,10 @@ class PlanDesk:
                 if (offer.cause.subject_id, offer.change.order_id) in first_day:
                     continue
                 first_day.add((offer.cause.subject_id, offer.change.order_id))
-            before = cost["projected_fen"]
+            was = cost["projected_fen"]
             moved = moved_fen(signed, offer.after, moment)
-            after = None if before is None else max(0, before + moved)
-            suggestions.append(telling.tell_offer(offer, claim, ruleset, (before, after)))
+            after = None if was is None else max(0, was + moved)
+            suggestions.append(telling.tell_offer(offer, claim, ruleset, (was, after)))
         return {
             "stay_id": stay_id,
             "provider_id": claim["provider_id"],

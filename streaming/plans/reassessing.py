@@ -6,17 +6,26 @@ passes, no check that it answers becomes unknown, and no other check hits.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
 
 from domain.plans import EXPIRED
+from rules.facts import codebook
 from streaming.orders.changes import Change, propose
 from streaming.plans import ways
 from streaming.plans.variants import Moment, Verdicts, judge, keys
 
 Json = dict[str, Any]
+
+MOST_DRAFTS: Final = 5
+"""Drafts whose likely changes are judged beforehand; of more, each is judged when it is needed."""
+_SORTED: Final = msgspec.json.Encoder(order="sorted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +76,17 @@ def causes_of(verdicts: Verdicts, claim: Json, now: datetime) -> list[Cause]:
     return [*found, *(Cause(o["order_id"], expired=True) for o in ways.expired(claim, now))]
 
 
-def offers(causes: Sequence[Cause], claim: Json, verdicts: Verdicts, moment: Moment) -> list[Offer]:
-    """The changes that clear their causes, judged in one batch; nothing is judged if none is proposed."""
+def offers(
+    causes: Sequence[Cause],
+    claim: Json,
+    verdicts: Verdicts,
+    moment: Moment,
+    known: Mapping[bytes, Verdicts] | None = None,
+) -> list[Offer]:
+    """The changes that clear their causes; those not ``known`` yet are judged in one batch.
+
+    ``known`` holds verdicts on plans by ``name_of``.
+    """
     asked: list[tuple[Cause, Change, Json]] = []
     for cause in causes:
         seen: set[tuple[Any, ...]] = set()
@@ -77,14 +95,58 @@ def offers(causes: Sequence[Cause], claim: Json, verdicts: Verdicts, moment: Mom
             if key not in seen:
                 seen.add(key)
                 asked.append((cause, change, change.make(claim)))
-    if not asked:
-        return []
-    judged = judge([after for _, _, after in asked], moment)
+    judged = dict(known or {})
+    new = {name: after for _, _, after in asked if (name := name_of(after)) not in judged}
+    if new:
+        judged |= zip(new, judge(list(new.values()), moment), strict=True)
     return [
         Offer(cause, change, after)
-        for (cause, change, after), now in zip(asked, judged, strict=True)
-        if _clears(cause, after, verdicts, now, moment.as_of)
+        for cause, change, after in asked
+        if _clears(cause, after, verdicts, judged[name_of(after)], moment.as_of)
     ]
+
+
+def likely(
+    claim: Json, drafts: Collection[str], before: Sequence[Cause], moment: Moment
+) -> list[Json]:
+    """The plans that will probably be asked about, to be judged with the stay itself.
+
+    Those that a finding on one of these drafts would propose, and those that answer what was
+    found on the stay ``before``. A second batch costs as much as the first; a few rows more in
+    the first cost little. What comes of them is decided by ``offers`` alone.
+    """
+    needed = _requirements(moment.folder)
+    found: dict[bytes, Json] = {}
+    for order in [o for o in claim["orders"] if o["order_id"] in drafts][:MOST_DRAFTS]:
+        lacking = {f"lacks_{name}": True for name in needed.get(order["item_code"], ())}
+        facts = {"overlap_hours_with_same_item": 0, **lacking}
+        hit = {"unit": "order", "subject_id": order["order_id"], "cause": "drug_restriction"}
+        for change in (
+            *propose(hit, facts, claim, moment.as_of, moment.folder),
+            *ways.alternatives(hit, claim, moment.as_of, moment.folder),
+        ):
+            after = change.make(claim)
+            found[name_of(after)] = after
+    for cause in before:
+        for change in _proposed(cause, claim, moment):
+            after = change.make(claim)
+            found[name_of(after)] = after
+    return list(found.values())
+
+
+def name_of(plan: Json) -> bytes:
+    """What tells two plans of one stay apart: their orders."""
+    return _SORTED.encode(plan["orders"])
+
+
+@lru_cache(maxsize=4)
+def _requirements(folder: Path) -> Mapping[str, tuple[str, ...]]:
+    """Item -> what it needs beside it, at any time."""
+    found: dict[str, tuple[str, ...]] = {}
+    rows = codebook.read("order_requirements", folder).select("item_code", "requirement")
+    for code, requirement in rows.iter_rows():
+        found[code] = (*found.get(code, ()), requirement)
+    return found
 
 
 def _proposed(cause: Cause, claim: Json, moment: Moment) -> Iterable[Change]:

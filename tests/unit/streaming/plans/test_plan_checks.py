@@ -55,6 +55,22 @@ def test_no_check_at_discharge_turns_on_what_is_supposed_or_on_other_stays() -> 
         assert not looks_back, (made.rule.id, looks_back)
 
 
+def test_what_is_kept_for_the_next_order_reads_no_orders() -> None:
+    """Prices and documents are kept while orders change, and orders are judged without the bill."""
+    judges = judges_of(engine().ruleset)
+    for ruleset, left_out in (
+        (judges.costs, {"orders"}),
+        (judges.documents, {"orders", "charges"}),
+        (judges.orders, {"charges"}),
+        (judges.tests, {"orders"}),
+    ):
+        for made in ruleset.compiled:
+            known = facts_of(made.rule.unit)
+            for name in made.facts:
+                read = {part.strip().partition(".")[0] for part in known[name].source.split(",")}
+                assert not read & left_out, (made.rule.id, name)
+
+
 def test_advice_of_a_plan_exists_in_both_languages_for_checks_that_exist() -> None:
     ruleset = engine().ruleset
     for table in (texts.ACTIONS, texts.ASK_EVIDENCE):
