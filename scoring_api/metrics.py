@@ -15,6 +15,8 @@ from prometheus_client import (
     generate_latest,
 )
 
+from domain.cards import ANSWERS, HELD, SHOWN, Offered
+
 LATENCY_BUCKETS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """From a cached page to 500 claims on a busy machine."""
 
@@ -50,6 +52,18 @@ class Metrics:
             ("severity",),
             registry=self.registry,
         )
+        self._cards = Counter(
+            "sentinel_cards",
+            "Cards proposed for physicians: shown, or why not (repeat, budget, quiet).",
+            ("outcome",),
+            registry=self.registry,
+        )
+        self._answers = Counter(
+            "sentinel_card_answers",
+            "What physicians answered to cards.",
+            ("outcome",),
+            registry=self.registry,
+        )
         self._ready = Gauge(
             "sentinel_ready", "1 if the last /readyz answered 200.", registry=self.registry
         )
@@ -57,6 +71,10 @@ class Metrics:
         build.info({"version": version, "rules_sha256": rules_sha256 or ""})
         for outcome in ("accepted", "refused"):
             self._claims.labels(outcome)
+        for outcome in (SHOWN, *HELD):
+            self._cards.labels(outcome)
+        for outcome in ANSWERS:
+            self._answers.labels(outcome)
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one request; ``route`` is the template, such as ``/v1/alerts/{alert_id}``."""
@@ -69,6 +87,16 @@ class Metrics:
         self._claims.labels("refused").inc(refused)
         for severity in alerts:
             self._alerts.labels(severity).inc()
+
+    def count_cards(self, offered: Iterable[Offered]) -> None:
+        """Count what became of cards that ``Store.cards.offer`` was given."""
+        for one in offered:
+            self._cards.labels(one.held or SHOWN).inc()
+
+    def count_answers(self, outcomes: Iterable[str]) -> None:
+        """Count answers to cards, each ``accepted``, ``overridden`` or ``later``."""
+        for outcome in outcomes:
+            self._answers.labels(outcome).inc()
 
     def set_ready(self, ready: bool) -> None:
         """Remember the last answer of ``/readyz``."""
