@@ -149,17 +149,25 @@ def _low(one: Tallied) -> float:
     return 0.0 if bounds is None else bounds[0]
 
 
-def propose(one: Candidate, since: date, until: date, now: datetime) -> QuietCheck:
-    """The proposal that the figures make by themselves; a person has to confirm it."""
-    figures = tell(one.tallied) | {"since": since.isoformat(), "until": until.isoformat()}
-    low, high = figures["overridden_interval"]
+def propose(candidate: Mapping[str, Any], now: datetime) -> QuietCheck:
+    """The proposal that the figures make by themselves, of a report's candidate; a person has to confirm it."""
+    low, high = candidate["overridden_interval"]
+    answered, overridden = candidate["answered"], candidate["overridden"]
     why = (
-        f"{since}至{until}：已答复{one.tallied.answered}次，不采纳{one.tallied.overridden}次"
-        f"（95%区间{low:.0%}–{high:.0%}）。 / {one.tallied.overridden} of {one.tallied.answered} answers "
-        f"overridden (95 % interval {low:.0%} to {high:.0%})."
+        f"{candidate['since']}至{candidate['until']}：已答复{answered}次，不采纳{overridden}次（95%区间{low:.0%}–{high:.0%}）。"
+        f" / {overridden} of {answered} answers overridden (95 % interval {low:.0%} to {high:.0%})."
     )
+    figures = {k: v for k, v in candidate.items() if k not in {"rule_id", "provider_id", "name"}}
+    by, by_name = PROPOSER
     return QuietCheck(
-        uuid.uuid4().hex, one.rule_id, one.provider_id, why, figures, *PROPOSER, at=now
+        quiet_id=uuid.uuid4().hex,
+        rule_id=candidate["rule_id"],
+        provider_id=candidate["provider_id"] or "",
+        why=why,
+        figures=figures,
+        by=by,
+        by_name=by_name,
+        at=now,
     )
 
 
