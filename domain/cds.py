@@ -20,6 +20,8 @@ MOST_RESOURCES: Final = 2_000
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 TOPIC_SYSTEM: Final = "urn:drg-sentinel:cds-topic"
 REASON_SYSTEM: Final = "urn:drg-sentinel:override-reason"
+SET_ASIDE: Final = "urn:drg-sentinel:set-aside"
+"""The extension of an answer that names resources which could not be read, and why."""
 
 TOPICS: Final[Mapping[str, tuple[str, str]]] = {
     "order": ("医嘱合规", "Orders and insurance rules"),

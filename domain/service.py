@@ -167,11 +167,22 @@ class UnreadableError(SentinelError):
         super().__init__(what, where=where, cure=cure)
 
 
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """The cards that answer a call (``domain.cds.response_schema``), and what of it could not be read.
+
+    ``set_aside`` names resources with the element and the reason: resource, element, reason.
+    """
+
+    cards: list[dict[str, Any]]
+    set_aside: list[dict[str, Any]]
+
+
 class Advise(Protocol):
     """Advice at the moment of an order: cards for a record system, and what became of them."""
 
-    def ask(self, call: HookCall, /) -> Future[list[dict[str, Any]]]:
-        """The cards (``domain.cds.response_schema``); the future has a SentinelError if there can be none.
+    def ask(self, call: HookCall, /) -> Future[Advice]:
+        """The answer to a call; the future has a SentinelError if there can be none.
 
         Nothing of the call is stored but the cards that were proposed.
         """
