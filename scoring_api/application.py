@@ -13,6 +13,7 @@ from domain.access import Permission
 from domain.casework import Terms
 from domain.graph_questions import Graph
 from domain.service import (
+    Advise,
     Assess,
     ChangeRules,
     CheckOrders,
@@ -60,6 +61,8 @@ from scoring_api.cases import Desk as CaseDesk
 from scoring_api.cases import pages as case_pages
 from scoring_api.cases import routes as case_routes
 from scoring_api.cases.stay import Stays
+from scoring_api.cds import routes as cds_routes
+from scoring_api.cds.cors import Cors
 from scoring_api.checks import backtests, catalogue, history, models, proposals
 from scoring_api.evidence import Checks
 from scoring_api.health import Ready
@@ -98,6 +101,9 @@ def build(
     peers: Peers | None = None,
     case_terms: Terms | None = None,
     changes: ChangeRules | None = None,
+    advise: Advise | None = None,
+    address: str = "",
+    origins: Sequence[str] = (),
 ) -> FastAPI:
     """The application; it serves until the store is closed, which its builder does.
 
@@ -111,7 +117,8 @@ def build(
     pages of signing in, accounts and the audit log. Without ``telling`` there are no webhooks; with it
     the application sends their messages while it runs. ``group_stored`` and ``peers`` tell a case's page
     the group with its trace and the cost of like stays, ``case_terms`` the limit above which a second
-    person approves, and the deadlines. Without ``changes`` there are no backtests and no proposals.
+    person approves, and the deadlines. Without ``changes`` there are no backtests and no proposals. Without
+    ``advise`` there is no service of CDS Hooks; its cards link to ``address``, and ``origins`` may call it in a browser.
     """
     checks, metrics = Checks(rules), Metrics(version)
     app = FastAPI(
@@ -139,6 +146,8 @@ def build(
     include(app, grouping.route(group, what_if), needs(Permission.CLAIMS_GROUP))
     if check_orders is not None:
         include(app, inhospital.route(check_orders, store))
+    if advise is not None:
+        include(app, cds_routes.route(advise, address))
     if graph is not None:
         include(app, graph_routes.route(graph), needs(Permission.GRAPH_READ), whole_view)
     if score_claims is not None:
@@ -183,6 +192,8 @@ def build(
     include(app, case_pages.route(cases, Stays(store, checks, group_stored, peers), graph))
     if isinstance(access, Accounts):
         access_routes.install(app, access)
+    if advise is not None and origins:
+        app.add_middleware(Cors, origins=origins)
     app.add_middleware(Watch, metrics=metrics)
     app.state.pages = frozenset(path for _, path in app.state.routes)
     description.install(app)
