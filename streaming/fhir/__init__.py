@@ -5,8 +5,22 @@ tables of elements and fields.
 """
 
 from streaming.fhir.bundles import RefusedResource
+from streaming.fhir.claims import Claims, claims_of
 from streaming.fhir.naming import Names
 from streaming.fhir.orders import write as resource_of_order
-from streaming.fhir.reading import Events, Note, events_of
+from streaming.fhir.reading import Events, events_of
+from streaming.fhir.taking import Note
+from streaming.fhir.writing import bundle_of, messages_of
 
-__all__ = ["Events", "Names", "Note", "RefusedResource", "events_of", "resource_of_order"]
+__all__ = [
+    "Claims",
+    "Events",
+    "Names",
+    "Note",
+    "RefusedResource",
+    "bundle_of",
+    "claims_of",
+    "events_of",
+    "messages_of",
+    "resource_of_order",
+]

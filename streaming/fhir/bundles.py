@@ -45,12 +45,16 @@ class Arrived:
     given: list[Given] = field(default_factory=list)
     drafts: set[int] = field(default_factory=set)
     refused: list[RefusedResource] = field(default_factory=list)
+    aside: set[int] = field(default_factory=set)
     count: int = 0
     timestamp: str | None = None
     identifier: str | None = None
 
     def refuse(self, index: int, resource: str, faults: Iterable[Fault]) -> None:
-        """Set a resource aside with its faults."""
+        """Set a resource aside with its faults; one that was is not told twice."""
+        if index in self.aside:
+            return
+        self.aside.add(index)
         self.refused += [RefusedResource(index, resource, f.element, f.rule, f.reason) for f in faults]
 
 

@@ -24,6 +24,7 @@ EVENT: Final = f"{BASE}code:event-kind"
 
 ITEM: Final = f"{BASE}code:national-item"
 LOCAL_ITEM: Final = f"{BASE}code:local-item"
+GROUP: Final = f"{BASE}code:billed-group"
 DEPARTMENT: Final = f"{BASE}code:department"
 
 STAY_ID: Final = f"{BASE}id:stay"

@@ -25,7 +25,7 @@ _EXTENDED: Final = ("long_term", "ordering_department", "executed_time")
 _LONGEST_CODE: Final = 20
 
 
-def read(given: Given, shelf: Shelf, *, at: datetime, draft: bool) -> Row:
+def read(given: Given, shelf: Shelf, *, at: datetime | None, draft: bool) -> Row:
     """The row of an order; what is wrong with it is among the element's faults.
 
     ``draft``: it is not signed yet, and judged as if it were. ``at`` is when such an order
@@ -54,7 +54,7 @@ def read(given: Given, shelf: Shelf, *, at: datetime, draft: bool) -> Row:
         row |= _occurrence(order)
     authored = order.instant("authoredOn") if "authoredOn" in order else None
     row.setdefault("start_time", None)
-    row["start_time"] = row["start_time"] or authored or (at.isoformat() if draft else None)
+    row["start_time"] = row["start_time"] or authored or (at.isoformat() if draft and at else None)
     row["status"] = "draft" if draft and status in ("draft", "active") else status
     row["ordering_physician_id"] = physician(order.one("requester"), given, shelf)
     row |= own

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -14,24 +14,13 @@ from streaming.fhir.bundles import Arrived, RefusedResource, arrive, digest_text
 from streaming.fhir.elements import Element, Fault
 from streaming.fhir.naming import Names
 from streaming.fhir.references import Given, good_id
+from streaming.fhir.taking import Note, Taking
 
 Row = dict[str, Any]
 
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 """From where sequences count, in seconds, where a sender does not number its events: 2^31 last to 2068."""
 _LISTS: Final = ("diagnoses", "procedures", "icu_stays", "coverages")
-_NAMED: Final = frozenset({"Patient", "Organization", "Practitioner", "PractitionerRole", "Location", "Medication", "Coverage"})  # fmt: skip
-"""Resources that say something only where another one refers to them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """An element that was understood as FHIR and not kept, for no field of ours holds it."""
-
-    index: int
-    resource: str
-    element: str
-
 
 @dataclass(frozen=True, slots=True)
 class Events:
@@ -87,74 +76,38 @@ def events_of(
     return _Reading(came, provider_id, time_zone, at, currency).read()
 
 
-class _Reading:
+class _Reading(Taking):
     def __init__(
         self, came: Arrived, provider_id: str | None, time_zone: str, at: datetime, currency: str
     ) -> None:
-        self.came, self.shelf = came, came.shelf
-        self.provider_id, self.time_zone, self.at, self.currency = provider_id, time_zone, at, currency  # fmt: skip
+        super().__init__(came)
+        self.provider_id, self.time_zone = provider_id, time_zone
+        self.at, self.currency = at, currency
         self.stays: dict[str, _Stay] = {}
-        self.taken: set[int] = set()
         self.header: Row = {}
 
     def read(self) -> Events:
-        by_kind: dict[str, list[Given]] = {}
-        for given in self.came.given:
-            by_kind.setdefault(given.kind, []).append(given)
-        headers = by_kind.get("MessageHeader", [])
-        for given in headers:
-            self._settle(given, lambda g=given: self._message(g, len(headers)))
-        for given in by_kind.get("Encounter", []):
-            self._settle(given, lambda g=given: self._encounter(g))
-        for given in by_kind.get("Condition", []):
-            self._settle(given, lambda g=given: self._clinical(g, "diagnoses"))
-        for given in by_kind.get("Procedure", []):
-            self._settle(given, lambda g=given: self._clinical(g, "procedures"))
-        for kind in orders.KINDS:
-            for given in by_kind.get(kind, []):
-                self._settle(given, lambda g=given: self._order(g))
-        for given in by_kind.get("ChargeItem", []):
-            self._settle(given, lambda g=given: self._charge(g))
-        for given in by_kind.get("Coverage", []):
-            self._settle(given, lambda g=given: self._coverage(g))
-        for given in by_kind.get("Claim", []):
-            self._refuse(given, "", "not-supported", "A Claim is no order event: read it as a claim.")  # fmt: skip
-        events = [e for _, stay in sorted(self.stays.items()) for e in self._tell(stay)]
-        refused = sorted(self.came.refused, key=lambda r: r.index)
-        aside = {r.index for r in refused}
-        for kind in _NAMED - {"Coverage"}:
-            # What only names others is taken with them; a fault in it is told as its own.
-            for given in by_kind.get(kind, []):
-                if given.index not in aside:
-                    self.taken.add(given.index)
-        # An event rests on all that it was made of: nothing is taken that is also refused.
-        taken = tuple(sorted(self.taken - aside))
-        notes = [
-            Note(g.index, g.name, path)
-            for g in self.came.given
-            if g.index in self.taken - aside
-            for path in g.element.unread()
+        # In this order: what is told of a stay needs the stay.
+        steps: list[tuple[str, Callable[[Given], None]]] = [
+            ("MessageHeader", self._message),
+            ("Encounter", self._encounter),
+            ("Condition", lambda g: self._clinical(g, "diagnoses")),
+            ("Procedure", lambda g: self._clinical(g, "procedures")),
+            *((kind, self._order) for kind in orders.KINDS),
+            ("ChargeItem", self._charge),
+            ("Coverage", self._coverage),
+            ("Claim", _refuse_claim),
         ]
+        for kind, step in steps:
+            for given in self.by_kind.get(kind, []):
+                self.settle(given, step)
+        events = [e for _, stay in sorted(self.stays.items()) for e in self._tell(stay)]
+        refused, taken, notes = self.finish()
         return Events(events, refused, notes, self.came.count, taken, self.came.identifier)
 
-    def _settle(self, given: Given, work: Callable[[], None]) -> None:
-        """Read a resource; with a fault it is refused, and nothing of it is kept."""
-        if given.element.faults:
-            self.came.refuse(given.index, given.name, given.element.faults)
-            return
-        work()
-        if given.element.faults:
-            self.came.refuse(given.index, given.name, _once(given.element.faults))
-        else:
-            self.taken.add(given.index)
-
-    def _refuse(self, given: Given, name: str, rule: str, reason: str) -> None:
-        given.element.refuse(name, rule, reason)
-        self.came.refuse(given.index, given.name, given.element.faults)
-
-    def _message(self, given: Given, count: int) -> None:
+    def _message(self, given: Given) -> None:
         one = given.element
-        if count > 1:
+        if len(self.by_kind["MessageHeader"]) > 1:
             one.refuse("", "several", "Send one message in a Bundle.")
             return
         coding = one.one("eventCoding")
@@ -181,7 +134,7 @@ class _Reading:
         envelope = self._envelope(given)
         row = stays.read_encounter(given, self.shelf)
         who, person = stays.patient(one.one("subject"), given, self.shelf)
-        self._own_up(one.one("subject"), given)
+        self.own_up(one.one("subject"), given)
         icu = stays.read_icu(given, self.shelf)
         stated = {
             str(e.value.get("valueCode"))
@@ -201,15 +154,6 @@ class _Reading:
             stay.rows["icu_stays"] = icu
         stay.envelope["patient_id"] = who
         self.stays[envelope["stay_id"]] = stay
-
-    def _own_up(self, reference: Element | None, holder: Given) -> None:
-        """A fault in a Patient is a fault of the stay, which would else lack what it says."""
-        found = self.shelf.find(reference, holder, ("Patient",)) if reference else None
-        if found is not None and found.element.faults and found.element is not holder.element:
-            aside = {r.index for r in self.came.refused}
-            if found.index != holder.index and found.index not in aside:
-                self.came.refuse(found.index, found.name, _once(found.element.faults))
-            holder.element.refuse("subject", "reference", "The patient it refers to was refused.")
 
     def _envelope(self, given: Given) -> Row | None:
         one = given.element
@@ -266,7 +210,7 @@ class _Reading:
 
     def _same_patient(self, given: Given, stay: _Stay) -> None:
         reference = given.element.one("subject")
-        who, _ = stays.patient(reference, given, self.shelf)
+        who = self.shelf.identify(reference, given, ("Patient",), naming.PATIENT_ID)
         if who is not None and who != stay.envelope["patient_id"]:
             given.element.refuse("subject", "mismatch", "The Encounter is of another patient.")
 
@@ -426,11 +370,5 @@ class _Reading:
         }
 
 
-def _once(faults: Iterable[Fault]) -> list[Fault]:
-    """The faults without repeats: an element may be looked at twice."""
-    return list(dict.fromkeys(faults))
-
-
-def is_bundle(resource: Any) -> bool:
-    """Whether it calls itself a Bundle."""
-    return isinstance(resource, Mapping) and resource.get("resourceType") == "Bundle"
+def _refuse_claim(given: Given) -> None:
+    given.element.refuse("", "not-supported", "A Claim is no order event: read it as a claim.")
