@@ -46,6 +46,8 @@ class Arrived:
     drafts: set[int] = field(default_factory=set)
     refused: list[RefusedResource] = field(default_factory=list)
     aside: set[int] = field(default_factory=set)
+    lost: set[str] = field(default_factory=set)
+    """Kinds of resources of which one could not even be looked at: whose it was is not known."""
     count: int = 0
     timestamp: str | None = None
     identifier: str | None = None
@@ -74,6 +76,7 @@ def arrive(
         if found.shelf.holds_twice(given):
             fault = Fault(f"{given.kind}.id", "duplicate-id", "Another resource of the same bundle has this id or fullUrl: send each once.")  # fmt: skip
             found.refuse(given.index, given.name, [fault])
+            found.lost.add(given.kind)
         else:
             kept.append(given)
     found.given = kept
@@ -102,6 +105,8 @@ def _open(bundle: Mapping[str, Any], found: Arrived, *, models: bool, draft: boo
         if wrong:
             found.refuse(found.count, path, wrong)
             found.count += 1
+            held = entry.get("resource") if isinstance(entry, Mapping) else None
+            found.lost.add(str(held.get("resourceType")) if isinstance(held, Mapping) else "")
             continue
         _take(entry["resource"], found, entry.get("fullUrl"), models=models, draft=draft)
 
@@ -144,10 +149,12 @@ def _take(resource: Any, found: Arrived, address: str | None, *, models: bool, d
     faults = faults_of(resource, models=models)
     kind = resource.get("resourceType") if isinstance(resource, Mapping) else None
     name = kind if isinstance(kind, str) and kind.isalpha() and len(kind) <= 64 else "(resource)"  # noqa: PLR2004 (longer is no name)
+    given = Given(index, name, Element(resource if isinstance(resource, Mapping) else {}, name, []), address)  # fmt: skip
     if faults:
         found.refuse(index, name, faults)
+        found.lost.add(name)
+        found.shelf.put_aside(given)
         return
-    given = Given(index, name, Element(resource, name, []), address)
     found.shelf.put(given)
     found.given.append(given)
     if draft:

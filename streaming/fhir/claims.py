@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from domain.claim import STAYS
+from domain.claim import CHARGES, CHILDREN, ORDERS, STAYS
 from domain.codes import CLAIM_TYPE
 from streaming.fhir import charges, clinical, extensions, naming, orders, stays
 from streaming.fhir.bundles import Arrived, RefusedResource, arrive
 from streaming.fhir.elements import Element
+from streaming.fhir.fields import fit
 from streaming.fhir.naming import Names
 from streaming.fhir.references import Given, coded, codings, good_id, same
 from streaming.fhir.taking import Note, Taking
 
 Row = dict[str, Any]
+Keep = Callable[[], None]
 
 CLAIM_TYPE_SYSTEM: Final = naming.list_system("stays", "claim_type")
 TYPE_SYSTEM: Final = "http://terminology.hl7.org/CodeSystem/claim-type"
@@ -63,48 +65,51 @@ class _Reading(Taking):
         super().__init__(came)
         self.provider_id, self.time_zone = provider_id, time_zone
         self.claims: list[Row] = []
-        self.rows: dict[str, list[tuple[str, Row]]] = {}
+        self.rows: dict[tuple[str, int], list[tuple[Given, Row, str | None]]] = {}
         self.used: set[int] = set()
+        self.kept: set[int] = set()
 
     def read(self) -> Claims:
         """The claims, with account of every resource."""
+        parts = ("Encounter", "Coverage", "Condition", "Procedure", *orders.KINDS, "ChargeItem")
         for kind in orders.KINDS:
             for given in self.by_kind.get(kind, []):
-                self.settle(given, self._order)
+                self._part_of(given, "encounter", "orders")
         for given in self.by_kind.get("ChargeItem", []):
-            self.settle(given, self._charge)
-        whole = [g for g in self.by_kind.get("Claim", []) if self.settle(g, self._claim)]
-        for kind in ("Encounter", "Coverage", "Condition", "Procedure", *orders.KINDS, "ChargeItem", "MessageHeader"):  # fmt: skip
+            self._part_of(given, "context", "charges")
+        for given in self.by_kind.get("Claim", []):
+            self.used = set()
+            if self.settle(given, self._claim):
+                self.kept |= self.used
+        for kind in ("MessageHeader", *parts):
             for given in self.by_kind.get(kind, []):
                 self.settle(given, self._belong)
         refused, taken, notes = self.finish()
-        # A claim of which a part was refused would be half a claim.
-        kept = [c for c, g in zip(self.claims, whole, strict=True) if g.index in taken]
-        return Claims(kept, refused, notes, self.came.count, taken, self.came.identifier)
+        return Claims(self.claims, refused, notes, self.came.count, taken, self.came.identifier)
 
-    def _belong(self, given: Given) -> None:
-        if given.kind != "MessageHeader" and given.index not in self.used:
+    def _belong(self, given: Given) -> Keep:
+        if given.kind != "MessageHeader" and given.index not in self.kept:
             given.element.refuse("", "reference", "It belongs to no Claim of the bundle that was taken.")  # fmt: skip
+        return lambda: None
 
-    def _order(self, given: Given) -> None:
-        row = orders.read(given, self.shelf, at=None, draft=False)
-        self._keep(given, "encounter", "orders", row)
-
-    def _charge(self, given: Given) -> None:
-        self._keep(given, "context", "charges", charges.read_item(given, self.shelf))
-
-    def _keep(self, given: Given, name: str, table: str, row: Row) -> None:
-        reference = given.element.one(name)
-        if reference is None:
-            given.element.refuse(name, "required", "Refer to the Encounter of the claim.")
-            return
-        found = self.shelf.find(reference, given, ("Encounter",))
+    def _part_of(self, given: Given, name: str, table: str) -> None:
+        """Read an order or a charge line of the Encounter that it names."""
+        one = given.element
+        reference = one.one(name)
+        found = self.shelf.find(reference, given, ("Encounter",)) if reference else None
         if found is None:
-            reference.refuse("reference", "reference", "Send the Encounter along in the same bundle.")  # fmt: skip
+            one.refuse(name, "reference", "Send the Encounter along in the same bundle.")
+        if table == "orders":
+            row = orders.read(given, self.shelf, at=None, draft=False)
+            fit(one, ORDERS, row)
         else:
-            self.rows.setdefault(f"{table} {found.index}", []).append((str(given.index), row))
+            row = charges.read_item(given, self.shelf)
+            fit(one, CHARGES, row)
+        who = self.shelf.identify(one.one("subject"), given, ("Patient",), naming.PATIENT_ID)
+        if found is not None:
+            self.rows.setdefault((table, found.index), []).append((given, row, who))
 
-    def _claim(self, given: Given) -> None:
+    def _claim(self, given: Given) -> Keep:
         one, shelf = given.element, self.shelf
         one.word("status", frozenset({"active"}))
         one.word("use", frozenset({"claim"}))
@@ -113,7 +118,6 @@ class _Reading(Taking):
         row["claim_type"] = coded_type(one.one("type"), given, self)
         reference = one.one("patient")
         who, person = stays.patient(reference, given, shelf)
-        self.own_up(reference, given)
         row |= person | {"patient_id": who, "provider_id": self._provider(one.one("provider"), given)}  # fmt: skip
         encounter = self._encounter(given, who)
         icu: list[Row] = []
@@ -125,8 +129,8 @@ class _Reading(Taking):
             subject = encounter.element.one("subject")
             if shelf.identify(subject, encounter, ("Patient",), naming.PATIENT_ID) != who:
                 one.refuse("item.encounter", "mismatch", "The Encounter is of another patient.")
-            if encounter.element.faults:
-                one.refuse("item.encounter", "reference", "The Encounter it refers to was refused.")
+            given.uses.append(encounter)
+            given.uses.extend(encounter.uses)
             stays.provider(encounter.element.one("serviceProvider"), encounter, shelf)
             encounter.element.take("diagnosis")
             row |= {k: v for k, v in told.items() if k != "claim_type"}
@@ -139,10 +143,10 @@ class _Reading(Taking):
         lists = {
             "diagnoses": diagnoses,
             "procedures": self._procedures(one, given),
-            "charges": self._lines(one, given, encounter),
-            "orders": self._rows("orders", encounter),
+            "charges": self._lines(one, given, encounter, who),
+            "orders": self._rows("orders", given, encounter, who),
             "icu_stays": icu,
-            "coverages": self._coverages(one, given),
+            "coverages": self._coverages(one, given, who),
         }
         for name, known in CODED_AS:
             systems[f"{name}_system"] = self._system(one, given, name, known)
@@ -150,8 +154,12 @@ class _Reading(Taking):
         made = systems | row | own | {k: v for k, v in lists.items() if v}
         if row.get("currency") is None and "currency" not in own:
             one.refuse("total.currency", "required", "Give the total with its currency.")
-        if not one.faults:
-            self.claims.append({k: v for k, v in made.items() if v is not None})
+        _fit(one, made)
+        if one.many("diagnosis") and self.came.lost & {"Condition", ""}:
+            one.refuse("", "reference", "A Condition of the bundle was refused, and a claim is told whole.")  # fmt: skip
+        if self.came.lost & {*orders.KINDS, "ChargeItem", "Coverage", ""}:
+            one.refuse("", "reference", "An order, charge line or Coverage of the bundle was refused, and a claim is told whole.")  # fmt: skip
+        return lambda: self.claims.append({k: v for k, v in made.items() if v is not None})
 
     def _stay_id(self, given: Given) -> str | None:
         found = self.shelf.identifier(given.element, naming.STAY_ID, given.id)
@@ -267,9 +275,10 @@ class _Reading(Taking):
         self.used.add(found.index)
         read = clinical.read_condition if kind == "Condition" else clinical.read_procedure
         row, _ = read(found, self.shelf)
-        if found.element.faults and found.element is not place:
-            place.refuse(name, "reference", f"The {kind} it refers to was refused.")
-        return {k: v for k, v in row.items() if k != "ordinal"}
+        if row is None:
+            place.refuse(name, "reference", f"The {kind} says that it does not hold: a claim cannot bill it.")  # fmt: skip
+        given.uses.extend(found.uses)
+        return {k: v for k, v in (row or {}).items() if k != "ordinal"}
 
     def _system(self, one: Element, given: Given, name: str, known: tuple[str, ...]) -> str:
         """The one system of the codes of a list; several are a fault."""
@@ -288,7 +297,9 @@ class _Reading(Taking):
             one.refuse(name, "mismatch", "Code the whole list in one system.")
         return next(iter(sorted(found)), known[0])
 
-    def _lines(self, one: Element, given: Given, encounter: Given | None) -> list[Row]:
+    def _lines(
+        self, one: Element, given: Given, encounter: Given | None, who: str | None
+    ) -> list[Row]:
         team: dict[int, str] = {}
         for member in one.many("careTeam"):
             name = orders.physician(member.one("provider"), given, self.shelf)
@@ -296,19 +307,26 @@ class _Reading(Taking):
             if name is not None and number is not None:
                 team[number] = name
         items = [charges.read_line(item, given, self.shelf, team) for item in one.many("item")]
-        posted = self._rows("charges", encounter)
+        posted = self._rows("charges", given, encounter, who)
         if items and posted:
             one.refuse("item", "several", "Charge lines came as items and as ChargeItems: send them once.")  # fmt: skip
         return items or posted
 
-    def _rows(self, table: str, encounter: Given | None) -> list[Row]:
+    def _rows(self, table: str, claim: Given, encounter: Given | None, who: str | None) -> list[Row]:
+        """The orders or charge lines of the Encounter; one that is refused is a fault of the claim."""
         if encounter is None:
             return []
-        found = self.rows.get(f"{table} {encounter.index}", [])
-        self.used |= {int(index) for index, _ in found}
-        return [row for _, row in found]
+        rows: list[Row] = []
+        for given, row, patient in self.rows.get((table, encounter.index), []):
+            claim.uses.append(given)
+            claim.uses.extend(given.uses)
+            self.used.add(given.index)
+            if patient is not None and patient != who:
+                given.element.refuse("subject", "mismatch", "The Encounter is of another patient.")
+            rows.append(row)
+        return rows
 
-    def _coverages(self, one: Element, given: Given) -> list[Row]:
+    def _coverages(self, one: Element, given: Given, patient: str | None) -> list[Row]:
         rows: list[Row] = []
         for insurance in one.many("insurance"):
             insurance.take("sequence"), insurance.take("focal")
@@ -319,12 +337,25 @@ class _Reading(Taking):
             if found is None:
                 continue
             self.used.add(found.index)
-            found.element.take("beneficiary")
             row = stays.read_coverage(found, self.shelf)
-            if found.element.faults:
-                insurance.refuse("coverage", "reference", "The Coverage it refers to was refused.")
+            who = self.shelf.identify(found.element.one("beneficiary"), found, ("Patient",), naming.PATIENT_ID)  # fmt: skip
+            if who is not None and who != patient:
+                insurance.refuse("coverage", "mismatch", "The Coverage is of another patient.")
             rows.append({"ordinal": len(rows) + 1} | row)
         return rows
+
+
+def _fit(one: Element, made: Row) -> None:
+    """Check a claim against our fields, and the places and identifiers of its rows against each other."""
+    fit(one, STAYS, made)
+    for table in CHILDREN:
+        rows = made.get(table.name) or []
+        for row in rows:
+            fit(one, table, row)
+        key = table.key[1]
+        places = [row.get(key) for row in rows]
+        if None in places or len(set(places)) < len(places):
+            one.refuse("", "duplicate-id", f"Give each of the {table.name} a {key} of its own.")
 
 
 def coded_type(concept: Element | None, given: Given, reading: _Reading) -> str | None:

@@ -19,6 +19,7 @@ PROCEDURE_SYSTEMS: Final = ("ICD-9-CM-3-CN", "ICD-10-PCS", "ICD-9-CM-3")
 _NOT_HELD: Final = frozenset({"refuted", "entered-in-error", "differential"})
 _HELD: Final = frozenset({"confirmed", "provisional", "unconfirmed"})
 _DONE: Final = frozenset({"in-progress", "completed"})
+_NOT_DONE: Final = frozenset({"preparation", "not-done", "entered-in-error"})
 ON_ADMISSION: Final = f"{naming.BASE}code:diagnoses.present_on_admission"
 _ROLE: Final = f"{naming.BASE}code:performer"
 _PROCEDURE_EXTENDED: Final = (
@@ -41,14 +42,19 @@ def code_of(concept: Element, shelf: Shelf, systems: Sequence[str], what: str) -
     return coded(concept, shelf.names, {naming.CLINICAL_URI[s]: None for s in systems}, what)
 
 
-def read_condition(given: Given, shelf: Shelf) -> tuple[Row, str | None]:
-    """The row of a Condition, without its place if none is stated, and its code system."""
+def read_condition(given: Given, shelf: Shelf) -> tuple[Row | None, str | None]:
+    """The row of a Condition, without its place if none is stated, and its code system.
+
+    None for one that is not held to be true: it says that there is nothing to tell.
+    """
     one = given.element
     held = one.one("verificationStatus")
     if held is not None:
         known = {code for _, code, _ in codings(held, shelf.names)}
-        if known & _NOT_HELD or not known & _HELD:
-            held.refuse("coding", "enum", f"Only what is {', '.join(sorted(_HELD))} is a diagnosis of the stay.")  # fmt: skip
+        if known & _NOT_HELD:
+            return None, None
+        if not known & _HELD:
+            held.refuse("coding", "enum", f"Use one of {', '.join(sorted(_HELD | _NOT_HELD))}.")
     one.take("clinicalStatus"), one.take("category")
     concept = one.one("code")
     if concept is None:
@@ -62,10 +68,14 @@ def read_condition(given: Given, shelf: Shelf) -> tuple[Row, str | None]:
     return _filled(row) | extensions.read(one, DIAGNOSES), system
 
 
-def read_procedure(given: Given, shelf: Shelf) -> tuple[Row, str | None]:
-    """The row of a Procedure, without its place if none is stated, and its code system."""
+def read_procedure(given: Given, shelf: Shelf) -> tuple[Row | None, str | None]:
+    """The row of a Procedure, without its place if none is stated, and its code system.
+
+    None for one that was not done: it says that there is nothing to tell.
+    """
     one = given.element
-    one.word("status", _DONE)
+    if one.word("status", _DONE | _NOT_DONE) in _NOT_DONE:
+        return None, None
     concept = one.one("code")
     if concept is None:
         one.refuse("code", "required", "Say the procedure.")

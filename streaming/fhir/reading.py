@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
-from domain.orders import DISCHARGE_FIELDS, EVENT_KIND, HEAD_FIELDS
+from domain.claim import CHARGES, COVERAGES, DIAGNOSES, ICU_STAYS, ORDERS, PROCEDURES, STAYS
+from domain.orders import EVENT_KIND
 from streaming.fhir import charges, clinical, naming, orders, stays
-from streaming.fhir.bundles import Arrived, RefusedResource, arrive, digest_text
-from streaming.fhir.elements import Element, Fault
+from streaming.fhir.bundles import Arrived, RefusedResource, arrive
+from streaming.fhir.elements import Element
+from streaming.fhir.fields import fit
 from streaming.fhir.naming import Names
 from streaming.fhir.references import Given, good_id
 from streaming.fhir.taking import Note, Taking
+from streaming.fhir.telling import LISTS, Header, StayTold, number, tell
 
 Row = dict[str, Any]
+Keep = Callable[[], None]
 
-_EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
-"""From where sequences count, in seconds, where a sender does not number its events: 2^31 last to 2068."""
-_LISTS: Final = ("diagnoses", "procedures", "icu_stays", "coverages")
+_TABLES: Final = {"diagnoses": DIAGNOSES, "procedures": PROCEDURES}
+
 
 @dataclass(frozen=True, slots=True)
 class Events:
@@ -36,20 +38,6 @@ class Events:
     read: int
     taken: tuple[int, ...]
     identifier: str | None = None
-
-
-@dataclass(slots=True)
-class _Stay:
-    """What came of one stay."""
-
-    envelope: Row
-    head: Row | None = None
-    status: str | None = None
-    stated: set[str] = field(default_factory=set)
-    encounter: Given | None = None
-    currency: str | None = None
-    rows: dict[str, list[Row]] = field(default_factory=dict)
-    systems: dict[str, str] = field(default_factory=dict)
 
 
 def events_of(
@@ -83,12 +71,12 @@ class _Reading(Taking):
         super().__init__(came)
         self.provider_id, self.time_zone = provider_id, time_zone
         self.at, self.currency = at, currency
-        self.stays: dict[str, _Stay] = {}
-        self.header: Row = {}
+        self.stays: dict[str, StayTold] = {}
+        self.header = Header()
 
     def read(self) -> Events:
         # In this order: what is told of a stay needs the stay.
-        steps: list[tuple[str, Callable[[Given], None]]] = [
+        steps: list[tuple[str, Callable[[Given], Keep]]] = [
             ("MessageHeader", self._message),
             ("Encounter", self._encounter),
             ("Condition", lambda g: self._clinical(g, "diagnoses")),
@@ -101,15 +89,25 @@ class _Reading(Taking):
         for kind, step in steps:
             for given in self.by_kind.get(kind, []):
                 self.settle(given, step)
-        events = [e for _, stay in sorted(self.stays.items()) for e in self._tell(stay)]
+        when = self.came.timestamp or self.at.isoformat()
+        header = self.header if len(self.stays) == 1 else Header(event_time=self.header.event_time)
+        events: list[Row] = []
+        for _, stay in sorted(self.stays.items()):
+            if self.came.lost & {"Condition", ""}:
+                stay.broken.add("diagnoses")
+            if self.came.lost & {"Procedure", ""}:
+                stay.broken.add("procedures")
+            if self.came.lost & {"Coverage", ""}:
+                stay.broken.add("coverages")
+            number(stay, self.shelf, self.came)
+            events += tell(stay, header, when, self.currency)
         refused, taken, notes = self.finish()
         return Events(events, refused, notes, self.came.count, taken, self.came.identifier)
 
-    def _message(self, given: Given) -> None:
+    def _message(self, given: Given) -> Keep:
         one = given.element
         if len(self.by_kind["MessageHeader"]) > 1:
             one.refuse("", "several", "Send one message in a Bundle.")
-            return
         coding = one.one("eventCoding")
         kind = None
         if coding is None or self.shelf.names.of(coding.text("system")) != naming.EVENT:
@@ -118,48 +116,57 @@ class _Reading(Taking):
             kind = coding.word("code", frozenset(EVENT_KIND))
         meta = one.one("meta")
         when = meta.instant("lastUpdated") if meta is not None and "lastUpdated" in meta else None
-        number = None
+        sequence = None
         for extension in one.many("extension"):
             if extension.text("url") == naming.SEQUENCE:
-                number = extension.whole("valueInteger", least=0)
+                sequence = extension.whole("valueInteger", least=0)
         event_id = good_id(one, "id", given.id)
         one.take("source"), one.take("focus")
-        if not one.faults:
-            found = {"kind": kind, "event_id": event_id, "event_time": when, "sequence": number}
-            self.header = {k: v for k, v in found.items() if v is not None}
 
-    def _encounter(self, given: Given) -> None:
+        def keep() -> None:
+            self.header = Header(kind, event_id, when, sequence)
+
+        return keep
+
+    def _encounter(self, given: Given) -> Keep:
         one = given.element
         status = one.word("status", stays.STATES)
         envelope = self._envelope(given)
         row = stays.read_encounter(given, self.shelf)
         who, person = stays.patient(one.one("subject"), given, self.shelf)
-        self.own_up(one.one("subject"), given)
         icu = stays.read_icu(given, self.shelf)
-        stated = {
-            str(e.value.get("valueCode"))
-            for e in one.many("extension")
-            if e.take("url") == naming.LISTS and e.take("valueCode") is not None
-        }
-        self._ranks(one)
-        if stated - set(_LISTS):
-            one.refuse("extension", "enum", f"Name a list: {', '.join(_LISTS)}.")
-        if one.faults or envelope is None:
-            return
-        if envelope["stay_id"] in self.stays:
-            one.refuse("identifier", "duplicate-id", "Two Encounters are one stay: send it once.")
-            return
-        stay = _Stay(envelope, person | row, status, stated & set(_LISTS), given)
-        if icu or "icu_stays" in stated:
-            stay.rows["icu_stays"] = icu
-        stay.envelope["patient_id"] = who
-        self.stays[envelope["stay_id"]] = stay
+        stated: set[str] = set()
+        for extension in one.many("extension"):
+            if extension.value.get("url") == naming.LISTS:
+                extension.take("url")
+                stated.add(extension.word("valueCode", frozenset(LISTS)) or "")
+        for diagnosis in one.many("diagnosis"):
+            diagnosis.whole("rank", least=1)
+            diagnosis.one("condition"), diagnosis.take("use")
+        head = person | row
+        fit(one, STAYS, head)
+        for place in icu:
+            fit(one, ICU_STAYS, place)
+        if len({place["ordinal"] for place in icu}) < len(icu):
+            one.refuse("location", "duplicate-id", "Two times in intensive care have one place.")
+        if who is not None and len(who) > STAYS["patient_id"].max_length:
+            one.refuse("subject", "range", "The identifier of the patient is too long.")
+
+        def keep() -> None:
+            if envelope is None or envelope["stay_id"] in self.stays:
+                one.refuse("identifier", "duplicate-id", "Two Encounters are one stay: send it once.")  # fmt: skip
+                return
+            stay = StayTold(envelope | {"patient_id": who}, head, status, stated - {""}, given)
+            if icu or "icu_stays" in stated:
+                stay.rows["icu_stays"] = icu
+            self.stays[envelope["stay_id"]] = stay
+
+        return keep
 
     def _envelope(self, given: Given) -> Row | None:
         one = given.element
         stay_id = stays.stay_id(given, self.shelf)
-        reference = one.one("serviceProvider")
-        stated = stays.provider(reference, given, self.shelf)
+        stated = stays.provider(one.one("serviceProvider"), given, self.shelf)
         provider = self.provider_id or stated
         if provider is None:
             one.refuse("serviceProvider", "required", "Name the hospital by identifier.")
@@ -168,207 +175,122 @@ class _Reading(Taking):
         good_id(one, "serviceProvider", provider)
         if stay_id is None or provider is None:
             return None
+        return self._named(stay_id, provider, None)
+
+    def _named(self, stay_id: str, provider: str, who: str | None) -> Row:
         return {
-            "stay_id": stay_id, "provider_id": provider, "patient_id": None, "time_zone": self.time_zone,
-        }  # fmt: skip
+            "stay_id": stay_id,
+            "provider_id": provider,
+            "patient_id": who,
+            "time_zone": self.time_zone,
+        }
 
-    def _ranks(self, one: Element) -> None:
-        for diagnosis in one.many("diagnosis"):
-            diagnosis.whole("rank", least=1)
-            diagnosis.one("condition"), diagnosis.take("use")
-
-    def _stay_of(self, given: Given, name: str = "encounter") -> _Stay | None:
+    def _stay_of(self, given: Given, name: str = "encounter") -> StayTold | None:
         """The stay that a resource belongs to: by its Encounter, or by the identifiers it names."""
         one = given.element
         reference = one.one(name)
         if reference is None:
             one.refuse(name, "required", "Refer to the Encounter of the stay.")
             return None
-        stay_id = self.shelf.identify(reference, given, ("Encounter",), naming.STAY_ID)
-        if one.faults or stay_id is None:
-            return None
         found = self.shelf.find(reference, given, ("Encounter",))
-        if stay_id in self.stays:
-            if self.stays[stay_id].encounter is not None:
-                self._same_patient(given, self.stays[stay_id])
-            return self.stays[stay_id]
-        if found is not None:
+        stay_id = self.shelf.identify(reference, given, ("Encounter",), naming.STAY_ID)
+        if stay_id is None or good_id(one, name, stay_id) is None:
+            return None
+        who = self.shelf.identify(one.one("subject"), given, ("Patient",), naming.PATIENT_ID)
+        known = self.stays.get(stay_id)
+        if known is None and found is not None:
             one.refuse(name, "reference", "The Encounter it refers to was refused.")
             return None
-        if good_id(one, name, stay_id) is None:
+        if known is not None:
+            if who is not None and who != known.envelope["patient_id"]:
+                one.refuse("subject", "mismatch", "The Encounter is of another patient.")
+            return known
+        if who is None or self.provider_id is None or len(who) > STAYS["patient_id"].max_length:
+            one.refuse("subject", "required", "Name patient and hospital, or send the Encounter along.")  # fmt: skip
             return None
-        who, _ = stays.patient(one.one("subject"), given, self.shelf)
-        if who is None or self.provider_id is None:
-            if not one.faults:
-                one.refuse("subject" if who is None else name, "required", "Name patient and hospital, or send the Encounter along.")  # fmt: skip
-            return None
-        envelope = {
-            "stay_id": stay_id, "provider_id": self.provider_id, "patient_id": who, "time_zone": self.time_zone,
-        }  # fmt: skip
-        self.stays[stay_id] = _Stay(envelope)
-        return self.stays[stay_id]
+        return StayTold(self._named(stay_id, self.provider_id, who))
 
-    def _same_patient(self, given: Given, stay: _Stay) -> None:
-        reference = given.element.one("subject")
-        who = self.shelf.identify(reference, given, ("Patient",), naming.PATIENT_ID)
-        if who is not None and who != stay.envelope["patient_id"]:
-            given.element.refuse("subject", "mismatch", "The Encounter is of another patient.")
-
-    def _clinical(self, given: Given, name: str) -> None:
+    def _clinical(self, given: Given, name: str) -> Keep:
         read = clinical.read_condition if name == "diagnoses" else clinical.read_procedure
         stay = self._stay_of(given)
         row, system = read(given, self.shelf)
-        if stay is None or given.element.faults:
-            return
-        if stay.encounter is None:
+        fit(given.element, _TABLES[name], row or {})
+        if stay is not None and stay.encounter is None:
             given.element.refuse("encounter", "reference", "Send the Encounter along: its lists are told with it.")  # fmt: skip
-            return
-        if system is not None and stay.systems.setdefault(name, system) != system:
-            given.element.refuse("code.coding", "mismatch", f"The other {name} of the stay are coded in {stay.systems[name]}.")  # fmt: skip
-            return
-        if name == "diagnoses" and "ordinal" not in row:
-            rank = self._rank(stay, given)
-            if rank is not None:
-                row["ordinal"] = rank
-        row["_given"] = given
-        stay.rows.setdefault(name, []).append(row)
+        if stay is not None and given.element.faults:
+            stay.broken.add(name)
 
-    def _rank(self, stay: _Stay, given: Given) -> int | None:
-        assert stay.encounter is not None  # noqa: S101 (the caller has looked)
-        for diagnosis in stay.encounter.element.many("diagnosis"):
-            reference = diagnosis.one("condition")
-            found = self.shelf.find(reference, stay.encounter, ("Condition",)) if reference else None
-            if found is not None and found.index == given.index:
-                return diagnosis.whole("rank")
-        return None
+        def keep() -> None:
+            if row is None or stay is None:
+                return  # what was refuted or not done is read, and there is nothing to keep
+            if system is not None and stay.systems.setdefault(name, system) != system:
+                stay.broken.add(name)
+                given.element.refuse("code.coding", "mismatch", f"The other {name} of the stay are coded in {stay.systems[name]}.")  # fmt: skip
+                return
+            stay.rows.setdefault(name, []).append(row)
+            stay.givens.setdefault(name, []).append(given)
 
-    def _order(self, given: Given) -> None:
+        return keep
+
+    def _order(self, given: Given) -> Keep:
         draft = given.index in self.came.drafts
         row = orders.read(given, self.shelf, at=self.at, draft=draft)
-        stay = self._stay_of(given)
-        if stay is not None and not given.element.faults:
-            if any(o["order_id"] == row["order_id"] for o in stay.rows.get("orders", ())):
-                given.element.refuse("identifier", "duplicate-id", "Another order of the stay has this identifier.")  # fmt: skip
-                return
-            stay.rows.setdefault("orders", []).append(row)
+        fit(given.element, ORDERS, row)
+        return self._keep_row(given, self._stay_of(given), "orders", row.get("order_id"), row)
 
-    def _charge(self, given: Given) -> None:
+    def _charge(self, given: Given) -> Keep:
+        one = given.element
         row = charges.read_item(given, self.shelf)
+        fit(one, CHARGES, row)
         stay = self._stay_of(given, "context")
-        if stay is None or given.element.faults:
-            return
-        price = given.element.one("priceOverride")
+        price = one.one("priceOverride")
         named = price.text("currency") if price is not None and "currency" in price else None
-        if named is not None:
+        if stay is not None and named is not None:
             known = (stay.head or {}).get("currency") or stay.currency or named
-            if known != named:
-                price and price.refuse("currency", "mismatch", f"Give all amounts of a stay in {known}.")  # fmt: skip
-                return
-            stay.currency = known
-        stay.rows.setdefault("charges", []).append(row)
+            if known != named or named not in (STAYS["currency"].codes or ()):
+                one.refuse("priceOverride.currency", "mismatch", f"Give all amounts of a stay in one currency: {known}.")  # fmt: skip
+            elif not one.faults:
+                stay.currency = known
+        return self._keep_row(given, stay, "charges", row.get("line_id"), row)
 
-    def _coverage(self, given: Given) -> None:
+    def _keep_row(
+        self, given: Given, stay: StayTold | None, table: str, name: str | None, row: Row
+    ) -> Keep:
+        def keep() -> None:
+            if stay is None or name is None:
+                return
+            # Two that came without their Encounter meet here, for the first made the stay.
+            kept = self.stays.setdefault(stay.envelope["stay_id"], stay)
+            if kept.envelope["patient_id"] != stay.envelope["patient_id"]:
+                given.element.refuse("subject", "mismatch", "The stay is of another patient.")
+            elif name in kept.names.setdefault(table, set()):
+                given.element.refuse("identifier", "duplicate-id", f"Another of the {table} of the stay has this identifier.")  # fmt: skip
+            else:
+                kept.names[table].add(name)
+                kept.rows.setdefault(table, []).append(row)
+
+        return keep
+
+    def _coverage(self, given: Given) -> Keep:
+        one: Element = given.element
         row = stays.read_coverage(given, self.shelf)
-        who = self.shelf.identify(given.element.one("beneficiary"), given, ("Patient",), naming.PATIENT_ID)  # fmt: skip
-        if given.element.faults:
-            return
+        fit(one, COVERAGES, row)
+        who = self.shelf.identify(one.one("beneficiary"), given, ("Patient",), naming.PATIENT_ID)
         mine = [s for s in self.stays.values() if s.encounter and s.envelope["patient_id"] == who]
         if not mine:
-            given.element.refuse("beneficiary", "reference", "Send the Encounter of the insured person along.")  # fmt: skip
-        for stay in mine:
-            rows = stay.rows.setdefault("coverages", [])
-            rows.append({"ordinal": len(rows) + 1} | row)
+            one.refuse("beneficiary", "reference", "Send the Encounter of the insured person along.")  # fmt: skip
+        for stay in mine if one.faults else ():
+            stay.broken.add("coverages")
 
-    def _tell(self, stay: _Stay) -> list[Row]:
-        """The events of a stay, in the order in which they can be applied."""
-        said = self.header.get("kind")
-        made: list[tuple[str, Row]] = []
-        if stay.head is not None:
-            self._number(stay)
-            made += self._of_encounter(stay, said)
-        for name in ("orders", "charges"):
-            if stay.rows.get(name):
-                made.append((name, {name: stay.rows[name]}))
-        if stay.status == stays.OVER and said in (None, "discharge") and stay.head is not None:
-            leaving = {n: stay.head[n] for n in DISCHARGE_FIELDS if n in stay.head}
-            made.append(("discharge", {"discharge": leaving}))
-        return [self._event(stay, kind, members, said) for kind, members in made]
+        def keep() -> None:
+            for stay in mine:
+                rows = stay.rows.setdefault("coverages", [])
+                rows.append({"ordinal": len(rows) + 1} | row)
+                stay.givens.setdefault("coverages", []).append(given)
 
-    def _of_encounter(self, stay: _Stay, said: str | None) -> list[tuple[str, Row]]:
-        if stay.status in stays.ERRONEOUS or said == "void":
-            return [("void", {})]
-        if said == "reopen":
-            return [("reopen", {})]
-        if said not in (None, "stay"):
-            return []
-        assert stay.head is not None  # noqa: S101 (the caller has looked)
-        defaults = {
-            "currency": stay.currency or self.currency,
-            "diagnosis_system": stay.systems.get("diagnoses", "ICD-10-CN"),
-            "procedure_system": stay.systems.get("procedures", "ICD-9-CM-3-CN"),
-        }
-        insured = [c for c in stay.rows.get("coverages", ()) if c.get("status") == "active"]
-        if len(insured) == 1:
-            defaults["insurance_type"] = insured[0]["insurance_type"]
-            if "region_code" in insured[0]:
-                defaults["insured_region_code"] = insured[0]["region_code"]
-        head = {n: v for n, v in (defaults | stay.head).items() if n in HEAD_FIELDS}
-        lists = {
-            name: [{k: v for k, v in row.items() if k != "_given"} for row in stay.rows.get(name, [])]
-            for name in _LISTS
-            if name in stay.rows or name in stay.stated
-        }  # fmt: skip
-        return [("stay", {"stay": head, **lists})]
-
-    def _number(self, stay: _Stay) -> None:
-        """Give the rows of the clinical lists their places; a principal diagnosis is not guessed."""
-        rows = stay.rows.get("diagnoses", [])
-        if len(rows) == 1:
-            rows[0].setdefault("ordinal", 1)
-        self._refuse_rows(stay, "diagnoses", [r for r in rows if "ordinal" not in r], Fault(
-            "Condition", "required", "Say its place among the diagnoses (Encounter.diagnosis.rank): the first is the principal one, and that is not guessed.",
-        ))  # fmt: skip
-        operations = stay.rows.get("procedures", [])
-        if any("ordinal" not in row for row in operations):
-            operations.sort(key=lambda r: (str(r.get("start_time") or r.get("procedure_date") or "9"), str(r.get("code"))))  # fmt: skip
-            for place, row in enumerate(operations, start=1):
-                row["ordinal"] = place
-        for name in ("diagnoses", "procedures"):
-            listed = stay.rows.get(name)
-            if not listed:
-                continue
-            listed.sort(key=lambda r: int(r["ordinal"]))
-            twice = [b for a, b in zip(listed, listed[1:], strict=False) if a["ordinal"] == b["ordinal"]]  # fmt: skip
-            self._refuse_rows(stay, name, twice, Fault("", "duplicate-id", "Another one of the stay has this place."))  # fmt: skip
-
-    def _refuse_rows(self, stay: _Stay, name: str, rows: list[Row], fault: Fault) -> None:
-        # One place that is missing makes the whole list doubtful: a list is told whole or not at all.
-        if not rows:
-            return
-        told = {r["_given"].index for r in rows}
-        for row in stay.rows.pop(name):
-            given = row["_given"]
-            reason = fault if given.index in told else Fault("", "list", f"Another of the {name} of the stay was refused, and the list is told whole.")  # fmt: skip
-            path = given.kind if reason.element in ("", "Condition") else reason.element
-            self.came.refuse(given.index, given.name, [Fault(path, reason.rule, reason.reason)])
-
-    def _event(self, stay: _Stay, kind: str, members: Row, said: str | None) -> Row:
-        when = self.header.get("event_time") or self.came.timestamp or self.at.isoformat()
-        number = self.header.get("sequence")
-        if number is None:
-            number = max(0, int((datetime.fromisoformat(when) - _EPOCH).total_seconds()))
-        own = self.header.get("event_id") if said == kind and len(self.stays) == 1 else None
-        body = {"stay_id": stay.envelope["stay_id"], "kind": kind, "event_time": when, **members}
-        digest = hashlib.sha256(digest_text(body)).hexdigest()[:32]
-        return {
-            "event_id": own or f"F-{digest}",
-            "kind": kind,
-            "event_time": when,
-            "sequence": min(number, 2**31 - 1),
-            **stay.envelope,
-            **members,
-        }
+        return keep
 
 
-def _refuse_claim(given: Given) -> None:
+def _refuse_claim(given: Given) -> Keep:
     given.element.refuse("", "not-supported", "A Claim is no order event: read it as a claim.")
+    return lambda: None

@@ -15,7 +15,7 @@ _LITERAL: Final = re.compile(r"(?:.*/)?([A-Z][A-Za-z]{1,63})/([A-Za-z0-9.-]{1,64
 _ID: Final = re.compile(ID.removesuffix("$") + r"\Z")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Given:
     """A resource that came: its place among all, where it stood, and a cursor over it.
 
@@ -26,6 +26,8 @@ class Given:
     kind: str
     element: Element
     address: str | None = None
+    uses: list[Given] = field(default_factory=list)
+    """What it was found to refer to: it is not taken without these."""
 
     @property
     def id(self) -> str | None:
@@ -45,22 +47,22 @@ class Shelf:
 
     names: Names = field(default_factory=Names)
     _known: dict[str, Given] = field(default_factory=dict)
-    _twice: set[str] = field(default_factory=set)
+    _aside: set[str] = field(default_factory=set)
 
     def put(self, given: Given) -> None:
         """Make a resource findable by its address and by type and id."""
-        keys = {given.address} if given.address else set()
-        if given.id:
-            keys.add(f"{given.kind}/{given.id}")
-        for key in keys:
+        for key in _keys(given):
             if key in self._known and self._known[key] is not given:
-                self._twice.add(key)
+                self._aside.add(key)
             self._known[key] = given
+
+    def put_aside(self, given: Given) -> None:
+        """Remember a resource that was refused: what refers to it is refused too."""
+        self._aside |= _keys(given)
 
     def holds_twice(self, given: Given) -> bool:
         """Whether another resource came under the same address or type and id."""
-        name = f"{given.kind}/{given.id}"
-        return name in self._twice or (given.address or "") in self._twice
+        return not self._aside.isdisjoint(_keys(given))
 
     def find(self, reference: Element, holder: Given, kinds: Sequence[str]) -> Given | None:
         """The resource that a reference names, if it came; one of another kind is a fault."""
@@ -70,16 +72,25 @@ class Shelf:
         if text.startswith("#"):
             return self._contained(reference, holder, text[1:], kinds)
         literal = _LITERAL.match(text)
-        if literal and literal[1] not in kinds:
+        keys = (text, f"{literal[1]}/{literal[2]}") if literal else (text,)
+        found = next((self._known[key] for key in keys if key in self._known), None)
+        if (literal and literal[1] not in kinds) or (found and found.kind not in kinds):
             reference.refuse("reference", "reference", f"Refer to {' or '.join(kinds)}.")
             return None
-        found = self._known.get(text)
-        if found is None and literal:
-            found = self._known.get(f"{literal[1]}/{literal[2]}")
-        if found is not None and found.kind not in kinds:
-            reference.refuse("reference", "reference", f"Refer to {' or '.join(kinds)}.")
+        if not self._aside.isdisjoint(keys):
+            reference.refuse("reference", "reference", "What it refers to was refused.")
             return None
+        if found is not None and found not in holder.uses:
+            holder.uses.append(found)
         return found
+
+    def look(self, reference: Element, holder: Given) -> Given | None:
+        """The Condition that a reference names, without a word on what is wrong with it."""
+        text = reference.value.get("reference")
+        for key in (text, *(_LITERAL.match(text).expand(r"\1/\2") if isinstance(text, str) and _LITERAL.match(text) else "",)):
+            if isinstance(key, str) and key in self._known and key not in self._aside:
+                return self._known[key]
+        return None
 
     def _contained(
         self, reference: Element, holder: Given, name: str, kinds: Sequence[str]
@@ -101,15 +112,19 @@ class Shelf:
         """
         if reference is None:
             return None
+        reference.take("type"), reference.take("display")
         before = len(reference.faults)
         found = self.find(reference, holder, kinds)
         if len(reference.faults) > before:
             return None
         if found is not None:
-            reference.take("identifier")
+            beside = reference.one("identifier")
+            if beside is not None:
+                beside.take("system"), beside.take("value")
             return self.identifier(found.element, system, found.id)
         logical = reference.one("identifier")
         if logical is not None:
+            logical.take("system"), logical.take("type")
             return logical.text("value") or _missing(logical)
         literal = _LITERAL.match(str(reference.value.get("reference") or ""))
         if by_id and literal:
@@ -127,6 +142,11 @@ class Shelf:
                 return value
             first = first or value
         return first or else_id
+
+
+def _keys(given: Given) -> set[str]:
+    keys = {given.address} if given.address else set()
+    return keys | ({f"{given.kind}/{given.id}"} if given.id else set())
 
 
 def _missing(logical: Element) -> None:

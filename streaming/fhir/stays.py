@@ -51,8 +51,9 @@ def read_patient(given: Given, shelf: Shelf) -> Row:
     numbers = {naming.RECORD_NUMBER: "medical_record_number", naming.IDENTITY_NUMBER: "identity_number"}  # fmt: skip
     for identifier in one.many("identifier"):
         system = shelf.names.of(identifier.text("system")) if "system" in identifier else None
+        value = identifier.text("value")
         if system in numbers:
-            row[numbers[system]] = identifier.text("value")
+            row[numbers[system]] = value
     names = one.many("name")
     row["patient_name"] = _person(names[0]) if names else None
     contacts = one.many("contact")
@@ -99,6 +100,7 @@ def provider(reference: Element | None, holder: Given, shelf: Shelf) -> str | No
     if reference is None:
         return None
     kinds = ("Organization",)
+    reference.take("display")
     if shelf.find(reference, holder, kinds) is None and "identifier" not in reference:
         # A server's own id of an organisation is not the hospital's number.
         return None
@@ -111,8 +113,9 @@ def read_encounter(given: Given, shelf: Shelf) -> Row:
     row: Row = {"encounter_id": None}
     for identifier in one.many("identifier"):
         system = shelf.names.of(identifier.text("system")) if "system" in identifier else None
+        value = identifier.text("value")
         if system == naming.ENCOUNTER_ID:
-            row["encounter_id"] = identifier.text("value")
+            row["encounter_id"] = value
     row |= _kind(one, shelf)
     row["admission_department"] = _department(one.one("serviceType"), shelf)
     for participant in one.many("participant"):

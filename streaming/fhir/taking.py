@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from streaming.fhir.bundles import Arrived, RefusedResource
-from streaming.fhir.elements import Element, Fault
+from streaming.fhir.elements import Fault
 from streaming.fhir.references import Given
 
 NAMED: Final = ("Patient", "Organization", "Practitioner", "PractitionerRole", "Location", "Medication")  # fmt: skip
@@ -33,24 +33,23 @@ class Taking:
             self.by_kind.setdefault(given.kind, []).append(given)
         self._taken: set[int] = set()
 
-    def settle(self, given: Given, work: Callable[[Given], None]) -> bool:
-        """Read a resource; with a fault it is refused, and nothing of it is kept. Whether it was taken."""
-        if not given.element.faults:
-            work(given)
+    def settle(self, given: Given, read: Callable[[Given], Callable[[], None]]) -> bool:
+        """Read a resource, and keep what was read if nothing is wrong. Whether it was taken.
+
+        ``read`` gives what keeps it; that may find a fault too, before it keeps anything.
+        A fault in what the resource refers to is a fault of its own: it would be half told.
+        """
+        keep = None if given.element.faults else read(given)
+        for used in given.uses:
+            if used.element.faults or used.index in self.came.aside:
+                given.element.refuse("", "reference", f"It refers to a {used.kind} that was refused.")  # fmt: skip
+        if keep is not None and not given.element.faults:
+            keep()
         if given.element.faults:
             self.came.refuse(given.index, given.name, _once(given.element.faults))
             return False
         self._taken.add(given.index)
         return True
-
-    def own_up(self, reference: Element | None, holder: Given) -> None:
-        """A fault in a Patient is a fault of the stay, which would else lack what it says."""
-        found = self.shelf.find(reference, holder, ("Patient",)) if reference else None
-        if reference is None or found is None or found.index == holder.index:
-            return
-        if found.element.faults:
-            self.came.refuse(found.index, found.name, _once(found.element.faults))
-            reference.refuse("", "reference", "The Patient it refers to was refused.")
 
     def finish(self) -> tuple[list[RefusedResource], tuple[int, ...], list[Note]]:
         """The refusals in order, the places of what was taken, and what of it was not kept."""
