@@ -136,13 +136,13 @@ class _Reading(Taking):
             row |= {k: v for k, v in told.items() if k != "claim_type"}
         row |= self._settlement(one)
         row |= self._physicians(one, given)
-        diagnoses, packages = self._diagnoses(one, given)
+        diagnoses, packages = self._diagnoses(one, given, who)
         if packages:
             row["billed_group_code"] = packages[0]
         systems: dict[str, str] = {}
         lists = {
             "diagnoses": diagnoses,
-            "procedures": self._procedures(one, given),
+            "procedures": self._procedures(one, given, who),
             "charges": self._lines(one, given, encounter, who),
             "orders": self._rows("orders", given, encounter, who),
             "icu_stays": icu,
@@ -230,7 +230,9 @@ class _Reading(Taking):
                 row[ROLES[code]] = name
         return row
 
-    def _diagnoses(self, one: Element, given: Given) -> tuple[list[Row], list[str]]:
+    def _diagnoses(
+        self, one: Element, given: Given, who: str | None
+    ) -> tuple[list[Row], list[str]]:
         rows: list[Row] = []
         packages: list[str] = []
         for diagnosis in one.many("diagnosis"):
@@ -240,7 +242,7 @@ class _Reading(Taking):
                 row["code"] = clinical.code_of(concept, self.shelf, clinical.DIAGNOSIS_SYSTEMS, "the diagnosis")  # fmt: skip
                 row["name"] = clinical.name_of(concept)
             else:
-                row |= self._part(diagnosis, given, "diagnosisReference", "Condition")
+                row |= self._part(diagnosis, given, "diagnosisReference", "Condition", who)
             known = clinical.on_admission(diagnosis.one("onAdmission"), self.shelf)
             row["present_on_admission"] = known or row.get("present_on_admission")
             package = diagnosis.one("packageCode")
@@ -249,7 +251,7 @@ class _Reading(Taking):
             rows.append({k: v for k, v in row.items() if v is not None})
         return rows, packages
 
-    def _procedures(self, one: Element, given: Given) -> list[Row]:
+    def _procedures(self, one: Element, given: Given, who: str | None) -> list[Row]:
         rows: list[Row] = []
         for procedure in one.many("procedure"):
             row: Row = {"ordinal": procedure.whole("sequence", least=1)}
@@ -258,14 +260,16 @@ class _Reading(Taking):
                 row["code"] = clinical.code_of(concept, self.shelf, clinical.PROCEDURE_SYSTEMS, "the procedure")  # fmt: skip
                 row["name"] = clinical.name_of(concept)
             else:
-                row |= self._part(procedure, given, "procedureReference", "Procedure")
+                row |= self._part(procedure, given, "procedureReference", "Procedure", who)
             if "date" in procedure:
                 day, instant = procedure.moment("date")
                 row["procedure_date"] = day or (instant and instant[:10])
             rows.append({k: v for k, v in row.items() if v is not None})
         return rows
 
-    def _part(self, place: Element, given: Given, name: str, kind: str) -> Row:
+    def _part(  # noqa: PLR0917
+        self, place: Element, given: Given, name: str, kind: str, patient: str | None
+    ) -> Row:
         """The row of a Condition or Procedure that the Claim names, without a place of its own."""
         reference = place.one(name)
         found = self.shelf.find(reference, given, (kind,)) if reference else None
@@ -277,6 +281,10 @@ class _Reading(Taking):
         row, _ = read(found, self.shelf)
         if row is None:
             place.refuse(name, "reference", f"The {kind} says that it does not hold: a claim cannot bill it.")  # fmt: skip
+        who = self.shelf.identify(found.element.one("subject"), found, ("Patient",), naming.PATIENT_ID)
+        if who is not None and who != patient:
+            place.refuse(name, "mismatch", f"The {kind} is of another patient.")
+        found.element.take("encounter")
         given.uses.extend(found.uses)
         return {k: v for k, v in (row or {}).items() if k != "ordinal"}
 

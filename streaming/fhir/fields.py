@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
@@ -14,15 +14,30 @@ from streaming.fhir.elements import Element, is_day, is_instant
 _NEVER_NEGATIVE: Final = frozenset({("orders", "dose"), ("orders", "quantity"), ("stays", "blood_amount")})  # fmt: skip
 _REVERSIBLE: Final = ("quantity", "unit_price", "amount_fen", "in_scope_fen", "self_pay_first_fen", "over_limit_fen", "self_pay_fen")  # fmt: skip
 _FIELDS: Final = {t.name: {f.name: f for f in t.fields} for t in CLAIM_TABLES}
+_INSTANT: Final = {"admission_date": "admission_time", "charge_date": "charge_time"}
+"""Dates that follow from an instant."""
+_REQUIRED: Final = {
+    t.name: tuple(f.name for f in t.fields if f.required and (t.parent is None or f.name != "stay_id"))
+    for t in CLAIM_TABLES
+}  # fmt: skip
 _LAST_YEAR: Final = "9998"
 
 
-def fit(element: Element, table: Table, row: Mapping[str, Any]) -> None:
-    """Note a fault for each value of a row that its field cannot hold (docs/fields.md)."""
+def fit(
+    element: Element, table: Table, row: Mapping[str, Any], later: Collection[str] = ()
+) -> None:
+    """Note a fault for each value of a row that its field cannot hold, and each that is missing (docs/fields.md).
+
+    ``later`` are fields that something else fills.
+    """
     known = _FIELDS[table.name]
+    for name in _REQUIRED[table.name]:
+        instant = _INSTANT.get(name)
+        if row.get(name) is None and name not in later and (instant is None or row.get(instant) is None) and not element.faults:  # fmt: skip
+            element.refuse("", "required", f"It gives no {name}: docs/fhir.md says where it stands.")  # fmt: skip
     for name, value in row.items():
         field = known.get(name)
-        if field is not None and not _fits(field, value, table.name):
+        if value is not None and field is not None and not _fits(field, value, table.name):
             element.refuse("", "field", f"What it gives for {name} does not fit: docs/fields.md says which values and lengths {name} has.")  # fmt: skip
     if table.name == "charges":
         _fit_reversal(element, row)

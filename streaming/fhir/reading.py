@@ -21,6 +21,11 @@ from streaming.fhir.telling import LISTS, Header, StayTold, number, tell
 Row = dict[str, Any]
 Keep = Callable[[], None]
 
+_NAMED_ELSEWHERE: Final = (
+    "stay_id", "claim_version", "time_zone", "currency", "provider_id", "patient_id",
+    "diagnosis_system", "procedure_system",
+)  # fmt: skip
+"""Fields of a stay that an event has in its envelope, or that have a default."""
 _TABLES: Final = {"diagnoses": DIAGNOSES, "procedures": PROCEDURES}
 
 
@@ -144,7 +149,9 @@ class _Reading(Taking):
             diagnosis.whole("rank", least=1)
             diagnosis.one("condition"), diagnosis.take("use")
         head = person | row
-        fit(one, STAYS, head)
+        fit(one, STAYS, head, later=_NAMED_ELSEWHERE)
+        if who is None:
+            one.refuse("subject", "required", "Name the patient.")
         for place in icu:
             fit(one, ICU_STAYS, place)
         if len({place["ordinal"] for place in icu}) < len(icu):
@@ -214,7 +221,8 @@ class _Reading(Taking):
         read = clinical.read_condition if name == "diagnoses" else clinical.read_procedure
         stay = self._stay_of(given)
         row, system = read(given, self.shelf)
-        fit(given.element, _TABLES[name], row or {})
+        if row is not None:
+            fit(given.element, _TABLES[name], row, later=("ordinal",))
         if stay is not None and stay.encounter is None:
             given.element.refuse("encounter", "reference", "Send the Encounter along: its lists are told with it.")  # fmt: skip
         if stay is not None and given.element.faults:
@@ -274,7 +282,7 @@ class _Reading(Taking):
     def _coverage(self, given: Given) -> Keep:
         one: Element = given.element
         row = stays.read_coverage(given, self.shelf)
-        fit(one, COVERAGES, row)
+        fit(one, COVERAGES, row, later=("ordinal",))
         who = self.shelf.identify(one.one("beneficiary"), given, ("Patient",), naming.PATIENT_ID)
         mine = [s for s in self.stays.values() if s.encounter and s.envelope["patient_id"] == who]
         if not mine:

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from streaming.fhir.elements import Fault
+from streaming.fhir.elements import Fault, exact
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -73,8 +73,6 @@ def _form(resource: Mapping[str, Any], kind: str) -> list[Fault]:
                     found.append(fault)
                 elif inner is None:
                     found.append(Fault(f"{path}.{name}", "empty", "Leave the element out: JSON null stands for nothing here."))  # fmt: skip
-                elif name not in ("contained", "resource") or kind == "Bundle":
-                    stack.append((inner, f"{path}.{name}", depth + 1))
                 else:
                     stack.append((inner, f"{path}.{name}", depth + 1))
         elif isinstance(value, (list, tuple)):
@@ -90,6 +88,8 @@ def _form(resource: Mapping[str, Any], kind: str) -> list[Fault]:
             fault = _text_fault(value, path)
             if fault is not None:
                 found.append(fault)
+        elif not isinstance(value, bool) and exact(value) is None:
+            found.append(Fault(path, "number", "Write a number of at most 24 digits and no absurd exponent."))  # fmt: skip
     return found
 
 
