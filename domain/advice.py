@@ -22,7 +22,7 @@ LEAST_ANSWERED: Final = 30
 TOO_OFTEN: Final = 0.7
 """A candidate is overridden so often even at the lower end of the 95 % interval.
 
-Published studies of other alerts find 46 to 96 % overridden; a line at half would propose most checks.
+Studies of other alerts are said to find 46 to 96 % overridden (unverified): a line at half would propose most checks.
 """
 LOOK_BACK: Final = timedelta(days=28)
 """The weeks that candidates are counted from: one week has too few answers."""

@@ -28,7 +28,6 @@ from scoring_api import advice_file, bodies, conditions, cursors
 from scoring_api.access import masked, needs, who
 from scoring_api.evidence import Checks
 from scoring_api.exports import CSV_TYPE, as_csv
-from scoring_api.metrics import Metrics
 from scoring_api.pages import choose_language
 from scoring_api.problems import ProblemError, document
 from store import CardError, Store
@@ -88,7 +87,7 @@ _BODY: Final = bodies.describe(
 )
 
 
-def route(store: Store, checks: Checks, metrics: Metrics) -> APIRouter:
+def route(store: Store, checks: Checks) -> APIRouter:
     """The routes, with what they read and write."""
     router = APIRouter(tags=["advice"], route_class=conditions.Once)
     own: dict[str, Any] = {"dependencies": [needs(Permission.ADVICE_ANSWER)]}
@@ -105,9 +104,7 @@ def route(store: Store, checks: Checks, metrics: Metrics) -> APIRouter:
         the next day.
         """
         said = await bodies.read(request, _DECODER, '{"outcome": "accepted"}')
-        row, new = await run_in_threadpool(answer, store, card_id, said, who(request))
-        if new:
-            metrics.count_answers([said.outcome])
+        row = await run_in_threadpool(answer, store, card_id, said, who(request))
         return _tell(row, who(request), checks)
 
     @router.get(
@@ -207,18 +204,18 @@ def route(store: Store, checks: Checks, metrics: Metrics) -> APIRouter:
     return router
 
 
-def answer(store: Store, card_id: str, said: Said, me: Principal) -> tuple[Mapping[str, Any], bool]:
-    """Keep a person's answer to a card of their own; its row, and whether it is new. A problem if it cannot be."""
+def answer(store: Store, card_id: str, said: Said, me: Principal) -> Mapping[str, Any]:
+    """Keep a person's answer to a card of their own; its row. A problem if it cannot be."""
     now = datetime.now(UTC)
     comment = None if said.comment is None else said.comment.strip() or None
     row = store.cards.find(card_id, me.rows)
     if row is not None and (row["answer"], row["reason"], row["comment"], row["accepted"]) == (
         said.outcome, said.reason, comment, sorted(set(said.accepted_suggestions)),
     ):  # fmt: skip
-        return row, False
+        return row
     given = CardAnswer(card_id, said.outcome, now, said.accepted_suggestions, said.reason, comment)
     try:
-        return store.cards.feedback([given], now=now, rows=me.rows)[0], True
+        return store.cards.feedback([given], now=now, rows=me.rows)[0]
     except CardError as error:
         if error.name == "not-found":
             raise ProblemError(404, "not-found", f"{error.what}.", cure=error.cure) from error

@@ -220,7 +220,7 @@ def route(store: Store, checks: Checks) -> APIRouter:
             "report": made,
             "earlier": advice.week_of(first - timedelta(days=7)),
             "later": advice.week_of(first + timedelta(days=7)) if first + timedelta(days=7) <= asking.today() else None,
-            "quiet": [tell(one) | {"own": one.by == me.user_id, "mine": _decides(me, one.provider_id)}
+            "quiet": [tell(one) | {"own": one.by == me.user_id, "mine": _decides(me, one.provider_id), "auto": one.by == advice.PROPOSER[0]}
                       for one in store.quiet_checks.listed(me.rows.providers)],
             "rules": [rule for rule in checks.listed if rule["unit"] in ("order", "stay")],
             "everywhere": me.rows.providers is None,

@@ -181,7 +181,7 @@ def build(
     if changes is not None:
         include(app, backtests.route(store, checks, changes))
         include(app, proposals.route(store, checks, changes))
-    include(app, advice.route(store, checks, metrics))
+    include(app, advice.route(store, checks))
     include(app, advice_quiet.route(store, checks))
     include(app, catalogue.route(store, checks, record, histories, changes))
     include(app, models.route(store))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from prometheus_client import (
@@ -15,7 +15,7 @@ from prometheus_client import (
     generate_latest,
 )
 
-from domain.cards import ANSWERS, HELD, SHOWN, Offered
+from domain.cards import ANSWERS, HELD, SHOWN
 
 LATENCY_BUCKETS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """From a cached page to 500 claims on a busy machine."""
@@ -52,15 +52,15 @@ class Metrics:
             ("severity",),
             registry=self.registry,
         )
-        self._cards = Counter(
-            "sentinel_cards",
-            "Cards proposed for physicians: shown, or why not (repeat, budget, quiet).",
+        self._cards = Gauge(
+            "sentinel_cards_today",
+            "Cards proposed for physicians since midnight in China, by all processes: shown, or why not.",
             ("outcome",),
             registry=self.registry,
         )
-        self._answers = Counter(
-            "sentinel_card_answers",
-            "What physicians answered to cards.",
+        self._answers = Gauge(
+            "sentinel_card_answers_today",
+            "Cards of today by the answer that counts.",
             ("outcome",),
             registry=self.registry,
         )
@@ -71,10 +71,7 @@ class Metrics:
         build.info({"version": version, "rules_sha256": rules_sha256 or ""})
         for outcome in ("accepted", "refused"):
             self._claims.labels(outcome)
-        for outcome in (SHOWN, *HELD):
-            self._cards.labels(outcome)
-        for outcome in ANSWERS:
-            self._answers.labels(outcome)
+        self.set_cards({}, {})
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one request; ``route`` is the template, such as ``/v1/alerts/{alert_id}``."""
@@ -88,15 +85,12 @@ class Metrics:
         for severity in alerts:
             self._alerts.labels(severity).inc()
 
-    def count_cards(self, offered: Iterable[Offered]) -> None:
-        """Count what became of cards that ``Store.cards.offer`` was given."""
-        for one in offered:
-            self._cards.labels(one.held or SHOWN).inc()
-
-    def count_answers(self, outcomes: Iterable[str]) -> None:
-        """Count answers to cards, each ``accepted``, ``overridden`` or ``later``."""
-        for outcome in outcomes:
-            self._answers.labels(outcome).inc()
+    def set_cards(self, outcomes: Mapping[str, int], answers: Mapping[str, int]) -> None:
+        """Tell what became of today's cards, as the database has them; what is not named is 0."""
+        for outcome in (SHOWN, *HELD):
+            self._cards.labels(outcome).set(outcomes.get(outcome, 0))
+        for outcome in ANSWERS:
+            self._answers.labels(outcome).set(answers.get(outcome, 0))
 
     def set_ready(self, ready: bool) -> None:
         """Remember the last answer of ``/readyz``."""

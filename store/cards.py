@@ -131,6 +131,22 @@ class Cards:
         with translate(self._where), self._readers.connect() as connection:
             return card_figures.read(connection, since, until, _own(rows))
 
+    def of_day(self, day: date) -> tuple[dict[str, int], dict[str, int]]:
+        """What became of the cards proposed on a day of China: by outcome, and those shown by answer."""
+        outcomes: dict[str, int] = {}
+        answers: dict[str, int] = {}
+        query = (
+            sa.select(CARDS.c.outcome, CARDS.c.answer, sa.func.sum(CARDS.c.times))
+            .where(CARDS.c.day == day)
+            .group_by(CARDS.c.outcome, CARDS.c.answer)
+        )
+        with translate(self._where), self._readers.connect() as connection:
+            for outcome, answer, number in connection.execute(query):
+                outcomes[outcome] = outcomes.get(outcome, 0) + int(number)
+                if answer is not None:
+                    answers[answer] = answers.get(answer, 0) + int(number)
+        return outcomes, answers
+
     def report(self, week: str, rows: Rows = ALL_ROWS) -> dict[str, Any]:
         """The report of an ISO week such as 2026-W48 as plain data (``domain.advice``); SentinelError if none."""
         first, last = advice.days_of(week)

@@ -57,7 +57,9 @@ def test_a_physician_reads_and_answers_their_own_cards_alone(scene: access_scene
             "见病程",
         )
     assert scene.store.counts()["card_answers"] == 1
-    assert 'sentinel_card_answers_total{outcome="overridden"} 1.0' in doctor.get("/metrics").text
+    metrics = doctor.get("/metrics").text
+    assert 'sentinel_card_answers_today{outcome="overridden"} 1.0' in metrics
+    assert 'sentinel_cards_today{outcome="shown"} 2.0' in metrics
     taken = {
         "outcome": "accepted",
         "accepted_suggestions": [mine.suggestions[0].suggestion_id],
