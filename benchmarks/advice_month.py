@@ -208,26 +208,27 @@ def told(month: Month) -> Json:
 def offered(month: Month, budget: int, few: int | None) -> tuple[list[tuple[Call, Proposed]], Json]:
     """What is shown of the month's proposals with a budget; with ``few`` all stays are shared by so many physicians."""
     outcomes: Counter[str] = Counter()
-    hooks: Counter[str] = Counter()
+    hooks: dict[str, Counter[str]] = defaultdict(Counter)
     severities: dict[str, Counter[str]] = defaultdict(Counter)
     per_day: Counter[tuple[str, date]] = Counter()
     with_card: set[str] = set()
     shown: list[tuple[Call, Proposed]] = []
-    walls = []
+    walls, used = [], []
     with tempfile.TemporaryDirectory() as folder, store.open(f"sqlite:///{folder}/c.db") as opened:
         for call in month.calls:
             if not call.proposed:
                 continue
-            began = time.perf_counter()
             cards = [_of_few(p.card, few) for p in call.proposed]
+            began, processor = time.perf_counter(), time.process_time()
             made = opened.cards.offer(cards, budget=budget, now=call.at)
             walls.append(time.perf_counter() - began)
+            used.append(time.process_time() - processor)
             for proposed, one in zip(call.proposed, made, strict=True):
                 outcome = one.held or SHOWN
                 outcomes[outcome] += 1
                 severities[str(one.card.severity)][outcome] += 1
                 if one.shown:
-                    hooks[one.card.hook] += 1
+                    hooks[one.card.hook].update(["cards", *one.card.rule_ids])
                     per_day[one.card.physician_id, call.at.astimezone(CHINA).date()] += 1
                     with_card.add(one.card.stay_id)
                     shown.append((call, proposed))
@@ -235,7 +236,7 @@ def offered(month: Month, budget: int, few: int | None) -> tuple[list[tuple[Call
     early = {p.card.stay_id for _, p in shown if p.card.hook != "encounter-discharge"}
     return shown, {
         "outcomes": dict(outcomes),
-        "shown_by_hook": dict(hooks),
+        "shown_by_hook": {hook: dict(found.most_common(8)) for hook, found in hooks.items()},
         "by_severity": {name: dict(found) for name, found in sorted(severities.items())},
         "share_of_stays_with_a_card": _share(len(with_card & month.stays), len(month.stays)),
         "share_of_stays_with_a_card_before_discharge": _share(
@@ -250,7 +251,7 @@ def offered(month: Month, budget: int, few: int | None) -> tuple[list[tuple[Call
             "max": max(counts, default=0),
             "days": len(counts),
         },
-        "offer_ms": spread(walls) if walls else None,
+        "offer_ms": {"wall": spread(walls), "processor": spread(used)} if walls else None,
     }
 
 
