@@ -200,6 +200,7 @@ def wire(
         group=GroupDesk(judge.library, secret),
         what_if=WhatIfDesk(judge.library, secret, judge.curves),
         check_orders=OrdersHandler(judge, opened, secret).check,
+        plans=PlanDesk(judge, opened, secret),
         rules=described(judge.ruleset),
         version=installed_version("drg-sentinel"),
         ready=ready,

@@ -20,6 +20,7 @@ from domain.service import (
     Group,
     GroupStored,
     Peers,
+    Plans,
     ScoreClaims,
     WhatIf,
 )
@@ -53,6 +54,9 @@ from scoring_api import (
 )
 from scoring_api import (
     graph as graph_routes,
+)
+from scoring_api import (
+    plans as plan_routes,
 )
 from scoring_api.access import PUBLIC, Access, OpenAccess, include, needs, whole_view
 from scoring_api.access import routes as access_routes
@@ -104,6 +108,7 @@ def build(
     advise: Advise | None = None,
     address: str = "",
     origins: Sequence[str] = (),
+    plans: Plans | None = None,
 ) -> FastAPI:
     """The application; it serves until the store is closed, which its builder does.
 
@@ -117,8 +122,8 @@ def build(
     pages of signing in, accounts and the audit log. Without ``telling`` there are no webhooks; with it
     the application sends their messages while it runs. ``group_stored`` and ``peers`` tell a case's page
     the group with its trace and the cost of like stays, ``case_terms`` the limit above which a second
-    person approves, and the deadlines. Without ``changes`` there are no backtests and no proposals. Without
-    ``advise`` there is no service of CDS Hooks; its cards link to ``address``, and ``origins`` may call it in a browser.
+    person approves, and the deadlines. Without ``changes`` there are no backtests and no proposals, without ``plans`` no plans of patients in hospital.
+    Without ``advise`` there is no service of CDS Hooks; its cards link to ``address``, and ``origins`` may call it in a browser.
     """
     checks, metrics = Checks(rules), Metrics(version)
     app = FastAPI(
@@ -148,6 +153,8 @@ def build(
         include(app, inhospital.route(check_orders, store))
     if advise is not None:
         include(app, cds_routes.route(advise, address))
+    if plans is not None:
+        include(app, plan_routes.route(plans, store))
     if graph is not None:
         include(app, graph_routes.route(graph), needs(Permission.GRAPH_READ), whole_view)
     if score_claims is not None:

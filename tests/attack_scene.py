@@ -30,6 +30,7 @@ from tests import measure_samples as measures
 from tests import service_samples as samples
 from tests.access_scene import HOME, PHYSICIAN, SAME_SITE, Scene
 from tests.card_scene import card
+from tests.plan_samples import SamplePlans
 from tests.small_catalogue import engine_of, write_catalogue
 
 ELSEWHERE = samples.PROVIDERS[1]
@@ -192,6 +193,7 @@ def world(url: str, folder: Path, **pieces: Any) -> Iterator[World]:
         scene = access_scene.make(
             opened,
             score_claims=NotRead(),
+            plans=SamplePlans(),
             changes=desk,
             telling=Telling(seal, Destinations(resolve=lambda *_: ["93.184.215.14"])),
             group_stored=StoredGroupDesk(samples.library()),
