@@ -138,6 +138,12 @@ _UUID: Final[Schema] = {"type": "string", "format": "uuid"}
 _URL: Final[Schema] = {"type": "string", "format": "uri", "pattern": "^https?://"}
 _TIME: Final[Schema] = {"type": "string", "format": "date-time"}
 _EXTENSION: Final[Schema] = {"extension": {"type": "object"}}
+_RESOURCE: Final[Schema] = {
+    "type": "object",
+    "properties": {"resourceType": _TEXT},
+    "required": ["resourceType"],
+}
+"""A FHIR resource, whose extensions are FHIR's own; its reader says what is wrong with it."""
 
 
 def _object(properties: Schema, *required: str, **more: Any) -> Schema:
@@ -174,14 +180,15 @@ def discovery_schema() -> Schema:
 
 def request_schema(hook: Hook | None = None) -> Schema:
     """The JSON Schema of a call, of one hook or of any."""
-    resource = _object({"resourceType": _TEXT}, "resourceType")
-    bundle = _object(
-        {
+    bundle = _RESOURCE | {
+        "properties": {
             "resourceType": {"const": "Bundle"},
-            "entry": {"type": "array", "items": _object({"resource": resource})},
-        },
-        "resourceType",
-    )
+            "entry": {
+                "type": "array",
+                "items": {"type": "object", "properties": {"resource": _RESOURCE}},
+            },
+        }
+    }
     known = {
         "userId": {"type": "string", "pattern": "^[A-Z][A-Za-z]+/.+"},
         "patientId": _TEXT,
@@ -210,7 +217,7 @@ def request_schema(hook: Hook | None = None) -> Schema:
             # A query without an answer is null, one that was not made is not there.
             "prefetch": {
                 "type": "object",
-                "additionalProperties": {"anyOf": [resource, {"type": "null"}]},
+                "additionalProperties": {"anyOf": [_RESOURCE, {"type": "null"}]},
             },
         },
         "hook",
@@ -224,12 +231,11 @@ def request_schema(hook: Hook | None = None) -> Schema:
 
 def response_schema() -> Schema:
     """The JSON Schema of the answer to a call; ``critical`` is not among its indicators, by our own rule."""
-    resource = _object({"resourceType": _TEXT}, "resourceType")
     action = _object(
         {
             "type": {"enum": ["create", "update", "delete"]},
             "description": _TEXT,
-            "resource": resource,
+            "resource": _RESOURCE,
             "resourceId": {"type": "string", "pattern": "^[A-Z][A-Za-z]+/.+"},
         },
         "type",
