@@ -69,6 +69,16 @@ AT_FAULT: Final = frozenset({"not-applicable", "data-wrong", "check-wrong", "unc
 """Reasons that speak against the check or its data; the others say that the physician had a reason."""
 
 
+WITHOUT_CHECK: Final[Mapping[str, tuple[str, str]]] = {
+    "hook:order-select": ("开立医嘱时的其他提示", "Other cards while ordering"),
+    "hook:order-sign": ("签署医嘱时的其他提示", "Other cards on signing orders"),
+    "hook:patient-view": ("打开病历时的其他提示", "Other cards on opening a record"),
+    "hook:encounter-discharge": ("出院前的其他提示", "Other cards before discharge"),
+    "hook:ward": ("病区页面的其他提示", "Other cards on the ward's page"),
+}
+"""Cards that rest on no check (cost, checklists) by their moment: counted, and made quiet, under these ids."""
+
+
 @dataclass(frozen=True, slots=True)
 class CardSuggestion:
     """One way to comply that a card offers; ``suggestion_id`` is what an answer names."""
@@ -110,6 +120,11 @@ class Card:
     def rank(self) -> tuple[int, int, bool, str]:
         """What is shown first, highest first: severity, effect, a way to comply; the id breaks ties."""
         return self.severity.rank, self.effect_fen, bool(self.suggestions), self.card_id
+
+    @property
+    def counted_as(self) -> tuple[str, ...]:
+        """The checks that it counts for, each once; of a card without any, its moment."""
+        return tuple(dict.fromkeys(self.rule_ids)) or (f"hook:{self.hook}",)
 
     @property
     def body(self) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from domain.cards import (
     ANSWERS,
     LONGEST_COMMENT,
     OVERRIDE_REASONS,
+    WITHOUT_CHECK,
     CardAnswer,
 )
 from domain.errors import SentinelError
@@ -232,12 +233,20 @@ def report(store: Store, checks: Checks, week: str | None, me: Principal) -> dic
         if one.status in ("open", "confirmed")
     }
     for row in (*made["checks"], *made["candidates"]):
-        row["name"] = checks.text(row["rule_id"], "name")
+        row["name"] = name_of(checks, row["rule_id"])
     for row in made["candidates"]:
         known = waiting.get((row["rule_id"], row["provider_id"] or "")) or waiting.get((row["rule_id"], ""))  # fmt: skip
         row["quiet_id"] = None if known is None else known.quiet_id
         row["status"] = None if known is None else known.status
     return made
+
+
+def name_of(checks: Checks, rule_id: str) -> dict[str, str] | None:
+    """The name of a check, or of what cards without one are counted as."""
+    other = WITHOUT_CHECK.get(rule_id)
+    if other is not None:
+        return {"zh": other[0], "en": other[1]}
+    return checks.text(rule_id, "name")
 
 
 def _days(week: str | None) -> tuple[date, date]:
@@ -260,7 +269,7 @@ def _acceptance(
         "checks": [
             {
                 "rule_id": rule_id,
-                "name": checks.text(rule_id, "name"),
+                "name": name_of(checks, rule_id),
                 **advice.tell(one),
             }
             for rule_id, one in sorted(found.items())

@@ -14,12 +14,12 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from domain import advice
 from domain.access import ALL_ROWS, Permission, Principal, Rows
-from domain.cards import HELD, OVERRIDE_REASONS, QuietCheck, QuietStep
+from domain.cards import HELD, OVERRIDE_REASONS, WITHOUT_CHECK, QuietCheck, QuietStep
 from domain.errors import SentinelError
 from scoring_api import advice_answers as shapes
 from scoring_api import bodies, conditions, pages
 from scoring_api.access import needs, who
-from scoring_api.advice import report
+from scoring_api.advice import name_of, report
 from scoring_api.checks import asking, refused
 from scoring_api.evidence import Checks
 from scoring_api.problems import ProblemError, document
@@ -58,7 +58,12 @@ _DECISION: Final = msgspec.json.Decoder(Decision)
 _TEXT: Final = {"type": "string", "minLength": 1, "maxLength": 2000}
 _BODY: Final = bodies.describe(
     {
-        "rule_id": {"type": "string", "maxLength": 16},
+        "rule_id": {
+            "type": "string",
+            "maxLength": 32,
+            "description": "A check, or of cards without one: "
+            + ", ".join(f"`{one}`" for one in WITHOUT_CHECK),
+        },
         "provider_id": {
             "type": "string",
             "maxLength": 64,
@@ -93,7 +98,8 @@ def route(store: Store, checks: Checks) -> APIRouter:
         return _tell(one, checks)
 
     def propose(me: Principal, asked: Asked) -> QuietCheck:
-        checks.find(asked.rule_id)
+        if asked.rule_id not in WITHOUT_CHECK:
+            checks.find(asked.rule_id)
         provider = (asked.provider_id or "").strip()
         _refuse_limited(me, provider)
         until = asking.today()
@@ -222,7 +228,8 @@ def route(store: Store, checks: Checks) -> APIRouter:
             "later": advice.week_of(first + timedelta(days=7)) if first + timedelta(days=7) <= asking.today() else None,
             "quiet": [tell(one) | {"own": one.by == me.user_id, "mine": _decides(me, one.provider_id), "auto": one.by == advice.PROPOSER[0]}
                       for one in store.quiet_checks.listed(me.rows.providers)],
-            "rules": [rule for rule in checks.listed if rule["unit"] in ("order", "stay")],
+            "rules": [(rule["id"], rule["name"]) for rule in checks.listed if rule["unit"] in ("order", "stay")]
+            + [(one, name_of(checks, one)) for one in WITHOUT_CHECK],
             "everywhere": me.rows.providers is None,
             "decides": me.rows.departments is None and me.rows.physician_id is None,
             "reasons": OVERRIDE_REASONS,
@@ -271,7 +278,7 @@ def _tell(one: QuietCheck, checks: Checks) -> dict[str, Any]:
     return {
         "quiet_id": one.quiet_id,
         "rule_id": one.rule_id,
-        "name": checks.text(one.rule_id, "name"),
+        "name": name_of(checks, one.rule_id),
         "provider_id": one.provider_id or None,
         "status": one.status,
         "since": one.since,

@@ -44,7 +44,7 @@ def offer(
     ends: dict[str, str] = {}
     if fresh:
         subjects = _take_subjects(connection, fresh, now)
-        quiet = quiet_checks.in_force(connection, day, {r for c in fresh for r in c.rule_ids})
+        quiet = quiet_checks.in_force(connection, day, {r for c in fresh for r in c.counted_as})
         shown: dict[str, Card] = {}
         for card in sorted(fresh, key=lambda c: c.rank, reverse=True):
             left = _room(card, budget) - used[_doctor(card)]
@@ -72,8 +72,9 @@ def _end(
     card: Card, subject: Mapping[str, Any], quiet: set[tuple[str, str]], left: int, day: date
 ) -> str:
     """What becomes of a card. What is quiet or was shown uses up nothing."""
-    if card.rule_ids and all(
-        (rule_id, card.provider_id) in quiet or (rule_id, "") in quiet for rule_id in card.rule_ids
+    if all(
+        (rule_id, card.provider_id) in quiet or (rule_id, "") in quiet
+        for rule_id in card.counted_as
     ):
         return QUIET
     again = subject["again_on"] is not None and subject["again_on"] <= day
@@ -198,12 +199,10 @@ def _keep(
                 created_at=now,
             )
         )
-        rules = list(dict.fromkeys(card.rule_ids))
-        if rules:
-            connection.execute(
-                sa.insert(RULES),
-                [
-                    {"card_id": card.card_id, "rule_id": rule_id, "place": place}
-                    for place, rule_id in enumerate(rules)
-                ],
-            )
+        connection.execute(
+            sa.insert(RULES),
+            [
+                {"card_id": card.card_id, "rule_id": rule_id, "place": place}
+                for place, rule_id in enumerate(card.counted_as)
+            ],
+        )

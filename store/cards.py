@@ -16,7 +16,17 @@ import sqlalchemy as sa
 from domain import advice
 from domain.access import ALL_ROWS, Rows
 from domain.calendar import CHINA
-from domain.cards import BUDGET, HELD, QUIET, SHOWN, Card, CardAnswer, Offered, Tallied
+from domain.cards import (
+    BUDGET,
+    HELD,
+    QUIET,
+    SHOWN,
+    WITHOUT_CHECK,
+    Card,
+    CardAnswer,
+    Offered,
+    Tallied,
+)
 from store import card_answers, card_figures, card_offers, inserting
 from store.card_tables import CARD_ANSWERS_SQL as ANSWERS
 from store.card_tables import CARD_DAYS_SQL as DAYS
@@ -208,7 +218,7 @@ def _told(row: Any, rule_ids: list[str], said: Any) -> Row:
     return {
         **told,
         **row.body,
-        "rule_ids": rule_ids,
+        "rule_ids": [one for one in rule_ids if one not in WITHOUT_CHECK],
         "held": None if held is None else {"zh": held[0], "en": held[1]},
         "accepted": [] if said is None else said.accepted,
         "comment": None if said is None else said.comment,

@@ -204,9 +204,17 @@ def test_a_limited_reviewer_decides_of_their_own_hospitals_only(scene: access_sc
 
 def test_the_page_takes_forms_and_says_what_is_wrong(scene: access_scene.Scene) -> None:
     first, second = (Person(scene, name, Role.SENIOR) for name in ("first", "second"))
+    shown(scene, 1, rule_ids=(), hook="encounter-discharge")
+    page = first.get("/advice", params={"week": WEEK, "lang": "en"}).text
+    assert page.count("Other cards before discharge") == 2
+    assert "/rules/hook:" not in page
+    assert (
+        first.form("/advice", rule_id="hook:ward", why="why", provider_id=HOME).status_code == 303
+    )
+    first.form(f"/advice/{scene.store.quiet_checks.listed()[0].quiet_id}/withdraw", reason="no")
     sent = first.form("/advice?lang=en", rule_id=RULE, why="too loud", provider_id="")
     assert (sent.status_code, sent.headers["location"]) == (303, "/advice?lang=en#quiet")
-    (one,) = scene.store.quiet_checks.listed()
+    one, _ = scene.store.quiet_checks.listed()
     told = first.form(f"/advice/{one.quiet_id}/confirm?lang=en", reason="x", since="2099-01-01")
     assert TEXTS["en"]["refused.two-persons"] in told.text
     again = second.form("/advice?lang=zh", rule_id=RULE, why="x", provider_id="")

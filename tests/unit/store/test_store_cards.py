@@ -220,7 +220,7 @@ OFFERS = st.lists(
 )
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
 @given(days=st.lists(OFFERS, min_size=1, max_size=3), budget=st.integers(0, 5))
 def test_whatever_is_offered_no_day_is_overfull_and_nothing_comes_twice(
     opened: store.Store, days: list[list[list[tuple[int, str, str, str, Severity]]]], budget: int

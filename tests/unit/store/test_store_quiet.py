@@ -87,6 +87,14 @@ def test_only_cards_whose_checks_are_all_quiet_are_held(opened: store.Store) -> 
     assert held(3, provider_id="H2") is None
     assert held(4, rule_ids=("ORD-001", "ORD-002")) is None
     assert held(5, rule_ids=()) is None
+    moment = quiet(rule_id="hook:order-sign")
+    opened.quiet_checks.propose(moment)
+    opened.quiet_checks.decide(moment.quiet_id, step("confirmed", since=TODAY), today=TODAY)
+    assert held(9, rule_ids=()) == "quiet"
+    assert held(10, rule_ids=(), hook="patient-view") is None
+    found = opened.cards.acceptance(TODAY, TODAY)
+    assert found["hook:order-sign"].held == {"quiet": 1}
+    assert opened.cards.of_stay("S009")[0]["rule_ids"] == []
     other = quiet(rule_id="ORD-002")
     opened.quiet_checks.propose(other)
     opened.quiet_checks.decide(other.quiet_id, step("confirmed", since=TODAY), today=TODAY)
