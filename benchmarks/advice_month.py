@@ -7,7 +7,7 @@ CDS Hooks; ``Store.cards.offer`` says which are shown. Nobody answers, which sho
 a card that was shown is then followed: its actions go in as an order event, and the stay is judged anew by
 all checks of orders.
 
-Prints JSON for the month with its planted patterns and for the clean one: share of stays with a card, cards
+Prints JSON for the month with its planted patterns (and the stays of ``benchmarks.plan_suggestions``) and for the clean one: share of stays with a card, cards
 a physician and day (mean, p95, max), what was held back and why, share of suggestions that clear. ``--budget``
 may be given several times: the same proposals are then offered with each, to the physicians of the month and to
 ``--physicians`` few, since the generated month has nearly one for each patient.
@@ -21,7 +21,7 @@ import tempfile
 import time
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from itertools import groupby
@@ -35,6 +35,7 @@ import drg
 import rules
 import store
 from benchmarks.orders import HALF_HOUR, SEED, machine, spread
+from benchmarks.plan_suggestions import own
 from data_samples import ward
 from domain.calendar import CHINA
 from domain.cards import DEFAULT_BUDGET, SHOWN, Card
@@ -105,8 +106,12 @@ def main() -> None:
 
 
 def events(key: PseudonymKey, stays: int, *, planted: bool) -> list[Event]:
-    """The ward's month, a quarter as many stays still in hospital at its end."""
-    month = ward.stream(SEED, stays, still_in=stays // 4, planted=planted)
+    """The ward's month, a quarter as many stays still in hospital at its end; planted: also those of plans."""
+    month = [
+        *ward.stream(SEED, stays, still_in=stays // 4, planted=planted),
+        *(own() if planted else ()),
+    ]
+    month.sort(key=lambda e: (datetime.fromisoformat(e["event_time"]), e["stay_id"], e["sequence"]))
     read, refused = decode([line.encode() for line in ward.encode(month)], key=key)
     assert not refused, refused[:3]
     return [event for _, event in read]
@@ -304,7 +309,7 @@ def _hits(judges: rules.RuleSet, state: OpenStay) -> set[tuple[str, str]]:
     return {(row["rule_id"], row["subject_id"]) for rows in found.values() for row in rows}
 
 
-def followed(state: OpenStay, way: Json, key: PseudonymKey) -> OpenStay:
+def followed(state: OpenStay, way: Mapping[str, Any], key: PseudonymKey) -> OpenStay:
     """The stay after a physician did as the suggestion says, by an order event."""
     rows = [
         action["order"] | ({"status": "active"} if action["type"] == "create" else {})

@@ -28,6 +28,9 @@ RESERVED_FROM: Final = Severity.HIGH
 LONGEST_COMMENT: Final = 500
 """Characters of what a physician adds to a reason; a longer text belongs into the record."""
 
+LOOKED_UP: Final = "ward"
+"""The hook of cards that a physician looked up on the ward's page: they interrupt nobody, so they need no room and use none."""
+
 SHOWN: Final = "shown"
 REPEAT: Final = "repeat"
 BUDGET: Final = "budget"

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from domain.advice import Figures, Place
-from domain.cards import ACCEPTED, LATER, OVERRIDDEN, SHOWN, Tallied
+from domain.cards import ACCEPTED, LATER, LOOKED_UP, OVERRIDDEN, SHOWN, Tallied
 from store.card_tables import CARD_RULES_SQL as RULES
 from store.card_tables import CARDS_SQL as CARDS
 
@@ -32,13 +32,17 @@ def read(connection: sa.Connection, since: date, until: date, own: Conditions) -
     shown = [CARDS.c.day.between(since, until), CARDS.c.outcome == SHOWN, *own]
     loads: dict[Place, list[tuple[int, int]]] = {}
     query = (
-        sa.select(*place, sa.func.count(), sa.func.count(CARDS.c.day.distinct()))
-        .where(*shown)
+        sa.select(
+            *place,
+            sa.func.count().label("cards"),
+            sa.func.count(CARDS.c.day.distinct()).label("days"),
+        )
+        .where(*shown, CARDS.c.hook != LOOKED_UP)
         .group_by(*place, CARDS.c.physician_id)
     )
     for row in connection.execute(query):
-        provider, department, cards, days = row
-        loads.setdefault((provider, department), []).append((int(cards), int(days)))
+        here = row.provider_id, row.department
+        loads.setdefault(here, []).append((int(row.cards), int(row.days)))
     stays = connection.execute(
         sa.select(sa.func.count(CARDS.c.stay_id.distinct())).where(*shown)
     ).scalar_one()

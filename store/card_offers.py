@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from domain.calendar import CHINA
 from domain.cards import (
     BUDGET,
+    LOOKED_UP,
     QUIET,
     REPEAT,
     RESERVED_FROM,
@@ -50,7 +51,7 @@ def offer(
             left = _room(card, budget) - used[_doctor(card)]
             end = _end(card, subjects[card.suggestion_key], quiet, left, day)
             if end == SHOWN:
-                used[_doctor(card)] += 1
+                used[_doctor(card)] += card.hook != LOOKED_UP
                 shown[card.suggestion_key] = card
                 subjects[card.suggestion_key] |= {"digest": card.digest, "again_on": None}
             ends[card.card_id] = end
@@ -72,7 +73,8 @@ def _end(
     card: Card, subject: Mapping[str, Any], quiet: set[tuple[str, str]], left: int, day: date
 ) -> str:
     """What becomes of a card. What is quiet or was shown uses up nothing."""
-    if all(
+    looked_up = card.hook == LOOKED_UP
+    if not looked_up and all(
         (rule_id, card.provider_id) in quiet or (rule_id, "") in quiet
         for rule_id in card.counted_as
     ):
@@ -80,7 +82,7 @@ def _end(
     again = subject["again_on"] is not None and subject["again_on"] <= day
     if subject["digest"] == card.digest and not again:
         return REPEAT
-    return SHOWN if left > 0 else BUDGET
+    return SHOWN if left > 0 or looked_up else BUDGET
 
 
 def _room(card: Card, budget: int) -> int:

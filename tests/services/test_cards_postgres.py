@@ -11,15 +11,12 @@ import store
 from domain.cards import CardAnswer
 from tests.card_scene import NOW, card
 from tests.unit.store.test_store_cards import (  # noqa: F401 (run here on another database)
-    test_a_call_made_again_gets_the_same_answer_and_counts_once,
     test_acceptance_is_counted_by_check_and_by_what_the_reader_may_see,
     test_an_answer_is_kept_once_and_the_last_one_counts,
     test_every_proposed_card_is_kept_with_what_became_of_it,
-    test_pages_of_own_cards_give_each_once,
-    test_the_gravest_come_first_and_a_part_of_the_budget_is_theirs,
-    test_the_same_card_comes_once_a_stay_unless_something_changed,
-    test_what_is_old_is_forgotten_with_its_answers,
-    test_what_is_put_off_comes_again_the_next_day_once,
+)
+from tests.unit.store.test_store_quiet import (  # noqa: F401
+    test_a_proposal_is_decided_once_by_another_and_taken_back_once,
 )
 
 

@@ -68,6 +68,16 @@ def test_a_budget_of_none_shows_none_and_a_negative_one_is_a_mistake(opened: sto
         opened.cards.offer([card()], budget=-1, now=NOW)
 
 
+def test_what_a_physician_looks_up_needs_no_room_and_uses_none(opened: store.Store) -> None:
+    assert held(opened, card(1, hook="ward"), budget=0) == [None]
+    assert held(opened, card(2), card(3, hook="ward"), budget=1) == [None, None]
+    # Looked up or not, it is once a stay.
+    assert held(opened, card(1), card(3, hook="ward")) == ["repeat", "repeat"]
+    figures = opened.cards.figures(MONDAY, MONDAY)
+    assert figures.loads == {("H1", "A03"): [(1, 1)]}
+    assert figures.by_place["H1", "A03"].shown == 3
+
+
 def test_every_proposed_card_is_kept_with_what_became_of_it(opened: store.Store) -> None:
     held(opened, card(1), card(2), budget=1)
     for _ in range(3):

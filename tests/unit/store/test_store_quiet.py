@@ -84,6 +84,7 @@ def test_only_cards_whose_checks_are_all_quiet_are_held(opened: store.Store) -> 
     assert held(1) is None, "only proposed"
     opened.quiet_checks.decide(here.quiet_id, step("confirmed", since=TODAY), today=TODAY)
     assert held(2) == "quiet"
+    assert held(11, hook="ward") is None, "who looks it up is told"
     assert held(3, provider_id="H2") is None
     assert held(4, rule_ids=("ORD-001", "ORD-002")) is None
     assert held(5, rule_ids=()) is None
