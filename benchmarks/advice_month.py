@@ -7,10 +7,11 @@ CDS Hooks; ``Store.cards.offer`` says which are shown. Nobody answers, which sho
 a card that was shown is then followed: its actions go in as an order event, and the stay is judged anew by
 all checks of orders.
 
-Prints JSON for the month with its planted patterns (and the stays of ``benchmarks.plan_suggestions``) and for the clean one: share of stays with a card, cards
-a physician and day (mean, p95, max), what was held back and why, share of suggestions that clear. ``--budget``
-may be given several times: the same proposals are then offered with each, to the physicians of the month and to
-``--physicians`` few, since the generated month has nearly one for each patient.
+Prints JSON for the month with its planted patterns (and the stays of ``benchmarks.plan_suggestions``) and for
+the clean one: share of stays with a card, cards a physician and day (mean, p95, max), what was held back and
+why, share of suggestions that clear. ``--budget`` may be given several times: the same proposals are then offered
+with each, to the physicians of the month and to ``--physicians`` few, since the generated month has nearly one
+for each patient. ``--stays 0`` leaves only the planted stays.
 """
 
 from __future__ import annotations
@@ -179,11 +180,11 @@ def _signed(
         for order_id in ids:
             row = state.orders[order_id].row() or {}
             doctors[row.get("ordering_physician_id") or _attending(state)].add(order_id)
-        for doctor, own in sorted(doctors.items()):
+        for doctor, signed in sorted(doctors.items()):
             if doctor:
                 moment = _moment("order-sign", doctor, at)
                 cost = making.of_cost(plan, moment)
-                cards = [*making.of_orders(plan, moment, own), *([] if cost is None else [cost])]
+                cards = [*making.of_orders(plan, moment, signed), *([] if cost is None else [cost])]
                 month.physicians.add(doctor)
                 yield Call(at, cards, state, plan)
 
