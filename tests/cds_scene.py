@@ -82,7 +82,7 @@ def site(folder: Path, access: Access | None = None, **more: Any) -> Iterator[Si
             opened,
             KEY,
             PlanDesk(priced(), opened, KEY),
-            budget=more.pop("budget", 50),
+            budget=more.pop("budget", 500),
             names=Names({"https://ehr.example.org/items": naming.ITEM}),
         )
 
@@ -121,7 +121,10 @@ def medication(name: str, code: str = ATORVASTATIN, **fields: Any) -> Json:
     return {
         "resourceType": "MedicationRequest",
         "id": name,
-        "extension": [{"url": EXTENSION, "valueString": "3"}],
+        "extension": [
+            {"url": EXTENSION, "valueString": "3"},
+            {"url": f"{naming.FIELD}orders.long_term", "valueBoolean": True},
+        ],
         "status": "draft",
         "intent": "order",
         "medicationCodeableConcept": {"coding": [{"system": naming.ITEM, "code": code}]},
