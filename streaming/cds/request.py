@@ -118,7 +118,12 @@ def tell(asked: Asked, known: OpenStay | None, names: Names) -> Told:
             drafts.append(linked(one))
     own = {_reference(d) for d in drafts}
     resources = [r for r in resources if _reference(r) not in own]
-    sent = {name: Sent(one, draft=False, row=None) for name, one in _orders(resources, names)}
+    there = {_reference(r) for r in resources}
+    # What goes back in an action is the client's own, without the links that are laid here.
+    sent = {
+        name: Sent(one, draft=False, row=None)
+        for name, one in _orders([r for r in asked.resources if _reference(r) in there], names)
+    }
     running = {_reference(s.resource) for name, s in sent.items() if _runs(known, name, s.resource)}
     resources = [r for r in resources if _reference(r) not in running]
     found = events_of(
@@ -127,7 +132,10 @@ def tell(asked: Asked, known: OpenStay | None, names: Names) -> Told:
     )  # fmt: skip
     asked.set_aside.extend(_aside(r.resource, r.element, r.reason) for r in found.refused)
     events = [e for e in found.events if e["stay_id"] == asked.stay_id]
-    sent |= {name: Sent(one, draft=True, row=None) for name, one in _orders(drafts, names)}
+    sent |= {
+        name: Sent(one, draft=True, row=None)
+        for name, one in _orders([d for d in asked.drafts if _reference(d) in own], names)
+    }
     subjects = {n for n, s in sent.items() if s.draft and _reference(s.resource) in asked.selected}
     records = []
     for place, event in enumerate(events):
