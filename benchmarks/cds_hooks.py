@@ -48,7 +48,12 @@ from streaming.pseudonym import PseudonymKey
 
 ISSUER = "https://ehr.bench.example"
 PROVIDER = "H1"
-MIX = ("order-select",) * 50 + ("order-sign",) * 30 + ("patient-view",) * 15 + ("encounter-discharge",) * 5
+MIX = (
+    ("order-select",) * 50
+    + ("order-sign",) * 30
+    + ("patient-view",) * 15
+    + ("encounter-discharge",) * 5
+)
 PHYSICIANS = 60
 REPEATS = 4
 """Every so manyth draft is a repeat of what runs, with two ways out to judge again."""
@@ -94,10 +99,15 @@ def fill(db: str, stays: int, orders: int) -> list[list[dict[str, Any]]]:
         handler = OrdersHandler(Engine(rules.load()), opened, PseudonymKey.create())
         for number in range(stays):
             text = json.dumps(list(stay(orders, 300))).replace("BENCH-1", f"BENCH-{number}")
-            text = text.replace('"one"', f'"P{number}"').replace('"D1"', f'"D{number % PHYSICIANS}"')
+            text = text.replace('"one"', f'"P{number}"').replace(
+                '"D1"', f'"D{number % PHYSICIANS}"'
+            )
             messages = json.loads(_DAY.sub(lambda m: days.get(m[0], m[0]), text))
             # No two stays cost the same: what is kept for one is of no use to another.
-            messages[2]["charges"][0] |= {"amount_fen": 1250 + number, "unit_price": f"{(1250 + number) / 100:.2f}"}
+            messages[2]["charges"][0] |= {
+                "amount_fen": 1250 + number,
+                "unit_price": f"{(1250 + number) / 100:.2f}",
+            }
             told.append(messages)
         for start in range(0, stays, 50):
             take(handler, [json.dumps(m).encode() for one in told[start : start + 50] for m in one])
@@ -163,9 +173,7 @@ def body(messages: list[dict[str, Any]], hook: str, number: int) -> dict[str, An
                 for d in head["diagnoses"]
             ],
         }  # fmt: skip
-        running = [
-            {**resource_of_order(o, **written), "id": f"m{n}"} for n, o in enumerate(orders)
-        ]
+        running = [{**resource_of_order(o, **written), "id": f"m{n}"} for n, o in enumerate(orders)]
         prefetch = {
             "patient": {
                 "resourceType": "Patient", "id": patient, "gender": "male",
@@ -199,13 +207,15 @@ async def load(
     url: str, told: list[list[dict[str, Any]]], key: ECKey, given: argparse.Namespace, process: int
 ) -> dict[str, Any]:
     """Send the calls when they are due, and measure."""
-    rng = random.Random(7)  # noqa: S311
+    rng = random.Random(7)
     number = round(given.rate * (given.warm + given.seconds))
     calls = []
     for place in range(number):
         hook = MIX[rng.randrange(len(MIX))]
         sent = body(told[place % len(told)], hook, place)
-        calls.append((hook, json.dumps(sent | {"hookInstance": str(uuid.uuid4())}, default=str).encode()))
+        calls.append(
+            (hook, json.dumps(sent | {"hookInstance": str(uuid.uuid4())}, default=str).encode())
+        )
     seen: list[tuple[str, float, int, int]] = []
     limits = httpx.Limits(max_connections=100, max_keepalive_connections=100)
     async with httpx.AsyncClient(base_url=url, timeout=30, limits=limits) as client:
@@ -217,7 +227,9 @@ async def load(
             claims = {
                 "iss": ISSUER, "aud": f"{url}{path}", "iat": now, "exp": now + 120, "jti": str(uuid.uuid4()),
             }  # fmt: skip
-            token = jwt.encode({"alg": "ES384", "kid": "bench", "typ": "JWT"}, claims, key, algorithms=["ES384"])
+            token = jwt.encode(
+                {"alg": "ES384", "kid": "bench", "typ": "JWT"}, claims, key, algorithms=["ES384"]
+            )
             answer = await client.post(
                 path, content=content,
                 headers={"content-type": "application/json", "authorization": f"Bearer {token}"},
@@ -239,7 +251,9 @@ async def load(
             tasks.append(asyncio.create_task(one(place, due)))
         await asyncio.gather(*tasks)
         used = processor_s(process) - used
-    walls = {hook: [t for h, t, _, _ in seen if h == hook] for hook in sorted({h for h, *_ in seen})}
+    walls = {
+        hook: [t for h, t, _, _ in seen if h == hook] for hook in sorted({h for h, *_ in seen})
+    }
     return {
         "calls": len(seen), "rate": given.rate, "stays": given.stays, "orders": given.orders,
         "statuses": dict(Counter(status for _, _, status, _ in seen)),

@@ -113,7 +113,9 @@ def serve(
         clients = Clients.load(cds_clients, address=public_url)
     access = None
     if sign_in:
-        access = accounts(field_keys, oidc=oidc, https=https, per_second=per_second, clients=clients)
+        access = accounts(
+            field_keys, oidc=oidc, https=https, per_second=per_second, clients=clients
+        )
     else:
         local_only(host)
 

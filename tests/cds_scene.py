@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,7 @@ class Site:
     def stream(self, *messages: Json) -> None:
         """Let the stream of orders tell of stays."""
         handler = OrdersHandler(priced(), self.store, KEY)
-        taken = [e for _, e in decode([json.dumps(m).encode() for m in messages], key=KEY)[0]]
+        taken = [e for _, e in decode([recent(m) for m in messages], key=KEY)[0]]
         states = handler.look_up(e.stay_id for e in taken)
         outcome = judge_orders(taken, states, priced())
         for write in handler.writes(outcome, states):
@@ -82,7 +82,7 @@ def site(folder: Path, access: Access | None = None, **more: Any) -> Iterator[Si
             opened,
             KEY,
             PlanDesk(priced(), opened, KEY),
-            budget=more.pop("budget", 50),
+            budget=more.pop("budget", 500),
             names=Names({"https://ehr.example.org/items": naming.ITEM}),
         )
 
@@ -95,6 +95,19 @@ def site(folder: Path, access: Access | None = None, **more: Any) -> Iterator[Si
         )  # fmt: skip
         yield Site(opened, TestClient(app), desk)
         desk.close()
+
+
+def recent(message: Json) -> bytes:
+    """An event with its days of March 2025 as yesterday, today and tomorrow: calls are made now."""
+    text = json.dumps(message)
+    for place, day in enumerate(("2025-03-03", "2025-03-04", "2025-03-05"), start=-1):
+        text = text.replace(day, (datetime.now(UTC).date() + timedelta(days=place)).isoformat())
+    return text.encode()
+
+
+def soon() -> str:
+    """An hour from now: a draft begins after it is signed."""
+    return (datetime.now(UTC) + timedelta(hours=1)).isoformat(timespec="seconds")
 
 
 def request(hook: str, prefetch: Json | None = None, **context: Any) -> Json:
@@ -116,21 +129,23 @@ def request(hook: str, prefetch: Json | None = None, **context: Any) -> Json:
     return body if prefetch is None else body | {"prefetch": prefetch}
 
 
-def medication(name: str, code: str = ATORVASTATIN, **fields: Any) -> Json:
+def medication(name: str, code: str = ATORVASTATIN, start: str = "", **fields: Any) -> Json:
     """A draft of a drug, with an extension of the client's own."""
     return {
         "resourceType": "MedicationRequest",
         "id": name,
-        "extension": [{"url": EXTENSION, "valueString": "3"}],
+        "extension": [
+            {"url": EXTENSION, "valueString": "3"},
+            {"url": f"{naming.FIELD}orders.long_term", "valueBoolean": True},
+        ],
         "status": "draft",
         "intent": "order",
         "medicationCodeableConcept": {"coding": [{"system": naming.ITEM, "code": code}]},
         "subject": {"reference": "Patient/1288992"},
-        "authoredOn": "2025-03-03T10:30:00+08:00",
         "dosageInstruction": [
             {
                 "text": "每日一次",
-                "timing": {"repeat": {"boundsPeriod": {"start": "2025-03-03T11:00:00+08:00"}}},
+                "timing": {"repeat": {"boundsPeriod": {"start": start or soon()}}},
                 "route": {"coding": [{"system": naming.list_system("orders", "route"), "code": "po"}]},
                 "doseAndRate": [{"doseQuantity": {"value": 20, "unit": "mg"}}],
             }
@@ -167,7 +182,7 @@ def chart(codes: Sequence[str] = ("I10",), *medications: Json) -> Json:
             "class": {"system": naming.ACT_CODE, "code": "IMP"},
             "subject": {"reference": "Patient/1288992"},
             "serviceProvider": {"identifier": {"system": naming.PROVIDER_ID, "value": "H1"}},
-            "period": {"start": "2025-03-03T09:00:00+08:00"},
+            "period": {"start": (datetime.now(UTC) - timedelta(days=1)).isoformat(timespec="seconds")},
             "diagnosis": [
                 {"condition": {"reference": f"Condition/c{n}"}, "rank": n}
                 for n in range(1, len(codes) + 1)

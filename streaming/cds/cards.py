@@ -21,6 +21,7 @@ from domain import cds
 from domain.cards import Card, CardSuggestion
 from domain.results import Severity, identifier
 from streaming.cds.markdown import escape, listed, paragraphs, titled
+from streaming.plans import texts
 
 Json = Mapping[str, Any]
 Both = dict[str, str]
@@ -46,6 +47,7 @@ _SUMMARY: Final[Mapping[str, tuple[str, str]]] = {
     "special-case": ("本次住院可考虑申请特例单议", "This stay may be filed for a special-case review"),
     "discharge": ("出院前有{n}个问题待确认", "{n} questions to answer before discharge"),
 }  # fmt: skip
+_ALWAYS: Final = frozenset({texts.FOLLOW_UP[1], texts.DECIDE[1]})
 _CARE: Final = {
     "zh": "费用仅供参考，不影响必要的诊疗；未记录的诊断与操作不得编码。",
     "en": "Cost is for information: needed care goes on, and what the record does not document is not coded.",
@@ -121,7 +123,8 @@ def of_discharge(plan: Json, moment: Moment) -> list[Proposed]:
     severities = {f["rule_id"]: Severity(f["severity"]) for f in plan["findings"]}
     for topic, kinds in _QUESTIONS:
         asked = [q for q in plan["questions"] if q["kind"] in kinds]
-        if not asked:
+        # What is asked of every discharge is no news: it stands on the ward's page.
+        if all(q["text"]["en"] in _ALWAYS for q in asked):
             continue
         rules = tuple(dict.fromkeys(q["rule_id"] for q in asked if q["rule_id"]))
         worst = max((severities.get(r, Severity.LOW) for r in rules), key=lambda s: s.rank, default=Severity.LOW)  # fmt: skip
@@ -167,7 +170,7 @@ def of_patient(plan: Json, moment: Moment) -> Proposed | None:
             [
                 titled(
                     _HEADS["open"][lang],
-                    listed(_limited([_way(s, lang) for s in open_ones], lang)),
+                    listed(_limited(list(dict.fromkeys(_way(s, lang) for s in open_ones)), lang)),
                 ),
                 titled(_HEADS["drivers"][lang], listed(_drivers(plan, lang))) if heading else "",
                 escape(_CARE[lang]),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
@@ -21,7 +22,7 @@ from streaming.fhir import Names, events_of, naming, resource_of_order
 from streaming.fhir.elements import Element
 from streaming.fhir.orders import KINDS
 from streaming.fhir.references import Shelf
-from streaming.orders.state import OpenStay
+from streaming.orders.state import LISTS, OpenStay
 
 Json = dict[str, Any]
 
@@ -117,14 +118,24 @@ def tell(asked: Asked, known: OpenStay | None, names: Names) -> Told:
             drafts.append(linked(one))
     own = {_reference(d) for d in drafts}
     resources = [r for r in resources if _reference(r) not in own]
+    there = {_reference(r) for r in resources}
+    # What goes back in an action is the client's own, without the links that are laid here.
+    sent = {
+        name: Sent(one, draft=False, row=None)
+        for name, one in _orders([r for r in asked.resources if _reference(r) in there], names)
+    }
+    running = {_reference(s.resource) for name, s in sent.items() if _runs(known, name, s.resource)}
+    resources = [r for r in resources if _reference(r) not in running]
     found = events_of(
         resources, provider_id=provider, at=call.at, drafts=drafts, models=False, names=names,
         time_zone=_zone(known),
     )  # fmt: skip
     asked.set_aside.extend(_aside(r.resource, r.element, r.reason) for r in found.refused)
     events = [e for e in found.events if e["stay_id"] == asked.stay_id]
-    sent = {name: Sent(one, draft=False, row=None) for name, one in _orders(resources, names)}
-    sent |= {name: Sent(one, draft=True, row=None) for name, one in _orders(drafts, names)}
+    sent |= {
+        name: Sent(one, draft=True, row=None)
+        for name, one in _orders([d for d in asked.drafts if _reference(d) in own], names)
+    }
     subjects = {n for n, s in sent.items() if s.draft and _reference(s.resource) in asked.selected}
     records = []
     for place, event in enumerate(events):
@@ -132,6 +143,8 @@ def tell(asked: Asked, known: OpenStay | None, names: Names) -> Told:
         if "stay" in told and known is not None and known.head.value is not None:
             kept = {k: v for k, v in known.head.value.items() if k not in _PERSONAL}
             told["stay"] = kept | told["stay"]
+            if _says_nothing_new(told, kept, known):
+                continue
         records.append(_ENCODE(told))
     return Told(records, frozenset(subjects), sent)
 
@@ -229,6 +242,38 @@ def _orders(resources: Sequence[Json], names: Names) -> Iterator[tuple[str, Json
             name = _identifier(one, naming.ORDER_ID, names)
             if name is not None:
                 yield name, one
+
+
+def _runs(known: OpenStay | None, name: str, resource: Json) -> bool:
+    """Whether the stream told of the order and both say that it runs: then it need not be read again."""
+    order = None if known is None else known.orders.get(name)
+    row = None if order is None else order.row()
+    return row is not None and row["status"] == resource.get("status") == "active"
+
+
+def _says_nothing_new(event: Json, head: Json, known: OpenStay) -> bool:
+    """Whether an Encounter and what came with it say what the stream said already."""
+    listed = {n: v for n, v in event.items() if n in LISTS}
+    stored = {n: known.lists[n].value or [] for n in listed}
+    told = {k: v for k, v in event["stay"].items() if k not in _PERSONAL}
+    return _plain([told]) == _plain([head]) and all(
+        _plain(listed[n]) == _plain(stored[n]) for n in listed
+    )
+
+
+def _plain(rows: Iterable[Mapping[str, Any]]) -> list[Json]:
+    """Rows without missing values, instants in one form: to be compared."""
+    return [
+        {k: _instant(v) if k.endswith("_time") else v for k, v in row.items() if v is not None}
+        for row in rows
+    ]
+
+
+def _instant(value: Any) -> Any:
+    try:
+        return datetime.fromisoformat(value).astimezone(UTC)
+    except (TypeError, ValueError):
+        return value
 
 
 def _identifier(resource: Json, system: str, names: Names) -> str | None:

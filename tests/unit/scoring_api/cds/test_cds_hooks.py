@@ -6,7 +6,7 @@ import json
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,17 @@ from hypothesis import strategies as st
 from domain import cds
 from domain.cards import OVERRIDE_REASONS
 from scoring_api.cds.routes import EXAMPLE, EXAMPLE_FEEDBACK
-from tests.cds_scene import ADDRESS, ATORVASTATIN, EXTENSION, Site, bundle, chart, medication, request, site
+from tests.cds_scene import (
+    ADDRESS,
+    ATORVASTATIN,
+    EXTENSION,
+    Site,
+    bundle,
+    chart,
+    medication,
+    request,
+    site,
+)
 from tests.order_events import Json, admitted, line, message, order
 
 SCHEMAS = {
@@ -38,6 +48,11 @@ def statin(sequence: int, of: str, **fields: Any) -> Json:
     return message("orders", sequence, of=of, orders=[running])
 
 
+def earlier() -> str:
+    """An hour ago."""
+    return (datetime.now(UTC) - timedelta(hours=1)).isoformat(timespec="seconds")
+
+
 def ward(hospital: Site) -> str:
     """A stay with atorvastatin running, under an id of its own."""
     stay = f"S-{uuid.uuid4().hex[:12]}"
@@ -47,14 +62,21 @@ def ward(hospital: Site) -> str:
 
 def test_the_written_schemas_are_the_ones_that_judge() -> None:
     folder = Path(__file__).parents[4] / "docs" / "schema" / "cds-hooks"
-    written = {p.name.removesuffix(".schema.json"): json.loads(p.read_text()) for p in folder.glob("*.json")}
+    written = {
+        p.name.removesuffix(".schema.json"): json.loads(p.read_text())
+        for p in folder.glob("*.json")
+    }
     assert written == json.loads(json.dumps(cds.schemas()))
     for schema in written.values():
         jsonschema_rs.meta.validate(schema)
 
 
 def test_discovery_names_each_service_with_templates_that_a_client_can_fill(hospital: Site) -> None:
-    for language, title in (("zh-CN,zh;q=0.9,en;q=0.5", "医保"), ("en", "Insurance"), ("fr", "医保")):
+    for language, title in (
+        ("zh-CN,zh;q=0.9,en;q=0.5", "医保"),
+        ("en", "Insurance"),
+        ("fr", "医保"),
+    ):
         answer = hospital.client.get("/cds-services", headers={"accept-language": language})
         assert answer.status_code == 200
         SCHEMAS["discovery"].validate(answer.json())
@@ -106,19 +128,23 @@ def test_a_repeat_is_told_when_its_draft_is_selected_and_each_way_out_is_an_acti
 
 def test_the_clients_own_resource_comes_back_with_all_that_it_held(hospital: Site) -> None:
     """The running order as the client prefetched it is stopped: its extension and dosage stay."""
-    running = medication("m1", status="active", identifier=[{"value": "O2"}])
+    running = medication("m1", start=earlier(), status="active", identifier=[{"value": "O2"}])
     body = request("order-sign", chart(("I10",), running), encounterId="89284", draftOrders=bundle(medication("103")))  # fmt: skip
     (card,) = [c for c in hospital.cards("order-sign", body) if c.get("suggestions")]
     (update,) = [
         a for s in card["suggestions"] for a in s.get("actions", ()) if a["type"] == "update"
     ]
     changed = update["resource"]
-    assert (changed["id"], changed["status"]) == ("m1", "stopped")
-    assert changed | {"status": "active"} == running
-    assert changed["extension"] == [{"url": EXTENSION, "valueString": "3"}]
+    # It ends when the new one begins, and nothing else of it is touched.
+    period = changed["dosageInstruction"][0]["timing"]["repeat"]["boundsPeriod"]
+    assert datetime.fromisoformat(period.pop("end")) > datetime.now(UTC)
+    assert changed == running
+    assert {"url": EXTENSION, "valueString": "3"} in changed["extension"]
 
 
-def test_at_signing_every_draft_is_looked_at_and_nothing_is_told_twice_a_stay(hospital: Site) -> None:
+def test_at_signing_every_draft_is_looked_at_and_nothing_is_told_twice_a_stay(
+    hospital: Site,
+) -> None:
     stay = ward(hospital)
     drafts = bundle(medication("103"))
     body = request("order-sign", encounterId=stay, draftOrders=drafts)
@@ -127,8 +153,12 @@ def test_at_signing_every_draft_is_looked_at_and_nothing_is_told_twice_a_stay(ho
     assert hospital.cards("order-sign", body) == first, "the same call made again"
     assert hospital.cards("order-sign", encounterId=stay, draftOrders=drafts) == []
     kept = hospital.store.cards.of_stay(stay)
-    assert [(c["hook"], c["physician_id"], c["provider_id"]) for c in kept] == [("order-sign", "D9", "H1")]
-    assert hospital.store.open_stays.decisions(stay) == [], "the call itself stores nothing of the stay"
+    assert [(c["hook"], c["physician_id"], c["provider_id"]) for c in kept] == [
+        ("order-sign", "D9", "H1")
+    ]
+    assert hospital.store.open_stays.decisions(stay) == [], (
+        "the call itself stores nothing of the stay"
+    )
 
 
 def test_a_cost_that_runs_ahead_is_told_once_at_signing_and_on_opening_the_record(
@@ -136,7 +166,7 @@ def test_a_cost_that_runs_ahead_is_told_once_at_signing_and_on_opening_the_recor
 ) -> None:
     stay = f"S-{uuid.uuid4().hex[:12]}"
     hospital.stream(
-        admitted(of=stay),
+        admitted(of=stay, codes=("I63.900",)),
         message("charges", 3, of=stay, charges=[line("L1", 900_000, charge_date="2025-03-04", category="09")]),
     )  # fmt: skip
     plan = hospital.desk._plans.of_stay(stay)
@@ -179,7 +209,7 @@ def test_before_discharge_the_questions_of_the_plan_are_asked_by_topic(hospital:
 
 
 def test_a_stay_that_only_the_prefetch_tells_of_is_judged(hospital: Site) -> None:
-    running = medication("m1", status="active")
+    running = medication("m1", start=earlier(), status="active")
     drafts = bundle(medication("103"))
     body = request("order-select", chart(("I10",), running), encounterId="89284",
                    draftOrders=drafts, selections=["MedicationRequest/103"], userId="Practitioner/D77")  # fmt: skip
@@ -211,7 +241,10 @@ def test_the_specifications_own_order_example_is_answered(hospital: Site) -> Non
     assert answer.status_code == 200, answer.text
     SCHEMAS["response"].validate(answer.json())
     aside = answer.json()["extension"][cds.SET_ASIDE]
-    assert {a["resource"].partition("/")[0] for a in aside} == {"NutritionOrder", "MedicationRequest"}
+    assert {a["resource"].partition("/")[0] for a in aside} == {
+        "NutritionOrder",
+        "MedicationRequest",
+    }
     assert answer.json()["cards"] == []
 
 
@@ -321,7 +354,9 @@ def test_a_reason_of_the_clients_own_counts_as_another_one(hospital: Site) -> No
     reason = {"code": "d7ecf885", "system": "https://example.com/cds-hooks/override-reason-system"}
     told = {"card": card["uuid"], "outcome": "overridden", "outcomeTimestamp": "2020-12-11T00:00:00Z",
             "overrideReason": {"reason": reason}}  # fmt: skip
-    answer = hospital.client.post("/cds-services/drg-order-sign/feedback", json={"feedback": [told]})
+    answer = hospital.client.post(
+        "/cds-services/drg-order-sign/feedback", json={"feedback": [told]}
+    )
     assert answer.json() == {"kept": 1, "refused": []}
     (kept,) = hospital.store.cards.of_stay(stay)
     assert kept["reason"] == "other"
@@ -339,7 +374,11 @@ def test_a_reason_of_the_clients_own_counts_as_another_one(hospital: Site) -> No
     ],
 )
 def test_feedback_of_another_form_is_refused(hospital: Site, change: Json) -> None:
-    told = {"card": str(uuid.uuid4()), "outcome": "overridden", "outcomeTimestamp": "2020-12-11T00:00:00Z"}
+    told = {
+        "card": str(uuid.uuid4()),
+        "outcome": "overridden",
+        "outcomeTimestamp": "2020-12-11T00:00:00Z",
+    }
     path = "/cds-services/drg-order-sign/feedback"
     assert hospital.client.post(path, json={"feedback": [told | change]}).status_code == 422
     assert hospital.client.post(path, json={"feedback": [told]}).status_code == 422, "no such card"
@@ -349,8 +388,14 @@ def test_feedback_of_another_form_is_refused(hospital: Site, change: Json) -> No
 def test_calls_that_come_together_are_answered_each_by_itself(hospital: Site) -> None:
     """Different stays in one batch, and two sessions on one stay that do not see each other's drafts."""
     stays = [ward(hospital) for _ in range(4)]
-    bodies = [request("order-sign", encounterId=s, draftOrders=bundle(medication("103"))) for s in stays]
-    bodies += [request("order-sign", encounterId=stays[0], draftOrders=bundle(medication("104", "S-0104001")))]
+    bodies = [
+        request("order-sign", encounterId=s, draftOrders=bundle(medication("103"))) for s in stays
+    ]
+    bodies += [
+        request(
+            "order-sign", encounterId=stays[0], draftOrders=bundle(medication("104", "S-0104001"))
+        )
+    ]
     bodies += [request("order-sign", encounterId="nowhere", draftOrders=bundle(medication("1")))]
     with ThreadPoolExecutor(6) as pool:
         answers = list(pool.map(lambda b: hospital.call("order-sign", b), bodies))
@@ -369,14 +414,20 @@ _JSON = st.recursive(
 
 @given(
     draft=st.dictionaries(
-        st.sampled_from(list(medication("1")) + ["encounter", "requester", "contained"]), _JSON, max_size=4
+        st.sampled_from([*medication("1"), "encounter", "requester", "contained"]),
+        _JSON,
+        max_size=4,
     ),
     encounter=_JSON,
 )
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_no_resource_breaks_the_service(hospital: Site, draft: Json, encounter: Any) -> None:
     resource = medication("1") | draft
-    body = request("order-sign", {"encounter": encounter}, encounterId="S-fuzz", draftOrders=bundle(resource))
+    body = request(
+        "order-sign", {"encounter": encounter}, encounterId="S-fuzz", draftOrders=bundle(resource)
+    )
     answer = hospital.call("order-sign", body)
     assert answer.status_code in (200, 412, 422), answer.text
     if answer.status_code == 200:
