@@ -14,6 +14,7 @@ from cli.graph_access import Neo4j, Site
 from cli.output import tell
 from cli.reading import PSEUDONYM_KEY
 from cli.wiring import wire
+from domain.cards import DEFAULT_BUDGET
 from domain.casework import Terms
 
 
@@ -80,6 +81,7 @@ def serve(
             help="JSON file of the record systems that may call CDS Hooks; docs/cds-hooks.md.",
         ),
     ] = None,
+    card_budget: options.CardBudget = DEFAULT_BUDGET,
     per_second: Annotated[
         float, typer.Option(min=0.1, help="Requests a second of one account, in the long run.")
     ] = 30,
@@ -132,6 +134,7 @@ def serve(
         neo4j=neo4j,
         site=site,
         claim_model=claim_model,
+        card_budget=card_budget,
         access=access,
         keep_identifiers=keep_identifiers,
         field_keys=field_keys,
