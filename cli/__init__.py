@@ -17,6 +17,7 @@ from cli import (
     demo,
     evaluate,
     feedback,
+    fhir,
     fields,
     graph,
     group,
@@ -67,6 +68,7 @@ app.add_typer(samples.app, name="samples")
 app.add_typer(scheme.app, name="scheme")
 app.add_typer(project.app, name="project")
 app.add_typer(stream.app, name="stream")
+app.add_typer(fhir.app, name="fhir")
 app.add_typer(upkeep.app, name="db")
 app.add_typer(graph.app, name="graph")
 app.add_typer(users.app, name="users")

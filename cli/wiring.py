@@ -136,6 +136,7 @@ def wire(
     import store  # noqa: PLC0415
     from store.graph.address import Address  # noqa: PLC0415
     from streaming.backtests import ChangeDesk  # noqa: PLC0415
+    from streaming.fhir.desk import FhirDesk  # noqa: PLC0415
     from streaming.graph_keeper import GraphKeeper  # noqa: PLC0415
     from streaming.grouping import GroupDesk, PeerDesk, StoredGroupDesk, WhatIfDesk  # noqa: PLC0415
     from streaming.orders.handler import OrdersHandler  # noqa: PLC0415
@@ -194,6 +195,7 @@ def wire(
         access=None if access is None else access(opened),
         telling=telling,
         changes=changes,
+        fhir=FhirDesk(OrdersHandler(judge, opened, secret), opened),
         group_stored=StoredGroupDesk(judge.library),
         peers=None if judge.curves is None else PeerDesk(judge.curves),
         case_terms=case_terms,

@@ -132,6 +132,62 @@ class Plans(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class RefusedResource:
+    """A FHIR resource that was not taken, with one of the reasons: where (FHIRPath), a stable name, what to do.
+
+    ``index`` counts the resources that came, from 0; a resource with several reasons has
+    several of these. Nothing here quotes a value.
+    """
+
+    index: int
+    resource: str
+    element: str
+    rule: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnkeptElement:
+    """An element that was understood as FHIR and not kept, for no field of ours holds it."""
+
+    index: int
+    resource: str
+    element: str
+
+
+@dataclass(frozen=True, slots=True)
+class FhirTold:
+    """What a FHIR resource or Bundle says: order events and canonical claims as JSON, and account of it all.
+
+    Each of the ``read`` resources is in ``taken`` or among the refused, by its place. ``form``
+    is the type of the Bundle, ``identifier`` its ``system|value``; ``providers`` are the
+    hospitals that it speaks of.
+    """
+
+    events: tuple[bytes, ...]
+    claims: tuple[bytes, ...]
+    refused: tuple[RefusedResource, ...]
+    notes: tuple[UnkeptElement, ...]
+    read: int
+    taken: tuple[int, ...]
+    identifier: str | None
+    form: str | None
+    providers: frozenset[str]
+
+
+class Fhir(Protocol):
+    """FHIR resources as order events and claims."""
+
+    def read(self, body: bytes, /, *, provider_id: str | None) -> FhirTold:
+        """Read a resource or Bundle; nothing is stored. ``provider_id`` is the hospital that sends, if stated."""
+        ...
+
+    def keep(self, events: Sequence[bytes], /) -> Told:
+        """Take order events as the stream does, judge and store them; one result for each stay that changed."""
+        ...
+
+
 class NotReadyError(SentinelError):
     """What answers is still being prepared; ask again."""
 

@@ -16,6 +16,7 @@ from domain.service import (
     Assess,
     ChangeRules,
     CheckOrders,
+    Fhir,
     Group,
     GroupStored,
     Peers,
@@ -30,6 +31,7 @@ from scoring_api import (
     console,
     description,
     events,
+    fhir_intake,
     findings,
     grouping,
     guide,
@@ -96,6 +98,7 @@ def build(
     peers: Peers | None = None,
     case_terms: Terms | None = None,
     changes: ChangeRules | None = None,
+    fhir: Fhir | None = None,
 ) -> FastAPI:
     """The application; it serves until the store is closed, which its builder does.
 
@@ -109,7 +112,8 @@ def build(
     pages of signing in, accounts and the audit log. Without ``telling`` there are no webhooks; with it
     the application sends their messages while it runs. ``group_stored`` and ``peers`` tell a case's page
     the group with its trace and the cost of like stays, ``case_terms`` the limit above which a second
-    person approves, and the deadlines. Without ``changes`` there are no backtests and no proposals.
+    person approves, and the deadlines. Without ``changes`` there are no backtests and no proposals,
+    without ``fhir`` no intake of FHIR.
     """
     checks, metrics = Checks(rules), Metrics(version)
     app = FastAPI(
@@ -137,6 +141,8 @@ def build(
     include(app, grouping.route(group, what_if), needs(Permission.CLAIMS_GROUP))
     if check_orders is not None:
         include(app, inhospital.route(check_orders, store))
+    if fhir is not None:
+        include(app, fhir_intake.route(fhir, assess, store, metrics))
     if graph is not None:
         include(app, graph_routes.route(graph), needs(Permission.GRAPH_READ), whole_view)
     if score_claims is not None:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from domain.service import RefusedResource
 from streaming.fhir.elements import Element, Fault
 from streaming.fhir.naming import Names
 from streaming.fhir.references import Given, Shelf
@@ -22,21 +23,6 @@ ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 _SORTED: Final = msgspec.json.Encoder(decimal_format="number", order="sorted")
 
 
-@dataclass(frozen=True, slots=True)
-class RefusedResource:
-    """A resource that was not taken, with one of the reasons: where (FHIRPath), a stable name, what to do.
-
-    ``index`` counts the resources that came, from 0; a resource with several reasons has
-    several of these. Nothing here quotes a value.
-    """
-
-    index: int
-    resource: str
-    element: str
-    rule: str
-    reason: str
-
-
 @dataclass(slots=True)
 class Arrived:
     """What came, sorted into resources that can be looked at and refusals of the others."""
@@ -46,8 +32,6 @@ class Arrived:
     drafts: set[int] = field(default_factory=set)
     refused: list[RefusedResource] = field(default_factory=list)
     aside: set[int] = field(default_factory=set)
-    lost: set[str] = field(default_factory=set)
-    """Kinds of resources of which one could not even be looked at: whose it was is not known."""
     count: int = 0
     timestamp: str | None = None
     identifier: str | None = None
@@ -57,7 +41,9 @@ class Arrived:
         if index in self.aside:
             return
         self.aside.add(index)
-        self.refused += [RefusedResource(index, resource, f.element, f.rule, f.reason) for f in faults]
+        self.refused += [
+            RefusedResource(index, resource, f.element, f.rule, f.reason) for f in faults
+        ]
 
 
 def arrive(
@@ -76,11 +62,22 @@ def arrive(
         if found.shelf.holds_twice(given):
             fault = Fault(f"{given.kind}.id", "duplicate-id", "Another resource of the same bundle has this id or fullUrl: send each once.")  # fmt: skip
             found.refuse(given.index, given.name, [fault])
-            found.lost.add(given.kind)
+            found.shelf.lose(given.kind, given.element.value)
         else:
             kept.append(given)
     found.given = kept
     return found
+
+
+def pieces(resource: Any) -> list[Any]:
+    """What ``arrive`` counts of a resource, in the same order: the entries of a Bundle, or itself."""
+    entries = resource.get("entry") if isinstance(resource, Mapping) else None
+    if not isinstance(resource, Mapping) or resource.get("resourceType") != "Bundle":
+        return [resource]
+    if not isinstance(entries, list) or not entries:
+        return [resource]
+    held = [e.get("resource", e) if isinstance(e, Mapping) else e for e in entries]
+    return [e if e is not None else resource for e in held]
 
 
 def _open(bundle: Mapping[str, Any], found: Arrived, *, models: bool, draft: bool) -> None:
@@ -88,10 +85,10 @@ def _open(bundle: Mapping[str, Any], found: Arrived, *, models: bool, draft: boo
     faults = _faults_of_bundle(bundle)
     if faults:
         # The bundle is refused as one; what it holds is counted, so that nothing is lost.
-        held = len(entries) if isinstance(entries, list) else 0
-        for place in range(max(1, held)):
+        count = max(1, len(entries) if isinstance(entries, list) else 0)
+        for place in range(count):
             found.refuse(found.count + place, "Bundle", faults)
-        found.count += max(1, held)
+        found.count += count
         return
     element = Element(bundle, "Bundle", [])
     if "timestamp" in element:
@@ -105,8 +102,9 @@ def _open(bundle: Mapping[str, Any], found: Arrived, *, models: bool, draft: boo
         if wrong:
             found.refuse(found.count, path, wrong)
             found.count += 1
-            held = entry.get("resource") if isinstance(entry, Mapping) else None
-            found.lost.add(str(held.get("resourceType")) if isinstance(held, Mapping) else "")
+            held: Any = entry.get("resource") if isinstance(entry, Mapping) else None
+            kind_of = held.get("resourceType") if isinstance(held, Mapping) else None
+            found.shelf.lose(kind_of if isinstance(kind_of, str) else "", held)
             continue
         _take(entry["resource"], found, entry.get("fullUrl"), models=models, draft=draft)
 
@@ -148,11 +146,10 @@ def _take(resource: Any, found: Arrived, address: str | None, *, models: bool, d
     found.count += 1
     faults = faults_of(resource, models=models)
     kind = resource.get("resourceType") if isinstance(resource, Mapping) else None
-    name = kind if isinstance(kind, str) and kind.isalpha() and len(kind) <= 64 else "(resource)"  # noqa: PLR2004 (longer is no name)
+    name = kind if isinstance(kind, str) and kind.isalpha() and len(kind) <= 64 else "(resource)"
     given = Given(index, name, Element(resource if isinstance(resource, Mapping) else {}, name, []), address)  # fmt: skip
     if faults:
         found.refuse(index, name, faults)
-        found.lost.add(name)
         found.shelf.put_aside(given)
         return
     found.shelf.put(given)

@@ -8,13 +8,14 @@ from typing import Any, Final
 
 from domain.claim import CHARGES, CHILDREN, ORDERS, STAYS
 from domain.codes import CLAIM_TYPE
-from streaming.fhir import charges, clinical, extensions, naming, orders, stays
-from streaming.fhir.bundles import Arrived, RefusedResource, arrive
+from domain.service import RefusedResource, UnkeptElement
+from streaming.fhir import charges, clinical, coverage, extensions, naming, orders, stays
+from streaming.fhir.bundles import Arrived, arrive
 from streaming.fhir.elements import Element
 from streaming.fhir.fields import fit
 from streaming.fhir.naming import Names
-from streaming.fhir.references import Given, coded, codings, good_id, same
-from streaming.fhir.taking import Note, Taking
+from streaming.fhir.references import Given, coded, codings, good_id, name_of, same
+from streaming.fhir.taking import Taking
 
 Row = dict[str, Any]
 Keep = Callable[[], None]
@@ -36,7 +37,7 @@ class Claims:
 
     claims: list[Row]
     refused: list[RefusedResource]
-    notes: list[Note]
+    notes: list[UnkeptElement]
     read: int
     taken: tuple[int, ...]
     identifier: str | None = None
@@ -155,10 +156,9 @@ class _Reading(Taking):
         if row.get("currency") is None and "currency" not in own:
             one.refuse("total.currency", "required", "Give the total with its currency.")
         _fit(one, made)
-        if one.many("diagnosis") and self.came.lost & {"Condition", ""}:
-            one.refuse("", "reference", "A Condition of the bundle was refused, and a claim is told whole.")  # fmt: skip
-        if self.came.lost & {*orders.KINDS, "ChargeItem", "Coverage", ""}:
-            one.refuse("", "reference", "An order, charge line or Coverage of the bundle was refused, and a claim is told whole.")  # fmt: skip
+        owners = [] if encounter is None else [encounter, *encounter.uses]
+        if self.shelf.may_lack({*orders.KINDS, "ChargeItem", "Coverage"}, owners):
+            one.refuse("", "reference", "An order, charge line or Coverage of the stay was refused, and a claim is told whole.")  # fmt: skip
         return lambda: self.claims.append({k: v for k, v in made.items() if v is not None})
 
     def _stay_id(self, given: Given) -> str | None:
@@ -240,7 +240,7 @@ class _Reading(Taking):
             concept = diagnosis.one("diagnosisCodeableConcept")
             if concept is not None:
                 row["code"] = clinical.code_of(concept, self.shelf, clinical.DIAGNOSIS_SYSTEMS, "the diagnosis")  # fmt: skip
-                row["name"] = clinical.name_of(concept)
+                row["name"] = name_of(concept)
             else:
                 row |= self._part(diagnosis, given, "diagnosisReference", "Condition", who)
             known = clinical.on_admission(diagnosis.one("onAdmission"), self.shelf)
@@ -258,7 +258,7 @@ class _Reading(Taking):
             concept = procedure.one("procedureCodeableConcept")
             if concept is not None:
                 row["code"] = clinical.code_of(concept, self.shelf, clinical.PROCEDURE_SYSTEMS, "the procedure")  # fmt: skip
-                row["name"] = clinical.name_of(concept)
+                row["name"] = name_of(concept)
             else:
                 row |= self._part(procedure, given, "procedureReference", "Procedure", who)
             if "date" in procedure:
@@ -267,9 +267,7 @@ class _Reading(Taking):
             rows.append({k: v for k, v in row.items() if v is not None})
         return rows
 
-    def _part(  # noqa: PLR0917
-        self, place: Element, given: Given, name: str, kind: str, patient: str | None
-    ) -> Row:
+    def _part(self, place: Element, given: Given, name: str, kind: str, patient: str | None) -> Row:
         """The row of a Condition or Procedure that the Claim names, without a place of its own."""
         reference = place.one(name)
         found = self.shelf.find(reference, given, (kind,)) if reference else None
@@ -281,7 +279,9 @@ class _Reading(Taking):
         row, _ = read(found, self.shelf)
         if row is None:
             place.refuse(name, "reference", f"The {kind} says that it does not hold: a claim cannot bill it.")  # fmt: skip
-        who = self.shelf.identify(found.element.one("subject"), found, ("Patient",), naming.PATIENT_ID)
+        who = self.shelf.identify(
+            found.element.one("subject"), found, ("Patient",), naming.PATIENT_ID
+        )
         if who is not None and who != patient:
             place.refuse(name, "mismatch", f"The {kind} is of another patient.")
         found.element.take("encounter")
@@ -320,7 +320,9 @@ class _Reading(Taking):
             one.refuse("item", "several", "Charge lines came as items and as ChargeItems: send them once.")  # fmt: skip
         return items or posted
 
-    def _rows(self, table: str, claim: Given, encounter: Given | None, who: str | None) -> list[Row]:
+    def _rows(
+        self, table: str, claim: Given, encounter: Given | None, who: str | None
+    ) -> list[Row]:
         """The orders or charge lines of the Encounter; one that is refused is a fault of the claim."""
         if encounter is None:
             return []
@@ -345,7 +347,7 @@ class _Reading(Taking):
             if found is None:
                 continue
             self.used.add(found.index)
-            row = stays.read_coverage(found, self.shelf)
+            row = coverage.read_coverage(found, self.shelf)
             who = self.shelf.identify(found.element.one("beneficiary"), found, ("Patient",), naming.PATIENT_ID)  # fmt: skip
             if who is not None and who != patient:
                 insurance.refuse("coverage", "mismatch", "The Coverage is of another patient.")

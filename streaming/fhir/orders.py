@@ -73,7 +73,7 @@ def physician(reference: Element | None, holder: Given, shelf: Shelf) -> str | N
         if inner is not None:
             return shelf.identify(inner, found, PRACTITIONER, naming.PHYSICIAN_ID, by_id=True)
     name = shelf.identify(reference, holder, PRACTITIONER, naming.PHYSICIAN_ID, by_id=True)
-    if name is not None and len(name) > 64:  # noqa: PLR2004 (fields.md)
+    if name is not None and len(name) > 64:
         reference.refuse("", "range", "Name the physician with at most 64 characters.")
         return None
     return name
@@ -180,7 +180,12 @@ def _agree(code: str | None, repeat: Element) -> None:
         repeat.refuse("frequency", "mismatch", f"The code says {code} and the repeat something else: leave the wrong one out.")  # fmt: skip
 
 
-_HOURS: Final = {"h": 1, "d": 24, "wk": 168, "min": Decimal(1) / 60}
+_HOURS: Final[Mapping[str, Decimal]] = {
+    "h": Decimal(1),
+    "d": Decimal(24),
+    "wk": Decimal(168),
+    "min": Decimal(1) / 60,
+}
 
 
 def _per_day(often: Any, period: Any, unit: Any) -> Any:
@@ -293,8 +298,8 @@ def _practitioner(name: str) -> Row:
 
 def _write_dosage(row: Mapping[str, Any], period: Row) -> Row:
     repeat: Row = {"boundsPeriod": period} if period else {}
-    frequency = row.get("frequency")
-    if frequency in naming.FREQUENCY:
+    frequency: str | None = row.get("frequency")
+    if frequency is not None and frequency in naming.FREQUENCY:
         times, every, unit = naming.FREQUENCY[frequency]
         repeat |= {"frequency": times, "period": every, "periodUnit": unit}
     elif frequency in naming.SINGLE:

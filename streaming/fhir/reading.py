@@ -9,13 +9,14 @@ from typing import Any, Final
 
 from domain.claim import CHARGES, COVERAGES, DIAGNOSES, ICU_STAYS, ORDERS, PROCEDURES, STAYS
 from domain.orders import EVENT_KIND
-from streaming.fhir import charges, clinical, naming, orders, stays
-from streaming.fhir.bundles import Arrived, RefusedResource, arrive
+from domain.service import RefusedResource, UnkeptElement
+from streaming.fhir import charges, clinical, coverage, naming, orders, stays
+from streaming.fhir.bundles import Arrived, arrive
 from streaming.fhir.elements import Element
 from streaming.fhir.fields import fit
 from streaming.fhir.naming import Names
 from streaming.fhir.references import Given, good_id
-from streaming.fhir.taking import Note, Taking
+from streaming.fhir.taking import Taking
 from streaming.fhir.telling import LISTS, Header, StayTold, number, tell
 
 Row = dict[str, Any]
@@ -26,6 +27,7 @@ _NAMED_ELSEWHERE: Final = (
     "diagnosis_system", "procedure_system",
 )  # fmt: skip
 """Fields of a stay that an event has in its envelope, or that have a default."""
+_ALL_OF_A_STAY: Final = tuple(f.name for f in STAYS.fields)
 _TABLES: Final = {"diagnoses": DIAGNOSES, "procedures": PROCEDURES}
 
 
@@ -39,7 +41,7 @@ class Events:
 
     events: list[Row]
     refused: list[RefusedResource]
-    notes: list[Note]
+    notes: list[UnkeptElement]
     read: int
     taken: tuple[int, ...]
     identifier: str | None = None
@@ -98,12 +100,6 @@ class _Reading(Taking):
         header = self.header if len(self.stays) == 1 else Header(event_time=self.header.event_time)
         events: list[Row] = []
         for _, stay in sorted(self.stays.items()):
-            if self.came.lost & {"Condition", ""}:
-                stay.broken.add("diagnoses")
-            if self.came.lost & {"Procedure", ""}:
-                stay.broken.add("procedures")
-            if self.came.lost & {"Coverage", ""}:
-                stay.broken.add("coverages")
             number(stay, self.shelf, self.came)
             events += tell(stay, header, when, self.currency)
         refused, taken, notes = self.finish()
@@ -149,7 +145,8 @@ class _Reading(Taking):
             diagnosis.whole("rank", least=1)
             diagnosis.one("condition"), diagnosis.take("use")
         head = person | row
-        fit(one, STAYS, head, later=_NAMED_ELSEWHERE)
+        whole = self.header.kind in (None, "stay")
+        fit(one, STAYS, head, later=_NAMED_ELSEWHERE if whole else _ALL_OF_A_STAY)
         if who is None:
             one.refuse("subject", "required", "Name the patient.")
         for place in icu:
@@ -281,7 +278,7 @@ class _Reading(Taking):
 
     def _coverage(self, given: Given) -> Keep:
         one: Element = given.element
-        row = stays.read_coverage(given, self.shelf)
+        row = coverage.read_coverage(given, self.shelf)
         fit(one, COVERAGES, row, later=("ordinal",))
         who = self.shelf.identify(one.one("beneficiary"), given, ("Patient",), naming.PATIENT_ID)
         mine = [s for s in self.stays.values() if s.encounter and s.envelope["patient_id"] == who]

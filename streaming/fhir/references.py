@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from streaming.fhir.elements import Element
 from streaming.fhir.naming import Names
 
 _LITERAL: Final = re.compile(r"(?:.*/)?([A-Z][A-Za-z]{1,63})/([A-Za-z0-9.-]{1,64})(?:/_history/[^/]+)?\Z")  # fmt: skip
+_OWNERS: Final = ("encounter", "context", "beneficiary")
 _ID: Final = re.compile(ID.removesuffix("$") + r"\Z")
 
 
@@ -48,6 +49,7 @@ class Shelf:
     names: Names = field(default_factory=Names)
     _known: dict[str, Given] = field(default_factory=dict)
     _aside: set[str] = field(default_factory=set)
+    _lost: list[tuple[str, str | None]] = field(default_factory=list)
 
     def put(self, given: Given) -> None:
         """Make a resource findable by its address and by type and id."""
@@ -57,8 +59,37 @@ class Shelf:
             self._known[key] = given
 
     def put_aside(self, given: Given) -> None:
-        """Remember a resource that was refused: what refers to it is refused too."""
+        """Remember a resource that was refused unread: what refers to it is refused too."""
         self._aside |= _keys(given)
+        self.lose(given.kind, given.element.value)
+
+    def lose(self, kind: str, resource: Any) -> None:
+        """Remember that a resource of a kind (empty: of any) was refused, and whose it seems to be."""
+        text = None
+        for name in _OWNERS if isinstance(resource, Mapping) else ():
+            reference = resource.get(name)
+            if isinstance(reference, Mapping) and isinstance(reference.get("reference"), str):
+                text = text or reference["reference"]
+        self._lost.append((kind, text))
+
+    def may_lack(self, kinds: Collection[str], owners: Collection[Given]) -> bool:
+        """Whether one of these kinds was refused unread that may belong to one of the owners.
+
+        It does not if it names another Encounter or Patient that came.
+        """
+        mine = {owner.index for owner in owners}
+        for kind, text in self._lost:
+            if kind and kind not in kinds:
+                continue
+            named = None if text is None else self._by_text(text)
+            if named is None or named.index in mine:
+                return True
+        return False
+
+    def _by_text(self, text: str) -> Given | None:
+        literal = _LITERAL.match(text)
+        keys = (text, f"{literal[1]}/{literal[2]}") if literal else (text,)
+        return next((self._known[key] for key in keys if key in self._known), None)
 
     def holds_twice(self, given: Given) -> bool:
         """Whether another resource came under the same address or type and id."""
@@ -84,13 +115,11 @@ class Shelf:
             holder.uses.append(found)
         return found
 
-    def look(self, reference: Element, holder: Given) -> Given | None:
-        """The Condition that a reference names, without a word on what is wrong with it."""
+    def look(self, reference: Element) -> Given | None:
+        """What a reference names, without a word on what is wrong with it."""
         text = reference.value.get("reference")
-        for key in (text, *(_LITERAL.match(text).expand(r"\1/\2") if isinstance(text, str) and _LITERAL.match(text) else "",)):
-            if isinstance(key, str) and key in self._known and key not in self._aside:
-                return self._known[key]
-        return None
+        found = self._by_text(text) if isinstance(text, str) else None
+        return None if found is None or self.holds_twice(found) else found
 
     def _contained(
         self, reference: Element, holder: Given, name: str, kinds: Sequence[str]
@@ -149,8 +178,9 @@ def _keys(given: Given) -> set[str]:
     return keys | ({f"{given.kind}/{given.id}"} if given.id else set())
 
 
-def _missing(logical: Element) -> None:
+def _missing(logical: Element) -> str | None:
     logical.refuse("value", "required", "Give the value of the identifier.")
+    return None
 
 
 def good_id(element: Element, name: str, value: str | None, most: int = 64) -> str | None:

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from domain.claim import COVERAGES, ICU_STAYS, STAYS
+from domain.claim import ICU_STAYS, STAYS
 from domain.codes import (
     ADMISSION_WAY,
-    CLAIM_TYPE,
-    COVERAGE_STATUS,
     DISCHARGE_WAY,
     ICU_WARD_TYPE,
     INPATIENT_TYPE,
-    INSURANCE_TYPE,
 )
 from streaming.fhir import extensions, naming
 from streaming.fhir.elements import Element
@@ -30,8 +27,6 @@ _WARD_TYPE: Final = naming.list_system("icu_stays", "ward_type")
 _ADMISSION_WAY: Final = naming.list_system("stays", "admission_way")
 _DISCHARGE_WAY: Final = naming.list_system("stays", "discharge_way")
 _INPATIENT_TYPE: Final = naming.list_system("stays", "inpatient_type")
-CLAIM_TYPE_SYSTEM: Final = naming.list_system("stays", "claim_type")
-_INSURANCE: Final = naming.list_system("coverages", "insurance_type")
 _WARD: Final = "http://terminology.hl7.org/CodeSystem/location-physical-type"
 
 
@@ -229,35 +224,6 @@ def read_icu(given: Given, shelf: Shelf) -> list[Row]:
     return rows
 
 
-def read_coverage(given: Given, shelf: Shelf) -> Row:
-    """The row of a Coverage."""
-    one = given.element
-    row: Row = {"ordinal": one.whole("order", least=1)}
-    kind = one.one("type")
-    if kind is None:
-        one.refuse("type", "required", f"Say the scheme with a code of {_INSURANCE}.")
-    else:
-        row["insurance_type"] = coded(kind, shelf.names, {_INSURANCE: same(INSURANCE_TYPE)}, "the scheme")  # fmt: skip
-    payor = one.only("payor", "Send a Coverage of its own for each payer.")
-    logical = payor.one("identifier") if payor else None
-    if payor is not None:
-        payor.take("display")
-    if logical is not None:
-        logical.take("system")
-        row["region_code"] = logical.text("value")
-    elif payor is not None and "reference" in payor:
-        row["region_code"] = shelf.identify(payor, given, ("Organization",), naming.REGION)
-    period = one.one("period")
-    if period is not None:
-        row["start_date"] = period.day("start") if "start" in period else None
-        row["end_date"] = period.day("end") if "end" in period else None
-    if "status" in one:
-        row["status"] = one.word("status", {"active": "active", "cancelled": "ended"})
-    else:
-        one.take("_status")
-    return {k: v for k, v in row.items() if v is not None} | extensions.read(one, COVERAGES)
-
-
 PATIENT_FIELDS: Final = (
     "patient_id", "medical_record_number", "identity_number", "patient_name", "contact_name",
     "phone", "address", "sex", "birth_date", "death_date", "death_time",
@@ -299,7 +265,7 @@ def write_patient(head: Mapping[str, Any], currency: str) -> Row:
         made["telecom"] = [{"system": "phone", "value": head["phone"]}]
     if head.get("address"):
         made["address"] = [{"text": head["address"]}]
-    return _full(made)
+    return filled(made)
 
 
 def _both(head: Mapping[str, Any], what: str) -> Iterable[str]:
@@ -330,7 +296,7 @@ def write_encounter(
             "code": "AMB" if head.get("claim_type") == "outpatient" else "IMP",
         },
         "subject": {"reference": patient},
-        "period": _full({
+        "period": filled({
             "start": head.get("admission_time") or head.get("admission_date"),
             "end": head.get("discharge_time") or head.get("discharge_date"),
         }),
@@ -341,27 +307,27 @@ def write_encounter(
         },
     }  # fmt: skip
     if head.get("inpatient_type"):
-        made["type"] = [_concept(_INPATIENT_TYPE, head["inpatient_type"])]
+        made["type"] = [concept_of(_INPATIENT_TYPE, head["inpatient_type"])]
     if head.get("admission_department"):
-        made["serviceType"] = _concept(naming.DEPARTMENT, head["admission_department"])
+        made["serviceType"] = concept_of(naming.DEPARTMENT, head["admission_department"])
     if head.get("attending_physician_id"):
         made["participant"] = [{
-            "type": [_concept("http://terminology.hl7.org/CodeSystem/v3-ParticipationType", "ATND")],
+            "type": [concept_of("http://terminology.hl7.org/CodeSystem/v3-ParticipationType", "ATND")],
             "individual": {"identifier": {"system": naming.PHYSICIAN_ID, "value": head["attending_physician_id"]}},
         }]  # fmt: skip
     if head.get("admission_diagnosis_code"):
-        made["reasonCode"] = [_concept(system or naming.CLINICAL_URI["ICD-10-CN"], head["admission_diagnosis_code"])]  # fmt: skip
+        made["reasonCode"] = [concept_of(system or naming.CLINICAL_URI["ICD-10-CN"], head["admission_diagnosis_code"])]  # fmt: skip
     if head.get("length_of_stay_days") is not None:
         made["length"] = {"value": head["length_of_stay_days"], "unit": "d", "system": "http://unitsofmeasure.org", "code": "d"}  # fmt: skip
-    return _full(made)
+    return filled(made)
 
 
 def _hospitalization(head: Mapping[str, Any]) -> Row:
     made: Row = {}
     if head.get("admission_way"):
-        made["admitSource"] = _concept(_ADMISSION_WAY, head["admission_way"])
+        made["admitSource"] = concept_of(_ADMISSION_WAY, head["admission_way"])
     if head.get("discharge_way"):
-        made["dischargeDisposition"] = _concept(_DISCHARGE_WAY, head["discharge_way"])
+        made["dischargeDisposition"] = concept_of(_DISCHARGE_WAY, head["discharge_way"])
     if head.get("receiving_provider_id"):
         made["destination"] = {"identifier": {"system": naming.PROVIDER_ID, "value": head["receiving_provider_id"]}}  # fmt: skip
     return made
@@ -370,48 +336,26 @@ def _hospitalization(head: Mapping[str, Any]) -> Row:
 def _locations(head: Mapping[str, Any], icu: Iterable[Mapping[str, Any]], currency: str) -> list[Row]:  # fmt: skip
     found: list[Row] = []
     if head.get("ward"):
-        found.append({"location": {"display": head["ward"]}, "physicalType": _concept(_WARD, "wa")})
+        found.append(
+            {"location": {"display": head["ward"]}, "physicalType": concept_of(_WARD, "wa")}
+        )
     for row in icu:
         one: Row = {
             "extension": extensions.write(ICU_STAYS, row, ("ordinal",), currency),
             "location": {"display": "ICU"},
-            "period": _full({"start": row.get("start_time"), "end": row.get("end_time")}),
+            "period": filled({"start": row.get("start_time"), "end": row.get("end_time")}),
         }
         if row.get("ward_type"):
-            one["physicalType"] = _concept(_WARD_TYPE, row["ward_type"])
+            one["physicalType"] = concept_of(_WARD_TYPE, row["ward_type"])
         found.append(one)
     return found
 
 
-def write_coverage(row: Mapping[str, Any], *, patient: str, currency: str) -> Row:
-    """The Coverage of a row."""
-    status = row.get("status")
-    extended = ["covered_months", *(["status"] if status == "suspended" else [])]
-    made: Row = {
-        "resourceType": "Coverage",
-        "extension": extensions.write(COVERAGES, row, extended, currency),
-        "type": _concept(_INSURANCE, row["insurance_type"]),
-        "beneficiary": {"reference": patient},
-        "period": _full({"start": row.get("start_date"), "end": row.get("end_date")}),
-        "order": row["ordinal"],
-        "payor": [{"display": "not stated"}],
-    }
-    if row.get("region_code"):
-        made["payor"] = [{"identifier": {"system": naming.REGION, "value": row["region_code"]}}]
-    if status is None:
-        absent = {"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}  # fmt: skip
-        made["_status"] = {"extension": [absent]}
-    else:
-        made["status"] = "active" if status == "active" else "cancelled"
-    return _full(made)
-
-
-def _concept(system: str, code: str) -> Row:
+def concept_of(system: str, code: str) -> Row:
+    """A concept of one coding."""
     return {"coding": [{"system": system, "code": code}]}
 
 
-def _full(made: Row) -> Row:
+def filled(made: Row) -> Row:
+    """An object without what has no content."""
     return {k: v for k, v in made.items() if v is not None and v not in ({}, [])}
-
-
-__all__ = ["CLAIM_TYPE", "COVERAGE_STATUS", "read_encounter", "read_patient", "write_encounter"]

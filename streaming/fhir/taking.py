@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Final
 
-from streaming.fhir.bundles import Arrived, RefusedResource
+from domain.service import RefusedResource, UnkeptElement
+from streaming.fhir.bundles import Arrived
 from streaming.fhir.elements import Fault
 from streaming.fhir.references import Given
 
 NAMED: Final = ("Patient", "Organization", "Practitioner", "PractitionerRole", "Location", "Medication")  # fmt: skip
 """Resources that say something only where another one refers to them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """An element that was understood as FHIR and not kept, for no field of ours holds it."""
-
-    index: int
-    resource: str
-    element: str
 
 
 class Taking:
@@ -41,7 +32,8 @@ class Taking:
         """
         keep = None if given.element.faults else read(given)
         for used in given.uses:
-            if used.element.faults or used.index in self.came.aside:
+            lacking = used.element.faults or used.index in self.came.aside
+            if lacking and not given.element.faults:
                 given.element.refuse("", "reference", f"It refers to a {used.kind} that was refused.")  # fmt: skip
         if keep is not None and not given.element.faults:
             keep()
@@ -51,7 +43,7 @@ class Taking:
         self._taken.add(given.index)
         return True
 
-    def finish(self) -> tuple[list[RefusedResource], tuple[int, ...], list[Note]]:
+    def finish(self) -> tuple[list[RefusedResource], tuple[int, ...], list[UnkeptElement]]:
         """The refusals in order, the places of what was taken, and what of it was not kept."""
         for kind in NAMED:
             # What only names others is taken with them.
@@ -62,7 +54,7 @@ class Taking:
         refused = sorted(self.came.refused, key=lambda r: r.index)
         kept = self._taken - self.came.aside
         notes = [
-            Note(given.index, given.name, path)
+            UnkeptElement(given.index, given.name, path)
             for given in self.came.given
             if given.index in kept
             for path in given.element.unread()

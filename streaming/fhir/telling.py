@@ -17,6 +17,7 @@ from streaming.fhir.references import Given, Shelf
 Row = dict[str, Any]
 
 LISTS: Final = ("diagnoses", "procedures", "icu_stays", "coverages")
+_KIND: Final = {"diagnoses": "Condition", "procedures": "Procedure", "coverages": "Coverage"}
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 """From where sequences count, in seconds, where a sender does not number its events: 2^31 last to 2068."""
 
@@ -62,17 +63,19 @@ def number(stay: StayTold, shelf: Shelf, came: Arrived) -> None:
     """
     if stay.encounter is None:
         return
+    owners = [stay.encounter, *stay.encounter.uses]
+    stay.broken |= {name for name, kind in _KIND.items() if shelf.may_lack({kind}, owners)}
     _rank(stay, shelf, came)
     operations = stay.rows.get("procedures", [])
     if any("ordinal" not in row for row in operations):
         for place, row in enumerate(sorted(operations, key=_done), start=1):
             row["ordinal"] = place
     for name in ("diagnoses", "procedures", "coverages"):
-        places = [row.get("ordinal") for row in stay.rows.get(name, [])]
-        for given, place in zip(stay.givens.get(name, []), places, strict=True):
-            if place is None:
+        ordinals = [row.get("ordinal") for row in stay.rows.get(name, [])]
+        for given, ordinal in zip(stay.givens.get(name, []), ordinals, strict=True):
+            if ordinal is None:
                 _doubt(stay, name, given, came, "required", "Say its place among the diagnoses (Encounter.diagnosis.rank): the first is the principal one, and that is not guessed.")  # fmt: skip
-            elif places.count(place) > 1:
+            elif ordinals.count(ordinal) > 1:
                 _doubt(stay, name, given, came, "duplicate-id", "Another one of the stay has this place.")  # fmt: skip
     for name in stay.broken:
         for given in stay.givens.pop(name, []):
@@ -96,7 +99,7 @@ def _rank(stay: StayTold, shelf: Shelf, came: Arrived) -> None:
     ours = {given.index: row for given, row in zip(givens, rows, strict=True)}
     for diagnosis in stay.encounter.element.many("diagnosis"):
         reference = diagnosis.one("condition")
-        found = shelf.look(reference, stay.encounter) if reference else None
+        found = shelf.look(reference) if reference else None
         if found is None or found.index in came.aside:
             stay.broken.add("diagnoses")
         elif found.index in ours and isinstance(diagnosis.value.get("rank"), int):
@@ -139,7 +142,7 @@ def _head(stay: StayTold, currency: str) -> Row:
         if "region_code" in insured[0]:
             defaults["insured_region_code"] = insured[0]["region_code"]
     head = {n: v for n, v in (defaults | (stay.head or {})).items() if n in HEAD_FIELDS}
-    lists = {n: stay.rows.get(n, []) for n in LISTS if n in stay.rows or n in stay.stated}
+    lists: Row = {n: stay.rows.get(n, []) for n in LISTS if n in stay.rows or n in stay.stated}
     return {"stay": head, **lists}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -10,12 +10,12 @@ from typing import Any, Final
 
 import msgspec
 
-from streaming.fhir.bundles import ENCODER, RefusedResource
+from domain.service import RefusedResource, UnkeptElement
+from streaming.fhir.bundles import ENCODER
 from streaming.fhir.claims import claims_of
 from streaming.fhir.elements import Fault
 from streaming.fhir.naming import Names
 from streaming.fhir.reading import events_of
-from streaming.fhir.taking import Note
 
 MOST_BYTES: Final = 64 * 2**20
 """Longest text at most: a stay with 50,000 charge lines has about 40 MiB."""
@@ -35,7 +35,7 @@ class Read:
     events: list[dict[str, Any]]
     claims: list[dict[str, Any]]
     refused: list[RefusedResource]
-    notes: list[Note]
+    notes: list[UnkeptElement]
     read: int
     taken: tuple[int, ...]
     identifier: str | None = None
@@ -62,13 +62,26 @@ def read(
         return Read([], [], [refused], [], 1, ())
     form = resource.get("type") if _kind(resource) == "Bundle" else None
     form = form if isinstance(form, str) else None
-    if _holds_claim(resource):
-        told = claims_of([resource], provider_id=provider_id, time_zone=time_zone, models=models, names=names)  # fmt: skip
-        found = Read([], told.claims, told.refused, told.notes, told.read, told.taken, told.identifier, form)  # fmt: skip
-    else:
-        said = events_of([resource], provider_id=provider_id, time_zone=time_zone, at=at, models=models, names=names)  # fmt: skip
-        found = Read(said.events, [], said.refused, said.notes, said.read, said.taken, said.identifier, form)  # fmt: skip
+    found = read_loose([resource], provider_id=provider_id, time_zone=time_zone, at=at, models=models, names=names, form=form)  # fmt: skip
     return _whole_or_nothing(found) if form in WHOLE and found.refused else found
+
+
+def read_loose(
+    resources: Sequence[Any],
+    *,
+    provider_id: str | None = None,
+    time_zone: str = "Asia/Shanghai",
+    at: datetime,
+    models: bool = True,
+    names: Names | None = None,
+    form: str | None = None,
+) -> Read:
+    """Read resources that belong together, as ``read`` reads those of one Bundle."""
+    if any(_holds_claim(resource) for resource in resources):
+        told = claims_of(resources, provider_id=provider_id, time_zone=time_zone, models=models, names=names)  # fmt: skip
+        return Read([], told.claims, told.refused, told.notes, told.read, told.taken, told.identifier, form)  # fmt: skip
+    said = events_of(resources, provider_id=provider_id, time_zone=time_zone, at=at, models=models, names=names)  # fmt: skip
+    return Read(said.events, [], said.refused, said.notes, said.read, said.taken, said.identifier, form)  # fmt: skip
 
 
 def parse(data: bytes) -> tuple[Any, Fault | None]:
@@ -102,5 +115,5 @@ def _kind(resource: Any) -> Any:
 def _holds_claim(resource: Any) -> bool:
     entries = resource.get("entry") if _kind(resource) == "Bundle" else None
     if not isinstance(entries, list):
-        return _kind(resource) == "Claim"
+        return bool(_kind(resource) == "Claim")
     return any(isinstance(e, Mapping) and _kind(e.get("resource")) == "Claim" for e in entries)

@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 
 from domain.claim import STAYS
 from domain.orders import DISCHARGE_FIELDS, STATUS_FIELDS
-from streaming.fhir import charges, claims, clinical, extensions, naming, orders, stays
+from streaming.fhir import charges, claims, clinical, coverage, extensions, naming, orders, stays
 
 Row = dict[str, Any]
 
@@ -55,7 +55,7 @@ def bundle_of(claim: Mapping[str, Any]) -> Row:
         beside=_ON_CLAIM,
     ))  # fmt: skip
     for row in claim.get("coverages") or ():
-        entries.add(f"coverage/{row['ordinal']}", stays.write_coverage(row, patient=patient, currency=currency))  # fmt: skip
+        entries.add(f"coverage/{row['ordinal']}", coverage.write_coverage(row, patient=patient, currency=currency))  # fmt: skip
     links = {"subject": {"reference": patient}, "encounter": {"reference": encounter}}
     for row in claim.get("procedures") or ():
         made = clinical.write_procedure(row, claim["procedure_system"], links, currency)
@@ -225,7 +225,7 @@ def _message(event: Mapping[str, Any], stay: _Told) -> Row:
     for row in event.get("procedures") or ():
         entries.add(f"procedure/{row['ordinal']}", clinical.write_procedure(row, head["procedure_system"], links, currency))  # fmt: skip
     for row in event.get("coverages") or ():
-        entries.add(f"coverage/{row['ordinal']}", stays.write_coverage(row, patient=patient, currency=currency))  # fmt: skip
+        entries.add(f"coverage/{row['ordinal']}", coverage.write_coverage(row, patient=patient, currency=currency))  # fmt: skip
     for row in _orders(event, stay):
         entries.add(f"order/{row['order_id']}", orders.write(row, patient=patient, encounter=encounter, currency=currency))  # fmt: skip
     context = {"subject": {"reference": patient}, "context": {"reference": encounter}}
