@@ -142,8 +142,10 @@ def route(fhir: Fhir, assess: Assess, store: Store, metrics: Metrics) -> APIRout
                 return 422, outcome(issues)
             outcomes.setdefault(0, []).extend(issues)
         taken = set(told.taken)
-        if not taken:
-            return 422, outcome([i for issues in outcomes.values() for i in issues])
+        if not told.events and not told.claims:
+            found = [issue for issues in outcomes.values() for issue in issues]
+            nothing = _issue("error", "required", "Nothing here is an order, a charge, a stay or a claim.", "没有医嘱、费用、住院或结算单", "")  # fmt: skip
+            return 422, outcome(found or [nothing])
         kind = "transaction-response" if told.form == "transaction" else "batch-response"
         answer = {
             "resourceType": "Bundle",

@@ -40,13 +40,10 @@ def read(element: Element, table: Table) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     prefix = f"{FIELD}{table.name}."
-    for extension in element.value.get("extension") or ():
-        if not isinstance(extension, Mapping):
-            continue
-        url = extension.get("url")
+    for one in element.many("extension"):
+        url = one.value.get("url")
         if not isinstance(url, str) or not url.startswith(prefix):
             continue
-        one = next(e for e in element.many("extension") if e.value is extension)
         one.take("url")
         name = url.removeprefix(prefix)
         fields = {f.name: f for f in table.fields}

@@ -12,7 +12,7 @@ from domain.orders import EVENT_KIND
 from domain.service import RefusedResource, UnkeptElement
 from streaming.fhir import charges, clinical, coverage, naming, orders, stays
 from streaming.fhir.bundles import Arrived, arrive
-from streaming.fhir.elements import Element
+from streaming.fhir.elements import Element, Fault
 from streaming.fhir.fields import fit
 from streaming.fhir.naming import Names
 from streaming.fhir.references import Given, good_id
@@ -102,6 +102,11 @@ class _Reading(Taking):
         for _, stay in sorted(self.stays.items()):
             number(stay, self.shelf, self.came)
             events += tell(stay, header, when, self.currency)
+        told = {event["kind"] for event in events}
+        for given in self.by_kind.get("MessageHeader", []) if self.header.kind else ():
+            if self.header.kind not in told:
+                fault = Fault("MessageHeader.eventCoding", "mismatch", f"The message holds nothing that is {self.header.kind}.")  # fmt: skip
+                self.came.refuse(given.index, given.name, [fault])
         refused, taken, notes = self.finish()
         return Events(events, refused, notes, self.came.count, taken, self.came.identifier)
 
@@ -115,6 +120,8 @@ class _Reading(Taking):
             one.refuse("eventCoding", "system", f"Name the event with a code of {naming.EVENT}.")
         else:
             kind = coding.word("code", frozenset(EVENT_KIND))
+            # FHIR tells a change of status as the order with its new status.
+            kind = "orders" if kind == "order-status" else kind
         meta = one.one("meta")
         when = meta.instant("lastUpdated") if meta is not None and "lastUpdated" in meta else None
         sequence = None
@@ -146,6 +153,8 @@ class _Reading(Taking):
             diagnosis.one("condition"), diagnosis.take("use")
         head = person | row
         whole = self.header.kind in (None, "stay")
+        if status == stays.OVER and not {"discharge_date", "discharge_time"} & head.keys():
+            one.refuse("period.end", "required", "Say when the patient left, or that the stay is in progress.")  # fmt: skip
         fit(one, STAYS, head, later=_NAMED_ELSEWHERE if whole else _ALL_OF_A_STAY)
         if who is None:
             one.refuse("subject", "required", "Name the patient.")

@@ -197,8 +197,7 @@ def _is_icu(location: Element, shelf: Shelf) -> bool:
     )
     prefix = f"{naming.FIELD}{ICU_STAYS.name}."
     return coded_so or any(
-        isinstance(e, Mapping) and str(e.get("url")).startswith(prefix)
-        for e in location.value.get("extension") or ()
+        str(e.value.get("url")).startswith(prefix) for e in location.many("extension")
     )
 
 
