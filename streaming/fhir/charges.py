@@ -110,10 +110,15 @@ def _finish(one: Element, row: Row) -> Row:
     row = {k: v for k, v in row.items() if v is not None} | extensions.read(one, CHARGES)
     if "unit_price" not in row and "amount_fen" in row and "quantity" in row:
         row["unit_price"] = _price(one, row["amount_fen"], Decimal(row["quantity"]))
-    for name, element in (("category", "category"), ("quantity", "quantity"), ("amount_fen", "net")):  # fmt: skip
+    item = one.path.startswith("ChargeItem")
+    places = {
+        "category": "extension" if item else "category",
+        "quantity": "quantity",
+        "amount_fen": "priceOverride" if item else "net",
+    }
+    for name, element in places.items():
         if name not in row and not one.faults:
-            where = "priceOverride" if element == "net" and one.path.startswith("ChargeItem") else element  # fmt: skip
-            one.refuse(where, "required", f"Give {name} of the line: docs/fhir.md says where.")
+            one.refuse(element, "required", f"Give {name} of the line: docs/fhir.md says where.")
     return row
 
 

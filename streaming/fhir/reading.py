@@ -150,7 +150,10 @@ class _Reading(Taking):
                 stated.add(extension.word("valueCode", frozenset(LISTS)) or "")
         for diagnosis in one.many("diagnosis"):
             diagnosis.whole("rank", least=1)
-            diagnosis.one("condition"), diagnosis.take("use")
+            condition = diagnosis.one("condition")
+            diagnosis.take("use")
+            if condition is not None:
+                condition.take("reference")
         head = person | row
         whole = self.header.kind in (None, "stay")
         if status == stays.OVER and not {"discharge_date", "discharge_time"} & head.keys():

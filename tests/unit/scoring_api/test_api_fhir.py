@@ -53,9 +53,7 @@ class Hospital:
         return told
 
     def count(self, told: Json) -> dict[str, int]:
-        return {
-            e["url"].rpartition(":")[2]: e["valueInteger"] for e in told["meta"]["extension"]
-        }
+        return {e["url"].rpartition(":")[2]: e["valueInteger"] for e in told["meta"]["extension"]}
 
 
 @pytest.fixture
@@ -169,7 +167,7 @@ def test_an_answer_quotes_no_value_that_was_sent(hospital: Hospital) -> None:
 
 def test_every_rule_that_the_reader_names_has_its_words() -> None:
     folder = Path(scoring_api.__file__).parent.parent / "streaming" / "fhir"
-    import re  # noqa: PLC0415
+    import re
 
     named: set[str] = set()
     for path in folder.glob("*.py"):
