@@ -69,6 +69,7 @@ class _Reading(Taking):
         self.rows: dict[tuple[str, int], list[tuple[Given, Row, str | None]]] = {}
         self.used: set[int] = set()
         self.kept: set[int] = set()
+        self._by_patient: dict[str | None, list[Given]] | None = None
 
     def read(self) -> Claims:
         """The claims, with account of every resource."""
@@ -130,8 +131,8 @@ class _Reading(Taking):
             subject = encounter.element.one("subject")
             if shelf.identify(subject, encounter, ("Patient",), naming.PATIENT_ID) != who:
                 one.refuse("item.encounter", "mismatch", "The Encounter is of another patient.")
-            given.uses.append(encounter)
-            given.uses.extend(encounter.uses)
+            given.uses[encounter] = None
+            given.uses |= encounter.uses
             stays.provider(encounter.element.one("serviceProvider"), encounter, shelf)
             encounter.element.take("diagnosis")
             row |= {k: v for k, v in told.items() if k != "claim_type"}
@@ -188,15 +189,22 @@ class _Reading(Taking):
                 else:
                     named[found.index] = found
         if not named:
-            for found in self.by_kind.get("Encounter", []):
-                subject = found.element.one("subject")
-                if self.shelf.identify(subject, found, ("Patient",), naming.PATIENT_ID) == who:
-                    named[found.index] = found
+            named = {found.index: found for found in self._of_patient().get(who, [])}
         if len(named) == 1:
             return next(iter(named.values()))
         if not one.faults:
             one.refuse("item.encounter", "reference", "Send the one Encounter that the Claim bills along; it says when the patient came and left.")  # fmt: skip
         return None
+
+    def _of_patient(self) -> dict[str | None, list[Given]]:
+        """The Encounters by patient; made once, for there may be many of both."""
+        if self._by_patient is None:
+            self._by_patient = {}
+            for found in self.by_kind.get("Encounter", []):
+                subject = found.element.one("subject")
+                who = self.shelf.identify(subject, found, ("Patient",), naming.PATIENT_ID)
+                self._by_patient.setdefault(who, []).append(found)
+        return self._by_patient
 
     def _settlement(self, one: Element) -> Row:
         row: Row = {}
@@ -285,7 +293,7 @@ class _Reading(Taking):
         if who is not None and who != patient:
             place.refuse(name, "mismatch", f"The {kind} is of another patient.")
         found.element.take("encounter")
-        given.uses.extend(found.uses)
+        given.uses |= found.uses
         return {k: v for k, v in (row or {}).items() if k != "ordinal"}
 
     def _system(self, one: Element, given: Given, name: str, known: tuple[str, ...]) -> str:
@@ -328,8 +336,8 @@ class _Reading(Taking):
             return []
         rows: list[Row] = []
         for given, row, patient in self.rows.get((table, encounter.index), []):
-            claim.uses.append(given)
-            claim.uses.extend(given.uses)
+            claim.uses[given] = None
+            claim.uses |= given.uses
             self.used.add(given.index)
             if patient is not None and patient != who:
                 given.element.refuse("subject", "mismatch", "The Encounter is of another patient.")

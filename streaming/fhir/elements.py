@@ -46,7 +46,8 @@ class Element:
     value: Json
     path: str
     faults: list[Fault]
-    read: dict[str, list[Element]] = field(default_factory=dict)
+    read: dict[str, dict[int, Element]] = field(default_factory=dict)
+    """The children that were read: name -> identity of the value -> its cursor, for lists are long."""
 
     def __contains__(self, name: str) -> bool:
         return self.value.get(name) is not None
@@ -61,7 +62,7 @@ class Element:
 
     def take(self, name: str) -> Any:
         """The raw value of a child, marked as read; None if absent."""
-        self.read.setdefault(name, [])
+        self.read.setdefault(name, {})
         return self.value.get(name)
 
     def one(self, name: str) -> Element | None:
@@ -99,12 +100,10 @@ class Element:
         return found[0] if found else None
 
     def _child(self, name: str, value: Json, path: str) -> Element:
-        for known in self.read[name]:
-            if known.value is value:
-                return known
-        child = Element(value, path, self.faults)
-        self.read[name].append(child)
-        return child
+        known = self.read[name].get(id(value))
+        if known is None:
+            known = self.read[name][id(value)] = Element(value, path, self.faults)
+        return known
 
     def text(self, name: str) -> str | None:
         """A text that has something to see in it."""
@@ -206,12 +205,11 @@ class Element:
                 yield self.at(name)
                 continue
             children = self.read[name]
-            known = {id(c.value) for c in children}
             if children and isinstance(value, list):
                 for place, one in enumerate(value):
-                    if id(one) not in known:
+                    if id(one) not in children:
                         yield f"{self.at(name)}[{place}]"
-            for child in children:
+            for child in children.values():
                 yield from child.unread()
 
 

@@ -48,7 +48,7 @@ def read(element: Element, table: Table) -> dict[str, Any]:
         name = url.removeprefix(prefix)
         fields = {f.name: f for f in table.fields}
         if name not in fields:
-            one.refuse("url", "unknown-field", f"Table {table.name} has no field of that name: docs/fields.md.")  # fmt: skip
+            one.refuse("url", "unknown-element", f"Table {table.name} has no field of that name: docs/fields.md.")  # fmt: skip
         elif name in found:
             one.refuse("url", "several", f"State {name} once.")
         else:

@@ -17,6 +17,16 @@ Row = dict[str, Any]
 
 KINDS: Final = ("MedicationRequest", "ServiceRequest", "DeviceRequest")
 PRACTITIONER: Final = ("Practitioner", "PractitionerRole")
+_OTHERS: Final = (
+    "Organization",
+    "Patient",
+    "RelatedPerson",
+    "Device",
+    "CareTeam",
+    "Location",
+    "HealthcareService",
+    "Group",
+)
 _TYPE: Final = {"MedicationRequest": "drug", "DeviceRequest": "consumable"}
 _CATEGORY: Final = naming.list_system("orders", "order_type")
 _FREQUENCY: Final = naming.list_system("orders", "frequency")
@@ -64,19 +74,25 @@ def read(given: Given, shelf: Shelf, *, at: datetime | None, draft: bool) -> Row
 
 
 def physician(reference: Element | None, holder: Given, shelf: Shelf) -> str | None:
-    """The identifier of a practitioner; of a role, that of its practitioner."""
+    """The identifier of a practitioner; of a role, that of its practitioner.
+
+    Who is no practitioner (an organisation, a device), or a role that did not come, names no
+    physician: the reference is not kept, and that is told.
+    """
     if reference is None:
         return None
-    found = shelf.find(reference, holder, (*PRACTITIONER, "Patient", "Organization", "Device", "RelatedPerson"))  # fmt: skip
+    found = shelf.find(reference, holder, (*PRACTITIONER, *_OTHERS))
+    text = str(reference.value.get("reference") or "")
+    kind = found.kind if found is not None else text.split("/")[-2] if "/" in text else ""
+    if kind in _OTHERS or (
+        kind == "PractitionerRole" and found is None and "identifier" not in reference
+    ):
+        reference.read.clear()
+        return None
     if found is not None and found.kind == "PractitionerRole":
         inner = found.element.one("practitioner")
-        if inner is not None:
-            return shelf.identify(inner, found, PRACTITIONER, naming.PHYSICIAN_ID, by_id=True)
-    name = shelf.identify(reference, holder, PRACTITIONER, naming.PHYSICIAN_ID, by_id=True)
-    if name is not None and len(name) > 64:
-        reference.refuse("", "range", "Name the physician with at most 64 characters.")
-        return None
-    return name
+        return physician(inner, found, shelf) if inner is not None else None
+    return shelf.identify(reference, holder, PRACTITIONER, naming.PHYSICIAN_ID, by_id=True)
 
 
 def _order_id(given: Given, shelf: Shelf) -> str | None:

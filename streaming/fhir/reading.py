@@ -79,6 +79,7 @@ class _Reading(Taking):
         self.provider_id, self.time_zone = provider_id, time_zone
         self.at, self.currency = at, currency
         self.stays: dict[str, StayTold] = {}
+        self.of_patient: dict[str | None, list[StayTold]] = {}
         self.header = Header()
 
     def read(self) -> Events:
@@ -176,6 +177,7 @@ class _Reading(Taking):
             if icu or "icu_stays" in stated:
                 stay.rows["icu_stays"] = icu
             self.stays[envelope["stay_id"]] = stay
+            self.of_patient.setdefault(who, []).append(stay)
 
         return keep
 
@@ -206,6 +208,8 @@ class _Reading(Taking):
         one = given.element
         reference = one.one(name)
         if reference is None:
+            if given.index in self.came.drafts and len(self.stays) == 1:
+                return self._only(given)
             one.refuse(name, "required", "Refer to the Encounter of the stay.")
             return None
         found = self.shelf.find(reference, given, ("Encounter",))
@@ -225,6 +229,17 @@ class _Reading(Taking):
             one.refuse("subject", "required", "Name patient and hospital, or send the Encounter along.")  # fmt: skip
             return None
         return StayTold(self._named(stay_id, self.provider_id, who))
+
+    def _only(self, given: Given) -> StayTold | None:
+        """The one stay that came, for a draft that names none: it is written for that patient there."""
+        one = given.element
+        (stay,) = self.stays.values()
+        who = self.shelf.identify(one.one("subject"), given, ("Patient",), naming.PATIENT_ID)
+        if who == stay.envelope["patient_id"]:
+            return stay
+        if not one.faults:
+            one.refuse("subject", "mismatch", "The Encounter that came along is of another patient.")  # fmt: skip
+        return None
 
     def _clinical(self, given: Given, name: str) -> Keep:
         read = clinical.read_condition if name == "diagnoses" else clinical.read_procedure
@@ -293,7 +308,7 @@ class _Reading(Taking):
         row = coverage.read_coverage(given, self.shelf)
         fit(one, COVERAGES, row, later=("ordinal",))
         who = self.shelf.identify(one.one("beneficiary"), given, ("Patient",), naming.PATIENT_ID)
-        mine = [s for s in self.stays.values() if s.encounter and s.envelope["patient_id"] == who]
+        mine = [] if who is None else self.of_patient.get(who, [])
         if not mine:
             one.refuse("beneficiary", "reference", "Send the Encounter of the insured person along.")  # fmt: skip
         for stay in mine if one.faults else ():

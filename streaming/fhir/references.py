@@ -27,7 +27,7 @@ class Given:
     kind: str
     element: Element
     address: str | None = None
-    uses: list[Given] = field(default_factory=list)
+    uses: dict[Given, None] = field(default_factory=dict)
     """What it was found to refer to: it is not taken without these."""
 
     @property
@@ -50,6 +50,8 @@ class Shelf:
     _known: dict[str, Given] = field(default_factory=dict)
     _aside: set[str] = field(default_factory=set)
     _lost: list[tuple[str, str | None]] = field(default_factory=list)
+    _lost_of: dict[str, set[int | None]] = field(default_factory=dict)
+    """Kind of what was refused unread -> whose it was, None where that is not known; made when first asked."""
 
     def put(self, given: Given) -> None:
         """Make a resource findable by its address and by type and id."""
@@ -77,14 +79,13 @@ class Shelf:
 
         It does not if it names another Encounter or Patient that came.
         """
-        mine = {owner.index for owner in owners}
-        for kind, text in self._lost:
-            if kind and kind not in kinds:
-                continue
-            named = None if text is None else self._by_text(text)
-            if named is None or named.index in mine:
-                return True
-        return False
+        if self._lost and not self._lost_of:
+            for kind, text in self._lost:
+                named = None if text is None else self._by_text(text)
+                owner = None if named is None else named.index
+                self._lost_of.setdefault(kind, set()).add(owner)
+        mine = {None, *(owner.index for owner in owners)}
+        return any(self._lost_of.get(kind, set()) & mine for kind in (*kinds, ""))
 
     def _by_text(self, text: str) -> Given | None:
         literal = _LITERAL.match(text)
@@ -111,8 +112,8 @@ class Shelf:
         if not self._aside.isdisjoint(keys):
             reference.refuse("reference", "reference", "What it refers to was refused.")
             return None
-        if found is not None and found not in holder.uses:
-            holder.uses.append(found)
+        if found is not None:
+            holder.uses[found] = None
         return found
 
     def look(self, reference: Element) -> Given | None:

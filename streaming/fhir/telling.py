@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -72,10 +73,11 @@ def number(stay: StayTold, shelf: Shelf, came: Arrived) -> None:
             row["ordinal"] = place
     for name in ("diagnoses", "procedures", "coverages"):
         ordinals = [row.get("ordinal") for row in stay.rows.get(name, [])]
+        times = Counter(ordinals)
         for given, ordinal in zip(stay.givens.get(name, []), ordinals, strict=True):
             if ordinal is None:
                 _doubt(stay, name, given, came, "required", "Say its place among the diagnoses (Encounter.diagnosis.rank): the first is the principal one, and that is not guessed.")  # fmt: skip
-            elif ordinals.count(ordinal) > 1:
+            elif times[ordinal] > 1:
                 _doubt(stay, name, given, came, "duplicate-id", "Another one of the stay has this place.")  # fmt: skip
     for name in stay.broken:
         for given in stay.givens.pop(name, []):

@@ -112,6 +112,41 @@ def test_a_draft_is_a_draft_whatever_it_says_and_begins_now() -> None:
     assert order(found, "o1")["status"] == "active", "the other order stays as it is"
 
 
+def test_a_draft_without_encounter_belongs_to_the_one_that_came_along() -> None:
+    """Order entry often hands over drafts that name the patient alone (CDS Hooks draftOrders)."""
+    draft = {**copy.deepcopy(stay()["entry"][DRUG]["resource"]), "id": "d1", "status": "draft"}
+    del draft["encounter"]
+    bundle = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": draft}]}
+    assert order(read(drafts=[bundle]), "d1")["status"] == "draft"
+    other = draft | {"subject": {"identifier": {"value": "ANOTHER"}}}
+    assert reasons(read(drafts=[other])) == {("MedicationRequest.subject", "mismatch")}
+    alone = read(lambda resources: resources.append(draft))
+    assert reasons(alone) == {("MedicationRequest.encounter", "required")}, "an order says where"
+
+
+@pytest.mark.parametrize(
+    ("requester", "physician"),
+    [
+        ({"reference": "Practitioner/d1"}, "D1"),
+        ({"reference": "Practitioner/far"}, "far"),
+        ({"identifier": {"value": "D9"}}, "D9"),
+        ({"reference": "PractitionerRole/far"}, None),
+        ({"reference": "Organization/o"}, None),
+        ({"reference": "#role"}, "D1"),
+    ],
+)
+def test_who_ordered(requester: Json, physician: str | None) -> None:
+    def change(resources: list[Json]) -> None:
+        resources[DRUG]["requester"] = requester
+        role = {"resourceType": "PractitionerRole", "id": "role", "practitioner": {"reference": "Practitioner/d1"}}  # fmt: skip
+        resources[DRUG]["contained"].append(role)
+
+    found = read(change)
+    assert order(found).get("ordering_physician_id") == physician
+    kept = "MedicationRequest.requester.reference" not in {n.element for n in found.notes}
+    assert kept == (physician is not None)
+
+
 @pytest.mark.parametrize(
     ("place", "elements", "element", "rule"),
     [
