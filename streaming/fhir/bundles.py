@@ -83,19 +83,22 @@ def pieces(resource: Any) -> list[Any]:
 def _open(bundle: Mapping[str, Any], found: Arrived, *, models: bool, draft: bool) -> None:
     kind, entries = bundle.get("type"), bundle.get("entry")
     faults = _faults_of_bundle(bundle)
-    if faults:
+    element = Element(bundle, "Bundle", [])
+    timestamp = element.instant("timestamp") if "timestamp" in element else None
+    identifier = element.one("identifier")
+    value = identifier.text("value") if identifier is not None else None
+    system = identifier.text("system") if identifier is not None else None
+    if faults or element.faults:
         # The bundle is refused as one; what it holds is counted, so that nothing is lost.
         count = max(1, len(entries) if isinstance(entries, list) else 0)
         for place in range(count):
-            found.refuse(found.count + place, "Bundle", faults)
+            found.refuse(found.count + place, "Bundle", faults or element.faults)
         found.count += count
+        found.shelf.lose("", None)
         return
-    element = Element(bundle, "Bundle", [])
-    if "timestamp" in element:
-        found.timestamp = element.instant("timestamp") or found.timestamp
-    identifier = element.one("identifier")
-    if identifier is not None and identifier.text("value"):
-        found.identifier = f"{identifier.text('system') or ''}|{identifier.text('value')}"
+    found.timestamp = timestamp or found.timestamp
+    if value is not None:
+        found.identifier = f"{system or ''}|{value}"
     for place, entry in enumerate(entries or ()):
         path = f"Bundle.entry[{place}]"
         wrong = _faults_of_entry(entry, path, kind)

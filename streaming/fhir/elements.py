@@ -24,6 +24,8 @@ INSTANT: Final = re.compile(
     re.ASCII,
 )
 _DAY: Final = 10
+_FIRST_YEAR: Final = "0002"
+_LAST_YEAR: Final = "9998"
 _EXACT: Final = 15
 """Significant digits that a binary float of JSON gives back as they were written (IEEE 754)."""
 _WIDEST: Final = 24
@@ -246,7 +248,8 @@ def is_instant(text: str) -> bool:
         datetime.fromisoformat(f"{text[:17]}00{text[-1] if text[-1] == 'Z' else text[-6:]}")
     except ValueError:
         return False
-    return text[17:19] != "60"
+    # Intake leaves a year at each end for the change to local time.
+    return text[17:19] != "60" and _FIRST_YEAR <= text[:4] <= _LAST_YEAR
 
 
 def is_day(text: str) -> bool:

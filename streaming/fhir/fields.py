@@ -20,7 +20,6 @@ _REQUIRED: Final = {
     t.name: tuple(f.name for f in t.fields if f.required and (t.parent is None or f.name != "stay_id"))
     for t in CLAIM_TABLES
 }  # fmt: skip
-_LAST_YEAR: Final = "9998"
 
 
 def fit(
@@ -69,8 +68,7 @@ def _fits(field: Field, value: Any, table: str) -> bool:
         case Kind.DATE:
             return is_day(value)
         case Kind.INSTANT:
-            # Intake leaves a year at each end for the change to local time.
-            return is_instant(value) and "0002" <= value[:4] <= _LAST_YEAR
+            return is_instant(value)
         case _:
             return isinstance(value, bool)
 

@@ -280,7 +280,7 @@ class _Reading(Taking):
         if stay is not None and named is not None:
             known = (stay.head or {}).get("currency") or stay.currency or named
             if known != named or named not in (STAYS["currency"].codes or ()):
-                one.refuse("priceOverride.currency", "mismatch", f"Give all amounts of a stay in one currency: {known}.")  # fmt: skip
+                one.refuse("priceOverride.currency", "mismatch", "Give all amounts of a stay in one currency, CNY or USD.")  # fmt: skip
             elif not one.faults:
                 stay.currency = known
         return self._keep_row(given, stay, "charges", row.get("line_id"), row)

@@ -128,7 +128,7 @@ class Shelf:
         for one in holder.element.many("contained"):
             if one.value.get("id") == name and one.value.get("resourceType") in kinds:
                 return Given(holder.index, str(one.value["resourceType"]), one)
-        reference.refuse("reference", "reference", f"Nothing contained has the id {name[:64]} and is {' or '.join(kinds)}.")  # fmt: skip
+        reference.refuse("reference", "reference", f"Nothing contained has this id and is {' or '.join(kinds)}.")  # fmt: skip
         return None
 
     def identify(

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from streaming.fhir.elements import Fault, exact
@@ -31,7 +31,8 @@ MOST_DEPTH: Final = 24
 MOST_NODES: Final = 100_000
 """Values of one resource at most: a claim of 5,000 lines has about that many."""
 MOST_TEXT: Final = 64 * 1024
-_MODIFIERS: Final = ("implicitRules", "modifierExtension")
+_LONGEST_NAME: Final = 64
+_MODIFIERS: Final = frozenset({"implicitRules", "modifierExtension"})
 _MOST_FAULTS: Final = 20
 
 
@@ -60,20 +61,15 @@ def _form(resource: Mapping[str, Any], kind: str) -> list[Fault]:
             return [Fault(path[:200], "too-deep", f"Nest at most {MOST_DEPTH} levels.")]
         if nodes > MOST_NODES:
             return [Fault(kind, "too-large", f"Send at most {MOST_NODES} values in one resource.")]
-        if isinstance(value, Mapping):
-            if not value:
-                found.append(Fault(path, "empty", "Leave out what has no content."))
-            found += [
-                Fault(f"{path}.{name}", "modifier", "It changes the meaning of the rest and is not understood: send it without.")
-                for name in _MODIFIERS if name in value
-            ]  # fmt: skip
+        # The commonest kinds first: asking whether something is a Mapping is what costs most.
+        if isinstance(value, str):
+            fault = _text_fault(value, path)
+            if fault is not None:
+                found.append(fault)
+        elif isinstance(value, (dict, Mapping)):
+            found += _object_faults(value, path)
             for name, inner in value.items():
-                fault = _name_fault(name, path)
-                if fault is not None:
-                    found.append(fault)
-                elif inner is None:
-                    found.append(Fault(f"{path}.{name}", "empty", "Leave the element out: JSON null stands for nothing here."))  # fmt: skip
-                else:
+                if inner is not None and isinstance(name, str) and _is_name(name):
                     stack.append((inner, f"{path}.{name}", depth + 1))
         elif isinstance(value, (list, tuple)):
             if not value:
@@ -84,19 +80,32 @@ def _form(resource: Mapping[str, Any], kind: str) -> list[Fault]:
                     found.append(Fault(f"{path}[{place}]", "empty", "Leave out what has no content."))  # fmt: skip
                 elif one is not None:
                     stack.append((one, f"{path}[{place}]", depth + 1))
-        elif isinstance(value, str):
-            fault = _text_fault(value, path)
-            if fault is not None:
-                found.append(fault)
         elif not isinstance(value, bool) and exact(value) is None:
             found.append(Fault(path, "number", "Write a number of at most 24 digits and no absurd exponent."))  # fmt: skip
     return found
 
 
-def _name_fault(name: Any, path: str) -> Fault | None:
-    if isinstance(name, str) and name != "fhir_comments" and len(name) <= 64 and name.isascii() and name.lstrip("_").isalnum():  # fmt: skip
-        return None
-    return Fault(path, "unknown-element", "It has an element that FHIR does not know: remove it.")
+def _object_faults(value: Mapping[str, Any], path: str) -> list[Fault]:
+    """What is wrong with the names of an object, and with what it holds in place of nothing."""
+    if not value:
+        return [Fault(path, "empty", "Leave out what has no content.")]
+    found = []
+    for name, inner in value.items():
+        if not isinstance(name, str) or not _is_name(name):
+            # What is no name of FHIR's is not repeated: it may be anything.
+            found.append(Fault(path, "unknown-element", "It has an element that FHIR does not know: remove it."))  # fmt: skip
+        elif name in _MODIFIERS:
+            found.append(Fault(f"{path}.{name}", "modifier", "It changes the meaning of the rest and is not understood: send it without."))  # fmt: skip
+        elif inner is None:
+            found.append(Fault(f"{path}.{name}", "empty", "Leave the element out: JSON null stands for nothing here."))  # fmt: skip
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _is_name(name: str) -> bool:
+    plain = name.removeprefix("_")
+    known = plain.isascii() and plain.isalnum() and plain[0].isalpha()
+    return known and len(name) <= _LONGEST_NAME
 
 
 def _text_fault(value: str, path: str) -> Fault | None:
@@ -150,7 +159,8 @@ _RULES: Final = {
 def _told(kind: str, location: tuple[int | str, ...], cause: str) -> Fault:
     # The models' own words may quote the value; ours never do.
     path = kind
-    for part in location:
+    # A name that FHIR does not know is not repeated: a sender may have put a person's there.
+    for part in location[:-1] if cause == "extra_forbidden" else location:
         path += f"[{part}]" if isinstance(part, int) else f".{part}"
     rule, reason = _RULES.get(cause, ("structure", "FHIR R4 has another type or form here."))
     return Fault(path, rule, reason)

@@ -158,10 +158,15 @@ def test_the_example_of_the_documentation_is_read(hospital: Hospital) -> None:
 
 def test_an_answer_quotes_no_value_that_was_sent(hospital: Hospital) -> None:
     bundle = stay()
-    secret = "张三13800000000"
+    secret = "zhangsan13800000000"
     for entry in bundle["entry"]:
         entry["resource"]["status"] = secret
     bundle["entry"][0]["resource"]["gender"] = secret
+    bundle["entry"][1]["resource"][secret] = secret
+    bundle["entry"][2]["resource"] = {"resourceType": secret}
+    bundle["entry"][3]["resource"][f"{secret} x"] = {"status": []}
+    bundle["entry"][4]["resource"]["code"] = {"coding": [{secret: secret}]}
+    bundle["entry"][6]["resource"]["encounter"] = {"reference": f"#{secret}"}
     assert secret not in json.dumps(hospital.send(bundle, status=422), ensure_ascii=False)
 
 

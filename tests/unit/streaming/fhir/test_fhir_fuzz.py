@@ -145,6 +145,14 @@ def test_money_is_exact(fen: int, as_float: bool) -> None:
     assert found.events[-1]["charges"][0]["amount_fen"] == fen
 
 
+@pytest.mark.parametrize("when", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+def test_a_bundle_of_no_time_that_can_be_told_is_refused(when: str) -> None:
+    """Found by the mutations: it was taken here and refused by the intake behind."""
+    found = read(json.dumps(stay() | {"timestamp": when}).encode(), at=AT, models=False)
+    account(found)
+    assert not behind(found)
+
+
 def test_an_amount_with_a_third_place_is_refused_and_not_rounded() -> None:
     for value in (0.1 + 0.2, Decimal("1.005"), 1.0049999999999999):
         document = stay()
