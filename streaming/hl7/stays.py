@@ -60,6 +60,8 @@ def read_stay(message: Message, profile: Profile, known: Mapping[str, Any]) -> D
     for name, row in _named(message, profile, head):
         lists.setdefault(name, []).append(row)
     head.read(HEAD, message.segments, profile)
+    if message.header.event == "A01":
+        _happened_then(head, "admission_time", message, profile)
     _read_identifiers(head, message, profile)
     _read_insurance(head, message, profile)
     _read_admitting(head, message)
@@ -80,9 +82,23 @@ def read_discharge(message: Message, profile: Profile, known: Mapping[str, Any])
     draft = Draft("discharge")
     row = Row("discharge")
     row.read(DISCHARGE, message.segments, profile)
+    _happened_then(row, "discharge_time", message, profile)
     draft.put_row("discharge", row)
     told = any(message.first(name) is not None for name in ("DG1", "PR1", "IN1", "OBX"))
     return [read_stay(message, profile, known), draft] if told else [draft]
+
+
+def _happened_then(row: Row, name: str, message: Message, profile: Profile) -> None:
+    """Where PV1 does not say when, the time of the event itself: EVN-6, else EVN-2."""
+    evn = message.first("EVN")
+    if evn is None or name in row.values or name.replace("_time", "_date") in row.values:
+        return
+    for number in (6, 2):
+        text = evn.text(number)
+        if text:
+            place = evn.place(number)
+            row.put(name, value_of(Home(name, "EVN", number, form="instant"), text, profile, place), place)
+            return
 
 
 def _named(message: Message, profile: Profile, head: Row) -> list[tuple[str, Row]]:
