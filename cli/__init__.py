@@ -20,6 +20,7 @@ from cli import (
     fields,
     graph,
     group,
+    hl7,
     keys,
     models,
     project,
@@ -69,6 +70,7 @@ app.add_typer(project.app, name="project")
 app.add_typer(stream.app, name="stream")
 app.add_typer(upkeep.app, name="db")
 app.add_typer(graph.app, name="graph")
+app.add_typer(hl7.app, name="hl7")
 app.add_typer(users.app, name="users")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(keys.app, name="keys")

@@ -152,13 +152,13 @@ class Listener:
                 piece = await self._piece(reader, began)
                 if not piece:
                     return
-                pending = [self._submit(frame) for frame in splitter.feed(piece)]
+                pending = [await self._submit(frame) for frame in splitter.feed(piece)]
                 if not splitter.is_within:
                     began = None
                 elif began is None or pending:
                     began = time.monotonic()
                 cut = False
-                for frame, wanted in [await p for p in pending]:
+                for frame, wanted in pending:
                     answered = await wanted
                     if frame.fault != "no-frame":
                         for reply in answered.replies:
@@ -208,9 +208,18 @@ class Listener:
                 batch.append(self._waiting.get_nowait())
             began = time.monotonic()
             # Not cut off when the listener ends: what is half committed must be told.
-            done = await asyncio.shield(
-                loop.run_in_executor(self._thread, take_frames, self.desk, [f for f, _ in batch])
-            )
+            try:
+                done = await asyncio.shield(
+                    loop.run_in_executor(
+                        self._thread, take_frames, self.desk, [f for f, _ in batch]
+                    )
+                )
+            except Exception as error:  # noqa: BLE001 - their connections end, the others go on
+                self._log.error("failed", what="batch", error=type(error).__name__)
+                for _, wanted in batch:
+                    if not wanted.done():
+                        wanted.set_exception(ConnectionAbortedError())
+                continue
             for (_, wanted), answered in zip(batch, done, strict=True):
                 if not wanted.done():
                     wanted.set_result(answered)

@@ -23,6 +23,9 @@ _TOLD: Final = re.compile(r"\b([A-Z][A-Z0-9]{2})(?:[._](\d{1,3}))?\b")
 MOST_OCTETS: Final = 256 * 1024
 """Text that hl7apy is given: its time grows faster than the length of a message."""
 
+_UNGROUPED: Final = frozenset({"ORM"})
+"""Types whose groups hl7apy has wrong: of the details of an ORM it wants all kinds at once."""
+
 
 def check(message: Message) -> None:
     """MessageError if hl7apy does not find the message valid in its version."""
@@ -37,8 +40,12 @@ def check(message: Message) -> None:
         raise MessageError([_fault(Place("MSH"), f"Send at most {MOST_OCTETS} characters where --strict is on.")])
     try:
         # Read leniently, so that the validator finds what is wrong and not the parser its end.
-        parsed = parse_message(whole, validation_level=VALIDATION_LEVEL.TOLERANT, find_groups=True)
-        Validator.validate(parsed)
+        grouped = message.header.type not in _UNGROUPED
+        parsed = parse_message(
+            whole, validation_level=VALIDATION_LEVEL.TOLERANT, find_groups=grouped
+        )
+        for element in [parsed] if grouped else parsed.children:
+            Validator.validate(element)
     except HL7apyException as error:
         raise MessageError([_fault(_place(str(error)), f"Keep to version {version}: hl7apy says {_kind(error)}.")]) from None
     except Exception as error:  # noqa: BLE001 - whatever it raises, the message is not valid for it
