@@ -31,6 +31,7 @@ from cli import (
     samples,
     scheme,
     serve,
+    settlement,
     stream,
     tokens,
     upkeep,
@@ -67,6 +68,7 @@ app.add_typer(reference.app, name="reference")
 app.add_typer(samples.app, name="samples")
 app.add_typer(scheme.app, name="scheme")
 app.add_typer(project.app, name="project")
+app.add_typer(settlement.app, name="settlement")
 app.add_typer(stream.app, name="stream")
 app.add_typer(upkeep.app, name="db")
 app.add_typer(graph.app, name="graph")

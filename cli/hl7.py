@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -266,5 +265,3 @@ def _batches(found: Iterator[bytes]) -> Iterator[list[bytes]]:
     if batch:
         yield batch
 
-
-__all__ = ["app", "sys"]

@@ -1,9 +1,10 @@
-"""Events and dead letters into files: what ``sentinel hl7 read`` and ``settlement read`` leave."""
+"""Events and dead letters into files: what ``sentinel hl7 read`` leaves."""
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
@@ -66,8 +67,6 @@ def private(path: Path) -> BinaryIO:
 
 
 def _set_aside(letter: DeadLetter, source: str, number: int) -> SetAside:
-    import hashlib  # noqa: PLC0415
-
     raw = letter.value or b""
     return SetAside(
         source=source,
@@ -80,9 +79,3 @@ def _set_aside(letter: DeadLetter, source: str, number: int) -> SetAside:
         raw=raw,
     )
 
-
-def lines(path: Path) -> Iterator[bytes]:
-    """The lines of a file without their ends."""
-    with path.open("rb") as file:
-        for line in file:
-            yield line.rstrip(b"\r\n")
