@@ -14,13 +14,14 @@ from datetime import datetime
 from typing import Final
 
 from streaming.hl7.faults import CODES, REJECTING, Fault
-from streaming.hl7.text import Header
+from streaming.hl7.text import CHARSETS, VERSIONS, Header
 
 MOST_ERRORS: Final = 20
 """ERR segments of one answer; the dead letter has all faults."""
 APPLICATION: Final = "SENTINEL"
 _OLD: Final = ("2.1", "2.2", "2.3", "2.3.1", "2.4")
 """Versions whose ERR has the location and the code in one field, ERR-1."""
+_PROCESSING: Final = ("P", "D", "T")
 _SEVERITY: Final = "E"
 
 
@@ -56,8 +57,8 @@ def _write(header: Header, code: str, faults: Sequence[Fault], at: datetime, kep
     kind = signs.component.join(("ACK", *((header.event, "ACK") if header.event else ())))
     msh = [
         "MSH" + f + signs.encoding, _safe(receiver), _safe(header.receiving[1]), *map(_safe, header.sending),
-        stamp, "", kind, _control_id(header, code, at), _safe(header.processing) or "P",
-        _safe(header.version) or "2.5", "", "", "", "", "", _safe(header.named_charset),
+        stamp, "", kind, _control_id(header, code, at), header.processing if header.processing in _PROCESSING else "P",
+        header.version if VERSIONS.fullmatch(header.version) else "2.5", "", "", "", "", "", _charset(header),
     ]  # fmt: skip
     told = f"{len(faults)} faults; the message was {'kept' if kept else 'not kept: send it again'}" if faults else ""
     segments = [f.join(msh).rstrip(f), f.join(("MSA", code, _safe(header.control_id), told)).rstrip(f)]
@@ -75,12 +76,19 @@ def _error(header: Header, fault: Fault) -> str:
         where = c.join((place.segment, str(place.occurrence), number, words.replace(c, s)))
         return f.join(("ERR", where))
     location = [place.segment, str(place.occurrence), number, "1" if number else ""]
-    if place.component:
+    if place.component > 1:
         location.append(str(place.component))
     return f.join((
         "ERR", "", c.join(location).rstrip(c), words, _SEVERITY, "", "",
         signs.write(f"{place} {fault.rule}"), signs.write(fault.cure),
     ))  # fmt: skip
+
+
+def _charset(header: Header) -> str:
+    """MSH-18 of the answer: the sender's own word where we know it, nothing where it said nothing."""
+    if not header.named_charset or CHARSETS.get(header.named_charset.upper()):
+        return header.named_charset
+    return next(name for name, codec in CHARSETS.items() if codec == header.charset)
 
 
 def _control_id(header: Header, code: str, at: datetime) -> str:
@@ -91,4 +99,4 @@ def _control_id(header: Header, code: str, at: datetime) -> str:
 
 def _safe(written: str) -> str:
     """What the sender wrote in its header, as written, without what would break a segment."""
-    return "".join(sign for sign in written if sign >= " " and sign != "\x7f")[:227]
+    return "".join(sign for sign in written if sign >= " " and sign not in "\x7f\ufffd")[:227]

@@ -17,7 +17,7 @@ from streaming.hl7.orders import read_orders
 from streaming.hl7.places import IDENTIFIERS
 from streaming.hl7.profile import Profile
 from streaming.hl7.stays import KEPT_HEAD, Draft, patient_id, read_discharge, read_stay
-from streaming.hl7.text import Header, Limits, Message, read
+from streaming.hl7.text import VERSIONS, Header, Limits, Message, read
 from streaming.hl7.times import read_instant
 
 Json = dict[str, Any]
@@ -31,7 +31,6 @@ EVENTS: Final[dict[str, tuple[str, ...]]] = {
     "BAR": ("P12",),
 }
 """The messages that are read."""
-VERSIONS: Final = re.compile(r"2\.(?:[1-9]|3\.1|5\.1|7\.1|8\.[12])")
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _MOST_SECONDS: Final = 2**31 - 1
 _PLAIN: Final = re.compile(r"[A-Za-z0-9._-]{1,20}")

@@ -14,6 +14,8 @@ from streaming.hl7.profile import Profile
 from streaming.hl7.text import Segment
 from streaming.hl7.times import is_to_the_hour, read_date, read_instant
 
+UNSAID: Final = "-"
+"""What senders write into a required field that they know nothing for."""
 _WHOLE: Final = re.compile(r"[+-]?\d{1,18}(?:\.0+)?")
 _TRUE: Final = {"y": True, "1": True, "true": True, "n": False, "0": False, "false": False}
 
@@ -47,7 +49,7 @@ class Row:
             if segment is None or home.name in self.values:
                 continue
             text = segment.text(home.field, home.component)
-            if text:
+            if text and text != UNSAID:
                 place = segment.place(home.field, home.component)
                 self.put(home.name, value_of(home, text, profile, place), place)
 

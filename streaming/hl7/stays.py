@@ -12,7 +12,7 @@ from domain.orders import HEAD_FIELDS
 from streaming.hl7.faults import Fault, MessageError, Place
 from streaming.hl7.places import COVERAGES, DIAGNOSES, DISCHARGE, HEAD, PROCEDURES, Home
 from streaming.hl7.profile import Profile
-from streaming.hl7.rows import Row, named_values, put_named, value_of
+from streaming.hl7.rows import UNSAID, Row, named_values, put_named, value_of
 from streaming.hl7.text import Message, Segment
 
 Json = dict[str, Any]
@@ -237,7 +237,8 @@ def _read_insurance(head: Row, message: Message, profile: Profile) -> None:
         text = first.text(number)
         if text:
             head.put("insurance_type", value_of(home, text, profile, first.place(number)), first.place(number))
-    head.put("insured_region_code", first.text(3), first.place(3))
+    region = first.text(3)
+    head.put("insured_region_code", None if region == UNSAID else region, first.place(3))
 
 
 def _read_admitting(head: Row, message: Message) -> None:

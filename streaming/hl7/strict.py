@@ -59,8 +59,11 @@ def _kind(error: BaseException) -> str:
 
 def _place(text: str) -> Place:
     """The segment, and the field if it is named, that the validator speaks of."""
-    found = _TOLD.search(text)
-    return Place("MSH") if found is None else Place(found[1], 1, int(found[2] or 0))
+    found = list(_TOLD.finditer(text))
+    if not found:
+        return Place("MSH")
+    told = next((m for m in reversed(found) if m[2]), found[0])
+    return Place(told[1], 1, int(told[2] or 0))
 
 
 def _fault(place: Place, cure: str) -> Fault:

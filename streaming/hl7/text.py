@@ -18,6 +18,8 @@ from streaming.hl7.faults import Fault, MessageError, Place, reject
 NULL: Final = '""'
 """A field that says: delete what you have."""
 CR: Final = b"\r"
+VERSIONS: Final = re.compile(r"2\.(?:[1-9]|3\.1|5\.1|7\.1|8\.[12])")
+"""Versions whose messages are read; between them our segments grew and did not change."""
 _BLANK: Final = b"\r\n \t"
 _NAME: Final = re.compile(r"[A-Z][A-Z0-9]{2}")
 _MSH: Final = b"MSH"

@@ -22,7 +22,7 @@ def read_date(text: str, zone: ZoneInfo) -> str | None:
     found = _FORM.fullmatch(text)
     if found is None or found[3] is None:
         return None
-    if found[8] and found[4]:
+    if found[4]:
         instant = read_instant(text, zone)
         return None if instant is None else instant.astimezone(zone).date().isoformat()
     try:
