@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import importlib
 import json
 import random
 import resource
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -28,7 +28,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from data_samples import month, ward
 from data_samples.planting import SEED
-from streaming.hl7.faults import Fault, Place
 from streaming.hl7.reading import Reader
 from streaming.hl7.sinks import Taken
 from streaming.hl7.taking import Desk
@@ -67,18 +66,20 @@ def fuzz_hl7(count: int, seed: int) -> dict[str, Any]:
     dice = random.Random(seed)
     events = list(ward.stream(SEED, 12, still_in=3))
     originals = [m for m in Writer().write(events) if len(m) < 20_000]
-    originals += [m for m in Writer("gb18030", accept="AL", application="AL").write(events[:300])]
+    originals += Writer("gb18030", accept="AL", application="AL").write(events[:300])
     ledger, told = Ledger(), Counter[str]()
     desk = Desk(Reader(), ledger, KEY)
     worst = 0.0
     began = time.monotonic()
     for start in range(0, count, BATCH):
-        batch = [mutate(dice, dice.choice(originals), HL7) for _ in range(min(BATCH, count - start))]
+        batch = [
+            mutate(dice, dice.choice(originals), HL7) for _ in range(min(BATCH, count - start))
+        ]
         desk.is_strict = dice.random() < STRICT_SHARE
         one = time.monotonic()
         try:
             answered = desk.take(batch)
-        except Exception as error:  # noqa: BLE001 - what is looked for
+        except Exception as error:
             told[f"crash {type(error).__name__}"] += len(batch)
             continue
         worst = max(worst, time.monotonic() - one)
@@ -102,21 +103,28 @@ def fuzz_hl7(count: int, seed: int) -> dict[str, Any]:
 
 def _asks_silence(raw: bytes) -> bool:
     """Whether what stands in MSH-15 or MSH-16, mutated or not, asks for no answer."""
-    from streaming.hl7.text import peek  # noqa: PLC0415
+    from streaming.hl7.text import peek
 
     return peek(raw).is_enhanced
 
 
-def fuzz_json(count: int, seed: int, originals: Sequence[bytes], read: Callable[[list[bytes]], list[tuple[str, ...] | None]]) -> dict[str, Any]:
+def fuzz_json(
+    count: int,
+    seed: int,
+    originals: Sequence[bytes],
+    read: Callable[[list[bytes]], list[tuple[str, ...] | None]],
+) -> dict[str, Any]:
     """Mutated JSON through a reader that gives the rules of the reasons, or None for what was read."""
     dice, told = random.Random(seed), Counter[str]()
     reasons: Counter[str] = Counter()
     began = time.monotonic()
     for start in range(0, count, BATCH):
-        batch = [mutate(dice, dice.choice(originals), JSON) for _ in range(min(BATCH, count - start))]
+        batch = [
+            mutate(dice, dice.choice(originals), JSON) for _ in range(min(BATCH, count - start))
+        ]
         try:
             found = read(batch)
-        except Exception as error:  # noqa: BLE001 - what is looked for
+        except Exception as error:
             told[f"crash {type(error).__name__}"] += len(batch)
             continue
         for rules in found:
@@ -132,7 +140,10 @@ def fuzz_json(count: int, seed: int, originals: Sequence[bytes], read: Callable[
 
 def settlement_rules(batch: list[bytes]) -> list[tuple[str, ...] | None]:
     """The rules of what was refused of settlement lists."""
-    return [None if one.claim is not None else tuple(r.rule for r in one.reasons) for one in read_many(batch, KEY)]
+    return [
+        None if one.claim is not None else tuple(r.rule for r in one.reasons)
+        for one in read_many(batch, KEY)
+    ]
 
 
 def main() -> int:
@@ -143,10 +154,13 @@ def main() -> int:
     asked = parser.parse_args()
     hl7 = asked.messages * 7 // 10
     claims = list(month.plan(SEED, 20).stays())
-    result = {
+    result: dict[str, Any] = {
         "hl7": fuzz_hl7(hl7, asked.seed),
         "settlement": fuzz_json(
-            asked.messages - hl7, asked.seed, [write_settlement(c) for c in claims], settlement_rules
+            asked.messages - hl7,
+            asked.seed,
+            [write_settlement(c) for c in claims],
+            settlement_rules,
         ),
     }
     fhir = fhir_reader()
@@ -158,13 +172,15 @@ def main() -> int:
     return int(any(p.get(n) for p in parts for n in ("crashes", "lost", "unanswered", "defects")))
 
 
-def fhir_reader() -> tuple[list[bytes], Callable[[list[bytes]], list[tuple[str, ...] | None]]] | None:
+def fhir_reader() -> (
+    tuple[list[bytes], Callable[[list[bytes]], list[tuple[str, ...] | None]]] | None
+):
     """Bundles and their reader, if ``streaming.fhir`` is there."""
     try:
-        from streaming import fhir  # noqa: PLC0415
+        fhir = importlib.import_module("streaming.fhir")
     except ImportError:
         return None
-    from datetime import UTC, datetime  # noqa: PLC0415
+    from datetime import UTC, datetime
 
     claims = list(month.plan(SEED, 5).stays())
     originals = [json.dumps(fhir.bundle_of(claim), default=str).encode() for claim in claims]
@@ -177,15 +193,17 @@ def fhir_reader() -> tuple[list[bytes], Callable[[list[bytes]], list[tuple[str, 
             except (ValueError, RecursionError):
                 found.append(("not-json",))
                 continue
-            resources = [e.get("resource") for e in bundle.get("entry", []) if isinstance(e, dict)] if isinstance(bundle, dict) and isinstance(bundle.get("entry"), list) else [bundle]
+            resources = (
+                [e.get("resource") for e in bundle.get("entry", []) if isinstance(e, dict)]
+                if isinstance(bundle, dict) and isinstance(bundle.get("entry"), list)
+                else [bundle]
+            )
             events = fhir.events_of(resources, provider_id="H1", at=datetime.now(UTC))
             found.append(("refused",) * len(events.refused) if events.refused else None)
         return found
 
     return originals, read
 
-
-__all__ = ["Fault", "Place", "fuzz_hl7", "fuzz_json", "tempfile"]
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -38,7 +38,9 @@ ProfileFile = Annotated[
 ]
 Strict = Annotated[
     bool,
-    typer.Option("--strict", help="Refuse what breaks the definition of its version (hl7apy; slow)."),
+    typer.Option(
+        "--strict", help="Refuse what breaks the definition of its version (hl7apy; slow)."
+    ),
 ]
 MaxBytes = Annotated[
     int, typer.Option(min=1024, max=4 * 1024 * 1024, help="Largest message in bytes.")
@@ -96,7 +98,9 @@ def listen(
         )
     if (tls_cert is None) != (tls_key is None) or (tls_clients is not None and tls_cert is None):
         raise SentinelError(
-            "TLS is half said", where="--tls-cert, --tls-key", cure="Name both the certificate and its key."
+            "TLS is half said",
+            where="--tls-cert, --tls-key",
+            cure="Name both the certificate and its key.",
         )
     secret = PseudonymKey.find(key)
     logs.configure()
@@ -124,13 +128,22 @@ def listen(
         desk = _desk(sink, secret, _profile(profile), Limits(octets=max_bytes), strict)
         desk.reader.memory = _memory(sink)
         tls = None if tls_cert is None or tls_key is None else Tls(tls_cert, tls_key, tls_clients)
-        asyncio.run(
-            serve(
-                Listener(desk, bounds, log), host=host, port=port, tls=tls, stopped=stop.is_set,
-                told=lambda address: log.info("listening", address=address),
-            )  # fmt: skip
+        work = serve(
+            Listener(desk, bounds, log),
+            host=host,
+            port=port,
+            tls=tls,
+            stopped=stop.is_set,
+            told=lambda address: log.info("listening", address=address),
         )
-    log.info("stopped", what="hl7", messages=sum(desk.counts[n] for n in _OUTCOMES), dead=desk.counts["refused"])
+        with asyncio.Runner() as runner:
+            runner.run(work)
+    log.info(
+        "stopped",
+        what="hl7",
+        messages=sum(desk.counts[n] for n in _OUTCOMES),
+        dead=desk.counts["refused"],
+    )
 
 
 _OUTCOMES = ("taken", "refused", "ignored", "not-kept")
@@ -150,8 +163,8 @@ def read(
     ``events.jsonl`` goes on with `sentinel stream produce --topic orders`; it holds
     identifiers of patients in the clear, as the messages do, and only its owner may read it.
     """
-    from streaming.hl7.filing import FileSink  # noqa: PLC0415
     from streaming.hl7.files import messages  # noqa: PLC0415
+    from streaming.hl7.filing import FileSink  # noqa: PLC0415
     from streaming.pseudonym import PseudonymKey  # noqa: PLC0415
 
     writable(out)
@@ -164,7 +177,9 @@ def read(
             for batch in _batches(messages(path)):
                 done.update(a.outcome for a in desk.take(batch))
                 say(f"{sum(done.values())} read")
-    reasons = {n.removeprefix("rule "): c for n, c in desk.counts.most_common() if n.startswith("rule ")}
+    reasons = {
+        n.removeprefix("rule "): c for n, c in desk.counts.most_common() if n.startswith("rule ")
+    }
     finish({
         "messages": sum(done.values()), "events": desk.counts["events"], "refused": done["refused"],
         "ignored": done["ignored"], "by_reason": reasons,
@@ -174,7 +189,9 @@ def read(
 
 @app.command()
 def write(
-    inputs: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files of order events (JSON lines).")],
+    inputs: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Files of order events (JSON lines).")
+    ],
     out: Annotated[Path, typer.Option(help="File to write.")],
     charset: Annotated[str, typer.Option(help="utf-8 or gb18030.")] = "utf-8",
 ) -> None:
@@ -186,7 +203,9 @@ def write(
     codec = CHARSETS.get(charset.upper(), "")
     if codec not in ("utf-8", "gb18030"):
         raise SentinelError(
-            f"messages are not written in {charset}", where="--charset", cure="Say utf-8 or gb18030."
+            f"messages are not written in {charset}",
+            where="--charset",
+            cure="Say utf-8 or gb18030.",
         )
     writable(out.parent)
     writer, count = Writer(codec), 0
@@ -205,7 +224,9 @@ def _event(line: bytes, count: int) -> dict[str, Any]:
     except ValueError:
         pass
     raise SentinelError(
-        f"record {count + 1} is no order event", where="FILE", cure="Write one event a line, as docs/orders.md says."
+        f"record {count + 1} is no order event",
+        where="FILE",
+        cure="Write one event a line, as docs/orders.md says.",
     )
 
 
@@ -215,7 +236,9 @@ def _profile(path: Path | None) -> Profile:
     return Profile() if path is None else load(path)
 
 
-def _desk(sink: EventSink, key: PseudonymKey, profile: Profile, limits: Limits, strict: bool) -> Any:
+def _desk(
+    sink: EventSink, key: PseudonymKey, profile: Profile, limits: Limits, strict: bool
+) -> Any:
     from streaming.hl7.reading import Reader  # noqa: PLC0415
     from streaming.hl7.taking import Desk  # noqa: PLC0415
 
@@ -264,4 +287,3 @@ def _batches(found: Iterator[bytes]) -> Iterator[list[bytes]]:
             batch = []
     if batch:
         yield batch
-

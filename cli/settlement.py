@@ -60,7 +60,8 @@ def read(
     from streaming.hl7.filing import private  # noqa: PLC0415
     from streaming.intake import deadletters  # noqa: PLC0415
     from streaming.pseudonym import PseudonymKey  # noqa: PLC0415
-    from streaming.settlement_message.reading import Terms, read_many  # noqa: PLC0415
+    from streaming.settlement_message.reading import read_many  # noqa: PLC0415
+    from streaming.settlement_message.values import Terms  # noqa: PLC0415
 
     writable(out)
     secret = PseudonymKey.find(key)

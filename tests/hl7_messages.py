@@ -38,7 +38,9 @@ def message(
     processing: str = "P",
 ) -> bytes:
     """A message with these segments after its header; EVN follows MSH for what needs it."""
-    head = [f"MSH|^~\\&|HIS|H1|SENTINEL||{at}||{kind}|{control}|{processing}|{version}|||{modes}|CHN|{charset}"]
+    head = [
+        f"MSH|^~\\&|HIS|H1|SENTINEL||{at}||{kind}|{control}|{processing}|{version}|||{modes}|CHN|{charset}"
+    ]
     if kind[:3] in ("ADT", "BAR", "DFT"):
         head.append(f"EVN|{kind[4:7]}|{at}")
     codec = "gb18030" if charset.startswith("GB") else "utf-8"

@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-_SIGNS = b"|^~\\&\r\n\x0b\x1c\x00\"#\xff"
+_SIGNS = b'|^~\\&\r\n\x0b\x1c\x00"#\xff'
 _VALUES = (
     b"", b'""', b"-1", b"0", b"99999999999999999999", b"1e400", b"NaN", b"20250230", b"20251301250000", b"99991231235959",
     b"00000101", b"\\X0D\\", b"\\XZZ\\", b"\\", b"\\F", b"\xe5\xbc\xa0", b"\xd5\xc5", b"A" * 300, b"' OR 1=1", b"\xf0\x9f\x92\x8a",
@@ -84,7 +84,9 @@ def _other_signs(dice: random.Random, raw: bytes) -> bytes:
 
 
 def _other_version(dice: random.Random, raw: bytes) -> bytes:
-    return raw.replace(b"|P|2.5|", b"|" + dice.choice((b"P", b"T", b"")) + b"|" + dice.choice(_VERSIONS) + b"|", 1)
+    return raw.replace(
+        b"|P|2.5|", b"|" + dice.choice((b"P", b"T", b"")) + b"|" + dice.choice(_VERSIONS) + b"|", 1
+    )
 
 
 def _line_ends(dice: random.Random, raw: bytes) -> bytes:
@@ -92,7 +94,10 @@ def _line_ends(dice: random.Random, raw: bytes) -> bytes:
 
 
 def _charset(dice: random.Random, raw: bytes) -> bytes:
-    return raw.replace(b"UNICODE UTF-8", dice.choice((b"ASCII", b"GB 18030-2000", b"8859/1", b"UNICODE UTF-16", b"KLINGON", b"")))
+    return raw.replace(
+        b"UNICODE UTF-8",
+        dice.choice((b"ASCII", b"GB 18030-2000", b"8859/1", b"UNICODE UTF-16", b"KLINGON", b"")),
+    )
 
 
 def _swell(dice: random.Random, raw: bytes) -> bytes:
@@ -131,7 +136,18 @@ def _json_value(dice: random.Random, raw: bytes) -> bytes:
 
 
 def _json_name(dice: random.Random, raw: bytes) -> bytes:
-    old = dice.choice((b"setlinfo", b"diseinfo", b"oprninfo", b"iteminfo", b"gend", b"adm_time", b"input", b"psn_no"))
+    old = dice.choice(
+        (
+            b"setlinfo",
+            b"diseinfo",
+            b"oprninfo",
+            b"iteminfo",
+            b"gend",
+            b"adm_time",
+            b"input",
+            b"psn_no",
+        )
+    )
     return raw.replace(old, dice.choice((b"", b"SETLINFO", b"opspdseinfo", b"icuinfo", b"x" * 300)))
 
 

@@ -25,7 +25,9 @@ _PROCESSING: Final = ("P", "D", "T")
 _SEVERITY: Final = "E"
 
 
-def answers(header: Header, faults: Sequence[Fault], at: datetime, *, kept: bool = True) -> list[bytes]:
+def answers(
+    header: Header, faults: Sequence[Fault], at: datetime, *, kept: bool = True
+) -> list[bytes]:
     """The messages to send back, in their order; none if the sender wants none.
 
     ``at`` is our clock. A fault of ours, or of the header, is answered AR: send it again
@@ -46,7 +48,7 @@ def answers(header: Header, faults: Sequence[Fault], at: datetime, *, kept: bool
 
 def _asked(condition: str, failed: bool) -> bool:
     """Whether a condition of table 0155 asks for an answer; an empty one in enhanced mode does not."""
-    return condition == "AL" or condition == ("ER" if failed else "SU")
+    return condition in ("AL", "ER" if failed else "SU")
 
 
 def _write(header: Header, code: str, faults: Sequence[Fault], at: datetime, kept: bool) -> bytes:
@@ -60,8 +62,15 @@ def _write(header: Header, code: str, faults: Sequence[Fault], at: datetime, kep
         stamp, "", kind, _control_id(header, code, at), header.processing if header.processing in _PROCESSING else "P",
         header.version if VERSIONS.fullmatch(header.version) else "2.5", "", "", "", "", "", _charset(header),
     ]  # fmt: skip
-    told = f"{len(faults)} faults; the message was {'kept' if kept else 'not kept: send it again'}" if faults else ""
-    segments = [f.join(msh).rstrip(f), f.join(("MSA", code, _safe(header.control_id), told)).rstrip(f)]
+    told = (
+        f"{len(faults)} faults; the message was {'kept' if kept else 'not kept: send it again'}"
+        if faults
+        else ""
+    )
+    segments = [
+        f.join(msh).rstrip(f),
+        f.join(("MSA", code, _safe(header.control_id), told)).rstrip(f),
+    ]
     segments += [_error(header, fault) for fault in faults[:MOST_ERRORS]]
     return ("\r".join(segments) + "\r").encode(header.charset, "replace")
 

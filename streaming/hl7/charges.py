@@ -43,7 +43,9 @@ def _read_line(group: Sequence[Segment], profile: Profile) -> Row | None:
         return None
     if kind not in (CHARGE, CREDIT, "CD"):
         rule = "enum" if kind else "required"
-        raise MessageError([Fault(ft1.place(6), rule, "Write CG for a charge, CR or CD for one taken back.")])
+        raise MessageError(
+            [Fault(ft1.place(6), rule, "Write CG for a charge, CR or CD for one taken back.")]
+        )
     # The segments after the procedure belong to it; an ORC begins the order of the line.
     row = Row("charges")
     for name, _, text, place in named_values(group):
@@ -66,7 +68,9 @@ def _read_line(group: Sequence[Segment], profile: Profile) -> Row | None:
     if amount is not None and "amount_fen" not in row.values:
         fen = amount * 100
         if fen != fen.to_integral_value():
-            raise MessageError([Fault(ft1.place(11), "type", "Write the amount in yuan with at most two places.")])
+            raise MessageError(
+                [Fault(ft1.place(11), "type", "Write the amount in yuan with at most two places.")]
+            )
         row.put("amount_fen", int(fen), ft1.place(11))
     return row
 
@@ -77,5 +81,7 @@ def _number(segment: Segment, number: int) -> Decimal | None:
     if not text:
         return None
     if not _NUMBER.fullmatch(text):
-        raise MessageError([Fault(segment.place(number), "type", "Write a decimal number such as 12.50.")])
+        raise MessageError(
+            [Fault(segment.place(number), "type", "Write a decimal number such as 12.50.")]
+        )
     return Decimal(text)

@@ -37,7 +37,10 @@ class FileSink(AbstractContextManager["FileSink"]):
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if self._file is not None:
             self._file.close()
@@ -78,4 +81,3 @@ def _set_aside(letter: DeadLetter, source: str, number: int) -> SetAside:
         reasons=letter.reasons,
         raw=raw,
     )
-

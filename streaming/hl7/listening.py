@@ -81,7 +81,7 @@ class Tls:
 class Listener:
     """Serves one desk."""
 
-    def __init__(self, desk: Desk, bounds: Bounds = Bounds(), log: Any = None) -> None:  # noqa: B008
+    def __init__(self, desk: Desk, bounds: Bounds = Bounds(), log: Any = None) -> None:
         self.desk = desk
         self.bounds = bounds
         self._log = logs.silent() if log is None else log
@@ -214,7 +214,7 @@ class Listener:
                         self._thread, take_frames, self.desk, [f for f, _ in batch]
                     )
                 )
-            except Exception as error:  # noqa: BLE001 - their connections end, the others go on
+            except Exception as error:
                 self._log.error("failed", what="batch", error=type(error).__name__)
                 for _, wanted in batch:
                     if not wanted.done():
@@ -245,7 +245,9 @@ def take_frames(desk: Desk, frames: list[Frame]) -> list[Answered]:
             done += desk.take(run)
             run = []
         if frame is not None:
-            done.append(desk.keep_broken(frame.content, Fault(WHOLE, frame.fault, _CURES[frame.fault])))
+            done.append(
+                desk.keep_broken(frame.content, Fault(WHOLE, frame.fault, _CURES[frame.fault]))
+            )
     return done
 
 

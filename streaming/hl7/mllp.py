@@ -69,7 +69,7 @@ class Splitter:
                 return Frame(before.strip(_BETWEEN), "no-frame")
         again = self._held.find(VT, self._searched)
         end = self._held.find(FS, self._searched)
-        if 0 <= again and (end < 0 or again < end):
+        if again >= 0 and (end < 0 or again < end):
             half = bytes(self._held[:again])
             del self._held[: again + 1]
             self._searched = 0

@@ -24,7 +24,9 @@ STATUS: Final[dict[str, str]] = {
 """Control codes that change the status alone. DC ends an order: what was carried out stays."""
 _ENDING: Final = frozenset({"DC", "OD", "DR", "RP", "RQ", "RU"})
 _SAYING: Final = frozenset({"SC", "SR"})
-PASSED: Final = frozenset({"NA", "OK", "PA", "UA", "UC", "UD", "UF", "UH", "UM", "UN", "UR", "UX", "XR", "DE", "LI", "UX"})
+PASSED: Final = frozenset(
+    {"NA", "OK", "PA", "UA", "UC", "UD", "UF", "UH", "UM", "UN", "UR", "UX", "XR", "DE", "LI"}
+)
 """Control codes that change nothing here: numbers assigned, requests refused, parents of orders."""
 _TYPE_OF: Final = {"RXO": "drug", "RQD": "consumable", "ODS": "other", "ODT": "other"}
 
@@ -35,7 +37,9 @@ def read_orders(message: Message, profile: Profile) -> list[Draft]:
     times: list[Any] = []
     groups = list(message.groups("ORC"))
     if not groups:
-        raise MessageError([Fault(Place("ORC"), "required", "Send at least one ORC with its order.")])
+        raise MessageError(
+            [Fault(Place("ORC"), "required", "Send at least one ORC with its order.")]
+        )
     for group in groups:
         control = group[0].text(1).upper()
         at = read_instant(group[0].text(9), profile.zone)
@@ -115,7 +119,9 @@ def _read_status(group: Sequence[Segment], control: str, profile: Profile) -> Ro
         if segment.name == "TQ1" and segment.text(8):
             found = read_instant(segment.text(8), profile.zone)
             if found is None:
-                raise MessageError([Fault(segment.place(8), "format", "Write the end as YYYYMMDDHHMMSS.")])
+                raise MessageError(
+                    [Fault(segment.place(8), "format", "Write the end as YYYYMMDDHHMMSS.")]
+                )
             row.put("stop_time", found.isoformat(), segment.place(8))
     return row
 
@@ -127,7 +133,9 @@ def _effective(group: Sequence[Segment], profile: Profile) -> tuple[str, Place] 
         if text:
             found = read_instant(text, profile.zone)
             if found is None:
-                raise MessageError([Fault(group[0].place(number), "format", "Write the time as YYYYMMDDHHMMSS.")])
+                raise MessageError(
+                    [Fault(group[0].place(number), "format", "Write the time as YYYYMMDDHHMMSS.")]
+                )
             return found.isoformat(), group[0].place(number)
     return None
 

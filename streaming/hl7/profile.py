@@ -25,9 +25,48 @@ def _same(listed: Mapping[str, Any]) -> dict[str, str]:
     return {code: code for code in listed}
 
 
-_RADIOLOGY: Final = "CT CUS EC EN IMG NMR NMS OUS PF RAD RUS RX VUS XRC CTH ICU AU".split()
-_LABORATORY: Final = "BG BLB CG CH CP GE HM IMM LAB MB MCB MYC OSL PAR PAT SP SR TX URN VR".split()
-_TREATMENT: Final = "OT PT RC RT".split()
+_RADIOLOGY: Final = [
+    "CT",
+    "CUS",
+    "EC",
+    "EN",
+    "IMG",
+    "NMR",
+    "NMS",
+    "OUS",
+    "PF",
+    "RAD",
+    "RUS",
+    "RX",
+    "VUS",
+    "XRC",
+    "CTH",
+    "ICU",
+    "AU",
+]
+_LABORATORY: Final = [
+    "BG",
+    "BLB",
+    "CG",
+    "CH",
+    "CP",
+    "GE",
+    "HM",
+    "IMM",
+    "LAB",
+    "MB",
+    "MCB",
+    "MYC",
+    "OSL",
+    "PAR",
+    "PAT",
+    "SP",
+    "SR",
+    "TX",
+    "URN",
+    "VR",
+]
+_TREATMENT: Final = ["OT", "PT", "RC", "RT"]
 
 TABLES: Final[dict[str, dict[str, str]]] = {
     "sex": {"M": "1", "F": "2", "U": "0", "O": "9", "A": "9", "N": "9"} | _same(codes.SEX),
@@ -141,7 +180,11 @@ def _checked(path: Path, name: str, value: Any) -> Any:
         if name == "head":
             unknown = sorted(set(value) - set(MEMBER["stay"].fields))
             if unknown:
-                raise _wrong(path, f"a head has no {', '.join(unknown)}", "docs/fields.md lists the fields of stays.")
+                raise _wrong(
+                    path,
+                    f"a head has no {', '.join(unknown)}",
+                    "docs/fields.md lists the fields of stays.",
+                )
             return DEFAULTS | value
         return value
     if isinstance(default, tuple):
@@ -159,7 +202,9 @@ def _checked(path: Path, name: str, value: Any) -> Any:
         try:
             ZoneInfo(value)
         except (ZoneInfoNotFoundError, ValueError):
-            raise _wrong(path, f"no time zone is named {value}", "Write it as Asia/Shanghai.") from None
+            raise _wrong(
+                path, f"no time zone is named {value}", "Write it as Asia/Shanghai."
+            ) from None
     return value
 
 
@@ -167,10 +212,16 @@ def _tables(path: Path, value: Any) -> dict[str, dict[str, str]]:
     if not isinstance(value, dict) or set(value) - set(TABLES):
         raise _wrong(path, "tables has one that is not known", f"Use {', '.join(TABLES)}.")
     for name, table in value.items():
-        wrong = sorted({str(v) for v in table.values()} - _INTO[name]) if isinstance(table, dict) else ["?"]
+        wrong = (
+            sorted({str(v) for v in table.values()} - _INTO[name])
+            if isinstance(table, dict)
+            else ["?"]
+        )
         if wrong:
             raise _wrong(
-                path, f"table {name} leads to {', '.join(wrong)}", f"Map to {', '.join(sorted(_INTO[name]))}."
+                path,
+                f"table {name} leads to {', '.join(wrong)}",
+                f"Map to {', '.join(sorted(_INTO[name]))}.",
             )
     return value
 

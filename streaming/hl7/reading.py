@@ -53,7 +53,14 @@ class Drafted:
         found = self.places.get(path)
         if found is not None:
             return found
-        near = next((p for name, p in self.places.items() if name.startswith(path.split(".")[0])), None)
+        near = next(
+            (
+                p
+                for name, p in self.places.items()
+                if name.startswith(path.split(".", maxsplit=1)[0])
+            ),
+            None,
+        )
         return Place("MSH") if near is None else Place(near.segment, near.occurrence)
 
 
@@ -117,7 +124,10 @@ class Reader:
         """The events of a message; MessageError with every fault that was found in it."""
         message = read(raw, limits=self.limits, charset=self.profile.charset)
         header = message.header
-        if f"{header.type}^{header.event}" in self.profile.ignored or header.type in self.profile.ignored:
+        if (
+            f"{header.type}^{header.event}" in self.profile.ignored
+            or header.type in self.profile.ignored
+        ):
             return Reading(header, (), ignored=True)
         faults = self._header_faults(message)
         if faults:
@@ -143,19 +153,50 @@ class Reader:
         header = message.header
         faults = []
         if header.processing not in self.profile.processing_ids:
-            faults.append(_at(11, "processing-id", "Send messages of production, P in MSH-11, or name others in the profile."))
+            faults.append(
+                _at(
+                    11,
+                    "processing-id",
+                    "Send messages of production, P in MSH-11, or name others in the profile.",
+                )
+            )
         if not VERSIONS.fullmatch(header.version):
-            faults.append(_at(12, "unsupported-version", "Send a version from 2.1 to 2.9 and name it in MSH-12."))
+            faults.append(
+                _at(
+                    12,
+                    "unsupported-version",
+                    "Send a version from 2.1 to 2.9 and name it in MSH-12.",
+                )
+            )
         if header.type not in EVENTS:
-            faults.append(_at(9, "unsupported-type", f"Send {', '.join(EVENTS)}; the profile can pass over others."))
+            faults.append(
+                _at(
+                    9,
+                    "unsupported-type",
+                    f"Send {', '.join(EVENTS)}; the profile can pass over others.",
+                )
+            )
         elif header.event not in EVENTS[header.type]:
-            faults.append(_at(9, "unsupported-event", f"Of {header.type} send {', '.join(EVENTS[header.type])}; the profile can pass over others.", 2))
+            faults.append(
+                _at(
+                    9,
+                    "unsupported-event",
+                    f"Of {header.type} send {', '.join(EVENTS[header.type])}; the profile can pass over others.",
+                    2,
+                )
+            )
         if not header.control_id:
             faults.append(_at(10, "required", "Give each message its control id."))
         faults += _clock_faults(header, self.profile, self.now())
         for segment in message.segments:
             if segment.name in _CONTINUED:
-                faults.append(Fault(segment.place(), "continued", "Send the message whole; parts are not joined here."))
+                faults.append(
+                    Fault(
+                        segment.place(),
+                        "continued",
+                        "Send the message whole; parts are not joined here.",
+                    )
+                )
         return faults
 
     def _draft(self, message: Message, known: Mapping[str, Any]) -> list[Draft]:
@@ -198,7 +239,9 @@ class Reader:
             if text and evn is not None:
                 found = read_instant(text, self.profile.zone)
                 if found is None:
-                    raise MessageError([Fault(evn.place(number), "format", "Write the time as YYYYMMDDHHMMSS.")])
+                    raise MessageError(
+                        [Fault(evn.place(number), "format", "Write the time as YYYYMMDDHHMMSS.")]
+                    )
                 return found
         found = read_instant(message.header.time, self.profile.zone)
         assert found is not None  # noqa: S101 - the clock was checked with the header
@@ -230,10 +273,22 @@ def _clock_faults(header: Header, profile: Profile, now: datetime) -> list[Fault
     written = read_instant(header.time, profile.zone)
     if written is None:
         rule = "format" if header.time else "required"
-        return [_at(7, rule, "Write when the message was made as YYYYMMDDHHMMSS+ZZZZ: it says which of two counts.")]
+        return [
+            _at(
+                7,
+                rule,
+                "Write when the message was made as YYYYMMDDHHMMSS+ZZZZ: it says which of two counts.",
+            )
+        ]
     if not _EPOCH < written <= now + timedelta(hours=profile.ahead_hours):
         # A message from the future would count over all that come until then.
-        return [_at(7, "clock", "Set the sender's clock: the message's time is before 2000 or in the future.")]
+        return [
+            _at(
+                7,
+                "clock",
+                "Set the sender's clock: the message's time is before 2000 or in the future.",
+            )
+        ]
     return []
 
 

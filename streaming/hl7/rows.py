@@ -45,12 +45,12 @@ class Row:
         for segment in segments:
             by_name.setdefault(segment.name, segment)
         for home in homes:
-            segment = by_name.get(home.segment)
-            if segment is None or home.name in self.values:
+            found = by_name.get(home.segment)
+            if found is None or home.name in self.values:
                 continue
-            text = segment.text(home.field, home.component)
+            text = found.text(home.field, home.component)
             if text and text != UNSAID:
-                place = segment.place(home.field, home.component)
+                place = found.place(home.field, home.component)
                 self.put(home.name, value_of(home, text, profile, place), place)
 
 
@@ -60,13 +60,21 @@ def value_of(home: Home, text: str, profile: Profile, place: Place) -> Any:
         case "code":
             found = profile.code(home.table, text)
             if found is None:
-                raise _fault(place, "enum", f"Use a code of table {home.table}, or map yours to it in the profile (docs/hl7.md).")
+                raise _fault(
+                    place,
+                    "enum",
+                    f"Use a code of table {home.table}, or map yours to it in the profile (docs/hl7.md).",
+                )
             return found
         case "date":
             return _date(text, profile, place)
         case "instant":
             # What is known to the day goes into the field of the date beside it.
-            return _instant(text, profile, place) if is_to_the_hour(text) else _date(text, profile, place) and None
+            return (
+                _instant(text, profile, place)
+                if is_to_the_hour(text)
+                else _date(text, profile, place) and None
+            )
         case "integer":
             return _integer(text, place)
     return text
@@ -123,7 +131,9 @@ def _date(text: str, profile: Profile, place: Place) -> str:
 def _instant(text: str, profile: Profile, place: Place) -> str:
     found = read_instant(text, profile.zone)
     if found is None:
-        raise _fault(place, "format", "Write a time that exists as YYYYMMDDHHMMSS, with its offset as +0800.")
+        raise _fault(
+            place, "format", "Write a time that exists as YYYYMMDDHHMMSS, with its offset as +0800."
+        )
     return found.isoformat()
 
 

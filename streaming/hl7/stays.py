@@ -97,7 +97,11 @@ def _happened_then(row: Row, name: str, message: Message, profile: Profile) -> N
         text = evn.text(number)
         if text:
             place = evn.place(number)
-            row.put(name, value_of(Home(name, "EVN", number, form="instant"), text, profile, place), place)
+            row.put(
+                name,
+                value_of(Home(name, "EVN", number, form="instant"), text, profile, place),
+                place,
+            )
             return
 
 
@@ -126,13 +130,15 @@ def _segment_lists(message: Message, profile: Profile) -> dict[str, list[Row]]:
     listed = [s for s in message.all("DG1") if s.text(6) != _ADMITTING]
     if listed:
         lists["diagnoses"] = _ranked(
-            [(_row("diagnoses", DIAGNOSES, s, profile), s) for s in listed if s.text(21) != _DELETED]
+            [
+                (_row("diagnoses", DIAGNOSES, s, profile), s)
+                for s in listed
+                if s.text(21) != _DELETED
+            ]
         )
     procedures = list(message.all("PR1"))
     if procedures:
-        rows = [
-            _procedure(s, profile) for s in procedures if s.text(20) != _DELETED
-        ]
+        rows = [_procedure(s, profile) for s in procedures if s.text(20) != _DELETED]
         lists["procedures"] = _numbered(rows)
     coverages = [_row("coverages", COVERAGES, s, profile) for s in message.all("IN1")]
     for row, segment in zip(coverages, message.all("IN1"), strict=True):
@@ -157,8 +163,10 @@ def _procedure(segment: Segment, profile: Profile) -> Row:
     row = _row("procedures", PROCEDURES, segment, profile)
     minutes = segment.text(7)
     if minutes and "start_time" in row.values:
-        if not minutes.isdigit() or len(minutes) > 6:  # noqa: PLR2004 - two years
-            raise MessageError([Fault(segment.place(7), "type", "Write the minutes as a whole number.")])
+        if not minutes.isdigit() or len(minutes) > 6:
+            raise MessageError(
+                [Fault(segment.place(7), "type", "Write the minutes as a whole number.")]
+            )
         end = datetime.fromisoformat(row.values["start_time"]) + timedelta(minutes=int(minutes))
         row.put("end_time", end.isoformat(), segment.place(7))
     return row
@@ -166,8 +174,8 @@ def _procedure(segment: Segment, profile: Profile) -> Row:
 
 def _ranked(rows: list[tuple[Row, Segment]]) -> list[Row]:
     """Diagnoses with the principal one first, where DG1-15 says which."""
-    ranks = [int(p) if (p := s.text(15)).isdigit() and 0 < int(p[:4]) else 999 for _, s in rows]
-    if min(ranks, default=999) < 999:  # noqa: PLR2004 - the rank of those without
+    ranks = [int(p) if (p := s.text(15)).isdigit() and int(p[:4]) > 0 else 999 for _, s in rows]
+    if min(ranks, default=999) < 999:
         order = sorted(range(len(rows)), key=lambda n: (ranks[n], n))
         rows = [rows[n] for n in order]
         for n, (row, segment) in enumerate(rows, start=1):
@@ -180,7 +188,11 @@ def _numbered(rows: list[Row]) -> list[Row]:
     own = [row.values.get("ordinal") for row in rows]
     if None in own or len(set(own)) < len(own):
         for n, row in enumerate(rows, start=1):
-            row.over("ordinal", n, row.places.get("ordinal", next(iter(row.places.values()), Place("MSH"))))
+            row.over(
+                "ordinal",
+                n,
+                row.places.get("ordinal", next(iter(row.places.values()), Place("MSH"))),
+            )
     return rows
 
 
@@ -236,7 +248,11 @@ def _read_insurance(head: Row, message: Message, profile: Profile) -> None:
     for number in (15, 2):
         text = first.text(number)
         if text:
-            head.put("insurance_type", value_of(home, text, profile, first.place(number)), first.place(number))
+            head.put(
+                "insurance_type",
+                value_of(home, text, profile, first.place(number)),
+                first.place(number),
+            )
     region = first.text(3)
     head.put("insured_region_code", None if region == UNSAID else region, first.place(3))
 
@@ -256,7 +272,9 @@ def _fill(head: Row, message: Message, profile: Profile, known: Mapping[str, Any
     moved = message.header.event != "A01"
     for name in _OF_ADMISSION:
         if moved and name in known and not _is_named(head, name):
-            department = head.values.get("admission_department") if name == "admission_department" else None
+            department = (
+                head.values.get("admission_department") if name == "admission_department" else None
+            )
             head.over(name, known[name], Place("PV1", field=10))
             if department and department != known[name] and message.header.event == "A02":
                 _note_move(head, known, str(department))
@@ -271,8 +289,14 @@ def _fill(head: Row, message: Message, profile: Profile, known: Mapping[str, Any
 
 def _note_move(head: Row, known: Mapping[str, Any], department: str) -> None:
     before = str(known.get("transfer_departments") or "")
-    if before.split("→")[-1] != department and not _is_named(head, "transfer_departments"):
-        head.over("transfer_departments", f"{before}→{department}" if before else department, Place("PV1", field=10))
+    if before.rsplit("→", maxsplit=1)[-1] != department and not _is_named(
+        head, "transfer_departments"
+    ):
+        head.over(
+            "transfer_departments",
+            f"{before}→{department}" if before else department,
+            Place("PV1", field=10),
+        )
 
 
 def _is_named(head: Row, name: str) -> bool:
@@ -285,7 +309,9 @@ def _tells_admitting(message: Message) -> bool:
 
 def _tell_age(head: Row) -> None:
     """The age at admission, where it is not stated and follows from the dates."""
-    admitted = head.values.get("admission_date") or str(head.values.get("admission_time") or "")[:10]
+    admitted = (
+        head.values.get("admission_date") or str(head.values.get("admission_time") or "")[:10]
+    )
     born = head.values.get("birth_date")
     if not admitted or not born or "age_years" in head.values or "age_days" in head.values:
         return

@@ -31,13 +31,22 @@ def check(message: Message) -> None:
     """MessageError if hl7apy does not find the message valid in its version."""
     version = message.header.version
     if version not in SUPPORTED_LIBRARIES:
-        raise MessageError([_fault(Place("MSH", field=12), "Send a version from 2.1 to 2.8.2, or leave --strict off.")])
+        raise MessageError(
+            [
+                _fault(
+                    Place("MSH", field=12),
+                    "Send a version from 2.1 to 2.8.2, or leave --strict off.",
+                )
+            ]
+        )
     text = "\r".join(message.segments[0].signs.field.join(s.fields) for s in message.segments[1:])
     header = message.segments[0]
     first = "MSH" + header.signs.field + header.signs.field.join(header.fields[2:])
     whole = f"{first}\r{text}\r"
     if len(whole) > MOST_OCTETS:
-        raise MessageError([_fault(Place("MSH"), f"Send at most {MOST_OCTETS} characters where --strict is on.")])
+        raise MessageError(
+            [_fault(Place("MSH"), f"Send at most {MOST_OCTETS} characters where --strict is on.")]
+        )
     try:
         # Read leniently, so that the validator finds what is wrong and not the parser its end.
         grouped = message.header.type not in _UNGROUPED
@@ -47,9 +56,13 @@ def check(message: Message) -> None:
         for element in [parsed] if grouped else parsed.children:
             Validator.validate(element)
     except HL7apyException as error:
-        raise MessageError([_fault(_place(str(error)), f"Keep to version {version}: hl7apy says {_kind(error)}.")]) from None
-    except Exception as error:  # noqa: BLE001 - whatever it raises, the message is not valid for it
-        raise MessageError([_fault(Place("MSH"), f"Keep to version {version}: hl7apy fails with {_kind(error)}.")]) from None
+        raise MessageError(
+            [_fault(_place(str(error)), f"Keep to version {version}: hl7apy says {_kind(error)}.")]
+        ) from None
+    except Exception as error:
+        raise MessageError(
+            [_fault(Place("MSH"), f"Keep to version {version}: hl7apy fails with {_kind(error)}.")]
+        ) from None
 
 
 def _kind(error: BaseException) -> str:

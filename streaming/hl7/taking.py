@@ -85,7 +85,11 @@ class Desk:
             work = self._read(raw, header)
             part.append(work)
             if work.reading is not None:
-                told |= {e.document["stay_id"] for e in work.reading.events if e.document["kind"] == "stay"}
+                told |= {
+                    e.document["stay_id"]
+                    for e in work.reading.events
+                    if e.document["kind"] == "stay"
+                }
         if part:
             yield part
 
@@ -100,7 +104,7 @@ class Desk:
             work.faults = list(error.faults)
         except NotKeptError:
             work.faults, work.kept = [_not_kept()], False
-        except Exception as error:  # noqa: BLE001 - one message must not stop the others
+        except Exception as error:
             work.faults = [_not_handled(error)]
         return work
 
@@ -114,16 +118,16 @@ class Desk:
             return
         try:
             events, refused = decode([record for _, _, record in drafted], key=self.key)
-        except Exception as error:  # noqa: BLE001 - as above
+        except Exception as error:
             for number in {n for n, _, _ in drafted}:
                 part[number].faults.append(_not_handled(error))
             return
         for one in refused:
             number, event, _ = drafted[one.index]
             part[number].faults += [fault_of(reason, event) for reason in one.reasons]
-        for index, event in events:
+        for index, taken in events:
             number, _, record = drafted[index]
-            part[number].decoded.append(Taken(number, record, event))
+            part[number].decoded.append(Taken(number, record, taken))
 
     def _keep(self, part: list[_Work]) -> None:
         """Make good events and refused messages durable."""
@@ -142,7 +146,7 @@ class Desk:
                 work.faults.append(_not_kept())
                 work.kept = False
             return
-        except Exception as error:  # noqa: BLE001 - the sender must be answered all the same
+        except Exception as error:
             for work in part:
                 work.faults.append(_not_handled(error))
                 work.kept = False
@@ -179,8 +183,16 @@ def documents(reading: Reading) -> list[dict[str, Any]]:
 
 
 def _not_kept() -> Fault:
-    return Fault(WHOLE, "not-kept", "Send the message again after a while, unchanged: it could not be stored now.")
+    return Fault(
+        WHOLE,
+        "not-kept",
+        "Send the message again after a while, unchanged: it could not be stored now.",
+    )
 
 
 def _not_handled(error: BaseException) -> Fault:
-    return Fault(WHOLE, "not-handled", f"The program failed with {type(error).__name__}: report it as a defect.")
+    return Fault(
+        WHOLE,
+        "not-handled",
+        f"The program failed with {type(error).__name__}: report it as a defect.",
+    )

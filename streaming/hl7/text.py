@@ -255,7 +255,7 @@ def peek(raw: bytes, charset: str = "utf-8") -> Header:
         return Header(charset=charset)
     line = re.split(rb"[\r\n\x1c]", found[:_MOST_HEADER], maxsplit=1)[0].decode("latin-1")
     signs = _signs(line) or Separators()
-    fields = ["MSH", signs.field, *line[4:].split(signs.field)] if len(line) > 3 else ["MSH"]  # noqa: PLR2004
+    fields = ["MSH", signs.field, *line[4:].split(signs.field)] if len(line) > 3 else ["MSH"]
 
     def get(number: int, component: int = 1) -> str:
         whole = fields[number] if number < len(fields) else ""
@@ -289,14 +289,16 @@ def peek(raw: bytes, charset: str = "utf-8") -> Header:
     )
 
 
-def read(raw: bytes, *, limits: Limits = Limits(), charset: str = "utf-8") -> Message:  # noqa: B008
+def read(raw: bytes, *, limits: Limits = Limits(), charset: str = "utf-8") -> Message:
     """The segments of a message. MessageError if it has none that can be told apart.
 
     ``charset`` is the codec of messages whose MSH-18 is empty. Segments end with CR; LF and
     CR LF are taken too, for files and some senders have them.
     """
     if len(raw) > limits.octets:
-        raise reject("too-large", f"Send messages of at most {limits.octets} bytes; split a long one.")
+        raise reject(
+            "too-large", f"Send messages of at most {limits.octets} bytes; split a long one."
+        )
     found = _strip(raw)
     if not found.startswith(_MSH):
         raise reject("no-header", "Begin each message with MSH.")
@@ -315,7 +317,9 @@ def read(raw: bytes, *, limits: Limits = Limits(), charset: str = "utf-8") -> Me
     for number, line in enumerate(lines, start=1):
         name = line[:3]
         if not _NAME.fullmatch(name) or line[3:4] not in ("", signs.field):
-            raise reject("segment", f"Give line {number} a segment name of three letters, such as PID.")
+            raise reject(
+                "segment", f"Give line {number} a segment name of three letters, such as PID."
+            )
         if name == "MSH" and number > 1:
             raise reject("segment", "Send one message a frame: a second MSH was found.")
         seen[name] = seen.get(name, 0) + 1
@@ -354,7 +358,7 @@ def _signs(line: str) -> Separators | None:
         or any(c.isalnum() or not "!" <= c <= "~" or c == '"' for c in chosen)
     ):
         return None
-    component, repetition, escape, sub, *rest = encoding
+    component, repetition, escape, sub, *rest = list(encoding)
     return Separators(first, component, repetition, escape, sub, "".join(rest))
 
 

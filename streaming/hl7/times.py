@@ -38,11 +38,12 @@ def read_instant(text: str, zone: ZoneInfo) -> datetime | None:
         return None
     offset = found[8]
     try:
+        year, month, day, hour, minute, second = (int(found[n] or 0) for n in range(1, 7))
         moment = datetime(
-            *(int(found[n] or 0) for n in range(1, 7)),  # type: ignore[arg-type]
-            microsecond=round(float(found[7] or 0) * 1_000_000),
-            tzinfo=zone if offset is None else _offset(offset),
-        )
+            year, month, day, hour, minute, second,
+            round(float(found[7] or 0) * 1_000_000),
+            zone if offset is None else _offset(offset),
+        )  # fmt: skip
         # Its ends must be instants in UTC too.
         return moment if 2 <= moment.astimezone(UTC).year < 9998 else None
     except (ValueError, OverflowError):
@@ -69,7 +70,7 @@ def is_to_the_hour(text: str) -> bool:
 
 def _offset(text: str) -> timezone:
     hours, minutes = int(text[1:3]), int(text[3:5])
-    if minutes > 59:  # noqa: PLR2004 - minutes of an hour
+    if minutes > 59:
         raise ValueError(text)
     size = timedelta(hours=hours, minutes=minutes)
     return timezone(-size if text[0] == "-" else size)

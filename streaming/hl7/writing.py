@@ -14,52 +14,37 @@ from typing import Any, Final
 
 from domain.orders import MEMBER
 from domain.schema import Kind
-from streaming.hl7.places import CHARGES, COVERAGES, DIAGNOSES, DISCHARGE, HEAD, PROCEDURES, SYSTEM, Home
-from streaming.hl7.profile import TABLES
+from streaming.hl7.lines import BACK, Line, left_over, text_of, write_flag, write_value
+from streaming.hl7.places import (
+    CHARGES,
+    COVERAGES,
+    DIAGNOSES,
+    DISCHARGE,
+    HEAD,
+    PROCEDURES,
+    SYSTEM,
+    Home,
+)
 from streaming.hl7.text import Separators
 from streaming.hl7.times import write_date, write_instant
 
 Json = Mapping[str, Any]
 VERSION: Final = "2.5"
-_BACK: Final = {
-    name: {ours: written for written, ours in reversed(table.items())} for name, table in TABLES.items()
-} | {"section": {"exam": "RAD", "lab": "LAB", "nursing": "NRS", "other": "OTH"}}
-_SYSTEMS: Final = {"ICD-10-CN": "I10C", "ICD-10-CM": "I10", "ICD-9-CM": "I9", "ICD-9-CM-3-CN": "I9CP", "ICD-9-CM-3": "I9CP"}
-_NAMED_TYPE: Final = {Kind.INTEGER: "NM", Kind.MONEY: "NM", Kind.DECIMAL: "NM", Kind.DATE: "DT", Kind.INSTANT: "TS"}
+_SYSTEMS: Final = {
+    "ICD-10-CN": "I10C",
+    "ICD-10-CM": "I10",
+    "ICD-9-CM": "I9",
+    "ICD-9-CM-3-CN": "I9CP",
+    "ICD-9-CM-3": "I9CP",
+}
+_NAMED_TYPE: Final = {
+    Kind.INTEGER: "NM",
+    Kind.MONEY: "NM",
+    Kind.DECIMAL: "NM",
+    Kind.DATE: "DT",
+    Kind.INSTANT: "TS",
+}
 _STATUS: Final = {"revoked": "CA", "on-hold": "HD", "active": "RL"}
-
-
-class Line:
-    """One segment while it is written; fields count from 1, text is escaped."""
-
-    def __init__(self, name: str, signs: Separators) -> None:
-        self.name = name
-        self._signs = signs
-        self._fields: dict[int, dict[int, str]] = {}
-
-    def put(self, number: int, value: Any, component: int = 1) -> Line:
-        """Set a component; nothing for None and ""."""
-        if value is not None and value != "":
-            self._fields.setdefault(number, {})[component] = self._signs.write(str(value))
-        return self
-
-    def raw(self, number: int, value: str) -> Line:
-        """Set a whole field as it is to be written."""
-        self._fields[number] = {1: value}
-        return self
-
-    def has(self, number: int, component: int = 1) -> bool:
-        """Whether a component is set."""
-        return component in self._fields.get(number, {})
-
-    def __str__(self) -> str:
-        last = max(self._fields, default=0)
-        cells = [_join(self._fields.get(n, {}), self._signs.component) for n in range(1, last + 1)]
-        return self._signs.field.join((self.name, *cells))
-
-
-def _join(parts: Mapping[int, str], sign: str) -> str:
-    return sign.join(parts.get(n, "") for n in range(1, max(parts, default=0) + 1))
 
 
 @dataclass(slots=True)
@@ -100,7 +85,9 @@ class Writer:
         self._count += 1
         head = [self._msh(event, trigger)]
         if trigger[:3] in ("ADT", "DFT", "BAR"):
-            head.append(self._line("EVN").put(1, trigger[4:7]).put(2, _at(event["event_time"])))
+            head.append(
+                self._line("EVN").put(1, trigger[4:7]).put(2, write_instant(event["event_time"]))
+            )
         head += [self._pid(event, known), self._pv1(event, known)]
         text = "\r".join(map(str, [*head, *body])) + "\r"
         return text.encode(self.charset)
@@ -112,8 +99,10 @@ class Writer:
         named = {"utf-8": "UNICODE UTF-8", "gb18030": "GB 18030-2000"}.get(self.charset, "ASCII")
         kind = trigger.replace("^", self.signs.component)
         # MSH-1 is the sign between the name and MSH-2, so every field stands one place earlier.
-        line = self._line("MSH").raw(1, self.signs.encoding).put(2, "HIS").put(3, event["provider_id"])
-        line.put(4, "SENTINEL").put(6, _at(event["event_time"])).raw(8, kind)
+        line = (
+            self._line("MSH").raw(1, self.signs.encoding).put(2, "HIS").put(3, event["provider_id"])
+        )
+        line.put(4, "SENTINEL").put(6, write_instant(event["event_time"])).raw(8, kind)
         line.put(9, f"{self._count:08}").put(10, "P").put(11, VERSION)
         line.put(14, self.accept).put(15, self.application).put(16, "CHN").put(17, named)
         return line
@@ -140,7 +129,7 @@ class Writer:
         elif event["kind"] == "discharge":
             self._put_homes(line, DISCHARGE, event["discharge"])
         if not line.has(2):
-            line.put(2, _BACK["patient_class"].get(head.get("claim_type", ""), "I"))
+            line.put(2, BACK["patient_class"].get(head.get("claim_type", ""), "I"))
         return line
 
     def _put_homes(self, line: Line, homes: Sequence[Home], row: Json) -> None:
@@ -149,7 +138,7 @@ class Writer:
             value = row.get(home.name)
             if home.segment != line.name or value is None or line.has(home.field, home.component):
                 continue
-            line.put(home.field, _written(home, value), home.component)
+            line.put(home.field, write_value(home, value), home.component)
 
     def _stay(self, event: Json, seen: bool) -> tuple[str, list[Line]]:
         head, carried = event["stay"], {h.name for h in HEAD}
@@ -159,10 +148,15 @@ class Writer:
         coverages = event.get("coverages") or []
         if coverages:
             first = min(coverages, key=lambda c: int(c["ordinal"]))
-            for name, own in (("insurance_type", "insurance_type"), ("insured_region_code", "region_code")):
+            for name, own in (
+                ("insurance_type", "insurance_type"),
+                ("insured_region_code", "region_code"),
+            ):
                 if head.get(name) == first.get(own):
                     carried.add(name)
-        if head.get("admission_time") is not None and str(head.get("admission_time"))[:10] == head.get("admission_date"):
+        if head.get("admission_time") is not None and str(head.get("admission_time"))[
+            :10
+        ] == head.get("admission_date"):
             carried.add("admission_date")
         named = [(n, "", v) for n, v in head.items() if n not in carried and v is not None]
         lists: list[Line] = []
@@ -171,7 +165,9 @@ class Writer:
         for row in event.get("diagnoses") or []:
             lists.append(self._diagnosis(row, head, "W"))
             # DG1-26 came with version 2.6.
-            named += _left("diagnoses", row, [h for h in DIAGNOSES if h.name != "present_on_admission"])
+            named += left_over(
+                "diagnoses", row, [h for h in DIAGNOSES if h.name != "present_on_admission"]
+            )
         procedures = event.get("procedures") or []
         rest: list[tuple[str, str, Any]] = []
         for row in procedures:
@@ -179,12 +175,14 @@ class Writer:
             lists.append(line)
             rest += left
         for row in event.get("icu_stays") or []:
-            named += _left("icu_stays", row, [])
+            named += left_over("icu_stays", row, [])
         for row in coverages:
             line = self._line("IN1")
             self._put_homes(line, COVERAGES, row)
-            lists.append(line.put(2, line_text(row["insurance_type"])).put(3, row.get("region_code") or "-"))
-            named += _left("coverages", row, COVERAGES)
+            lists.append(
+                line.put(2, text_of(row["insurance_type"])).put(3, row.get("region_code") or "-")
+            )
+            named += left_over("coverages", row, COVERAGES)
         named += rest
         if procedures and not rest and seen and "diagnoses" not in event:
             # BAR^P12 has no OBX: what it does not say stays as it was told before.
@@ -202,15 +200,25 @@ class Writer:
         for n, (name, row, value) in enumerate(values, start=start):
             table, _, column = name.rpartition(".")
             kind = MEMBER[table or "stay"].table[column].kind
-            text = _at(value) if kind is Kind.INSTANT else write_date(value) if kind is Kind.DATE else _flag(value)
+            text = (
+                write_instant(value)
+                if kind is Kind.INSTANT
+                else write_date(value)
+                if kind is Kind.DATE
+                else write_flag(value)
+            )
             line = self._line("OBX").put(1, n).put(2, _NAMED_TYPE.get(kind, "ST"))
-            line.put(3, name if table not in ("orders", "charges", "order_status") else column).put(3, SYSTEM, 3)
+            line.put(3, name if table not in ("orders", "charges", "order_status") else column).put(
+                3, SYSTEM, 3
+            )
             lines.append(line.put(4, row).put(5, text).put(11, "F"))
         return lines
 
     def _diagnosis(self, row: Json, head: Json, kind: str) -> Line:
         line = self._line("DG1")
-        self._put_homes(line, DIAGNOSES, {k: v for k, v in row.items() if k != "present_on_admission"})
+        self._put_homes(
+            line, DIAGNOSES, {k: v for k, v in row.items() if k != "present_on_admission"}
+        )
         line.put(3, _SYSTEMS.get(head.get("diagnosis_system", ""), "L"), 3)
         return line.put(6, kind)
 
@@ -219,7 +227,11 @@ class Writer:
         carried = [*PROCEDURES]
         start, end, day = row.get("start_time"), row.get("end_time"), row.get("procedure_date")
         if start is None or day is None or start[:10] != day:
-            carried = [h for h in carried if h.name != ("procedure_date" if start is not None else "start_time")]
+            carried = [
+                h
+                for h in carried
+                if h.name != ("procedure_date" if start is not None else "start_time")
+            ]
         self._put_homes(line, carried, row)
         line.put(3, _SYSTEMS.get(head.get("procedure_system", ""), "L"), 3)
         names = [h.name for h in carried]
@@ -229,7 +241,11 @@ class Writer:
             if not left and not took.microseconds and 0 <= minutes < 1_000_000:
                 line.put(7, minutes)
                 names.append("end_time")
-        return line, [(f"procedures.{n}", str(row["ordinal"]), v) for n, v in row.items() if n not in names and v is not None]
+        return line, [
+            (f"procedures.{n}", str(row["ordinal"]), v)
+            for n, v in row.items()
+            if n not in names and v is not None
+        ]
 
     def _orders(self, event: Json) -> tuple[str, list[Line]]:
         types = {row["order_type"] for row in event["orders"]}
@@ -245,25 +261,48 @@ class Writer:
 
     def _order(self, row: Json, event: Json, trigger: str) -> list[Line]:
         kind = row["order_type"]
-        line = self._line("ORC").put(1, "NW").put(2, row["order_id"]).put(9, _at(event["event_time"]))
+        line = (
+            self._line("ORC")
+            .put(1, "NW")
+            .put(2, row["order_id"])
+            .put(9, write_instant(event["event_time"]))
+        )
         line.put(12, row.get("ordering_physician_id")).put(17, row.get("ordering_department"))
-        carried = {"order_id", "item_code", "item_name", "ordering_physician_id", "ordering_department", "start_time", "frequency"}
+        carried = {
+            "order_id",
+            "item_code",
+            "item_name",
+            "ordering_physician_id",
+            "ordering_department",
+            "start_time",
+            "frequency",
+        }
         if row["status"] == "active":
             carried.add("status")
         lines = [line]
-        timing = self._line("TQ1").put(1, 1).put(3, row.get("frequency")).put(7, _at(row["start_time"]))
+        timing = (
+            self._line("TQ1")
+            .put(1, 1)
+            .put(3, row.get("frequency"))
+            .put(7, write_instant(row["start_time"]))
+        )
         if row.get("stop_time"):
-            timing.put(8, _at(row["stop_time"]))
+            timing.put(8, write_instant(row["stop_time"]))
             carried.add("stop_time")
         if trigger[:3] == "ORM":
             # The structure of ORM has no TQ1: ORC-7 says the same.
-            line.put(7, row.get("frequency"), 2).put(7, _at(row["start_time"]), 4)
+            line.put(7, row.get("frequency"), 2).put(7, write_instant(row["start_time"]), 4)
             if row.get("stop_time"):
-                line.put(7, _at(row["stop_time"]), 5)
+                line.put(7, write_instant(row["stop_time"]), 5)
         else:
             lines.append(timing)
         if kind == "drug":
-            drug = self._line("RXO").put(1, row["item_code"]).put(1, row.get("item_name"), 2).put(1, "L", 3)
+            drug = (
+                self._line("RXO")
+                .put(1, row["item_code"])
+                .put(1, row.get("item_name"), 2)
+                .put(1, "L", 3)
+            )
             drug.put(2, row.get("dose")).put(4, row.get("dose_unit"))
             drug.put(11, row.get("quantity")).put(12, row.get("quantity_unit"))
             lines.append(drug)
@@ -274,7 +313,7 @@ class Writer:
         else:
             detail = self._line("OBR").put(1, 1).put(2, row["order_id"])
             detail.put(4, row["item_code"]).put(4, row.get("item_name"), 2).put(4, "L", 3)
-            section = _BACK["section"].get(kind)
+            section = BACK["section"].get(kind)
             if section is not None:
                 detail.put(24, section)
                 carried.add("order_type")
@@ -282,24 +321,30 @@ class Writer:
                 timing.put(2, row.get("quantity")).put(2, row.get("quantity_unit"), 2)
                 carried |= {"quantity", "quantity_unit"}
             lines.append(detail)
-        left = [(f"orders.{n}", "", v) for n, v in row.items() if n not in carried and v is not None]
+        left = [
+            (f"orders.{n}", "", v) for n, v in row.items() if n not in carried and v is not None
+        ]
         return lines + self._named(left)
 
     def _statuses(self, event: Json) -> list[Line]:
         lines: list[Line] = []
         for row in event["order_status"]:
             status, executed, stop = row["status"], row.get("executed_time"), row.get("stop_time")
-            line = self._line("ORC").put(2, row["order_id"]).put(9, _at(event["event_time"]))
-            left = {k: v for k, v in row.items() if k not in ("order_id", "status") and v is not None}
+            line = (
+                self._line("ORC").put(2, row["order_id"]).put(9, write_instant(event["event_time"]))
+            )
+            left = {
+                k: v for k, v in row.items() if k not in ("order_id", "status") and v is not None
+            }
             if status == "completed" and stop and not executed:
-                line.put(1, "DC").put(15, _at(stop))
+                line.put(1, "DC").put(15, write_instant(stop))
                 left.pop("stop_time")
             elif status in _STATUS:
                 line.put(1, _STATUS[status])
             else:
-                line.put(1, "SC").put(5, _BACK["order_status"].get(status))
+                line.put(1, "SC").put(5, BACK["order_status"].get(status))
                 if executed:
-                    line.put(15, _at(executed))
+                    line.put(15, write_instant(executed))
                     left.pop("executed_time")
             lines.append(line)
             if left:
@@ -316,7 +361,10 @@ class Writer:
             carried = {h.name for h in CHARGES} | {"quantity", "unit_price"}
             homes = [h for h in CHARGES if h.name != "charge_date" or not row.get("charge_time")]
             self._put_homes(line, [h for h in homes if (h.segment, h.field) != ("FT1", 8)], row)
-            if row.get("charge_time") and row.get("charge_date") not in (None, row["charge_time"][:10]):
+            if row.get("charge_time") and row.get("charge_date") not in (
+                None,
+                row["charge_time"][:10],
+            ):
                 carried.discard("charge_date")
             line.put(10, row["quantity"])
             line.put(11, f"{Decimal(amount) / 100:.2f}").put(12, row["unit_price"])
@@ -325,37 +373,10 @@ class Writer:
             if row.get("order_id") or row.get("ordering_department"):
                 orc = self._line("ORC").put(1, "RE").put(2, row.get("order_id"))
                 lines.append(orc.put(17, row.get("ordering_department")))
-            left = [(f"charges.{n}", "", v) for n, v in row.items() if n not in carried and v is not None]
+            left = [
+                (f"charges.{n}", "", v)
+                for n, v in row.items()
+                if n not in carried and v is not None
+            ]
             lines += self._named(left)
         return lines
-
-
-def _left(table: str, row: Json, homes: Sequence[Home]) -> list[tuple[str, str, Any]]:
-    """What of a row has no place in its segment."""
-    carried = {h.name for h in homes} | {"ordinal"}
-    number = str(row["ordinal"])
-    return [(f"{table}.{n}", number, v) for n, v in row.items() if n not in carried and v is not None]
-
-
-def line_text(value: Any) -> str:
-    """A value as text; "" for None."""
-    return "" if value is None else str(value)
-
-
-def _written(home: Home, value: Any) -> str:
-    match home.form:
-        case "code":
-            return _BACK[home.table][value]
-        case "date":
-            return write_date(value)
-        case "instant":
-            return _at(value)
-    return str(value)
-
-
-def _at(iso: str) -> str:
-    return write_instant(iso)
-
-
-def _flag(value: Any) -> str:
-    return ("Y" if value else "N") if isinstance(value, bool) else str(value)

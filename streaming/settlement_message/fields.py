@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from domain.claim import DIAGNOSES, ICU_STAYS, PROCEDURES, STAYS
-from domain.schema import Field, Kind, Table
+from domain.schema import Field, Table
 
 NODES: Final = {
     "setlinfo": "结算清单信息",
@@ -56,7 +56,17 @@ PAYMENT: Final = {
 }  # fmt: skip
 """hi_paymtd: 按项目, 单病种, 按病种分值, DRG, 按床日, 按人头. ``unverified``."""
 PAYMENT_BACK: Final = {"per_item": "1", "per_case": "2", "drg": "4", "per_diem": "5", "other": "6"}
-TREATMENT: Final = {"1": "1", "2": "2", "2.1": "2", "2.2": "2", "3": "3", "10": "1", "21": "2", "22": "2", "30": "3"}
+TREATMENT: Final = {
+    "1": "1",
+    "2": "2",
+    "2.1": "2",
+    "2.2": "2",
+    "3": "3",
+    "10": "1",
+    "21": "2",
+    "22": "2",
+    "30": "3",
+}
 """trt_type; the list prints 2.1 中医 and 2.2 民族医. ``unverified``."""
 WARDS: Final = {"其他": "other", "9": "other", "OTHER": "other"}
 """scs_cutd_ward_type beside the letters of the list. ``unverified``."""
@@ -70,10 +80,39 @@ FLAGS: Final = {"interface": {"0": False, "1": True}, "form": {"1": False, "2": 
 WESTERN: Final = frozenset({"", "1"})
 """diag_type of diagnoses that have an ICD code; those of Chinese medicine are not read."""
 
-IGNORED: Final = (
-    "fixmedins_name hi_no ntly naty patn_cert_type prfs emp_addr emp_tel poscode patn_rlts "
-    "coner_addr sp_psn_type opsp_diag_caty otp_wm_dise otp_tcm_dise tcm_dise_code diag_code_cnt maindiag_flag "
-    "oprn_oprt_code_cnt acp_medins_name bill_code biz_sn chfpdr_name hsorg hsorg_opter medins_fill_dept medins_fill_psn "
-    "mul_nwb_bir_wt mul_nwb_adm_wt stas_type opsp_mdtrt_date setl_list_id mdtrt_sn"
-).split()
+IGNORED: Final = [
+    "fixmedins_name",
+    "hi_no",
+    "ntly",
+    "naty",
+    "patn_cert_type",
+    "prfs",
+    "emp_addr",
+    "emp_tel",
+    "poscode",
+    "patn_rlts",
+    "coner_addr",
+    "sp_psn_type",
+    "opsp_diag_caty",
+    "otp_wm_dise",
+    "otp_tcm_dise",
+    "tcm_dise_code",
+    "diag_code_cnt",
+    "maindiag_flag",
+    "oprn_oprt_code_cnt",
+    "acp_medins_name",
+    "bill_code",
+    "biz_sn",
+    "chfpdr_name",
+    "hsorg",
+    "hsorg_opter",
+    "medins_fill_dept",
+    "medins_fill_psn",
+    "mul_nwb_bir_wt",
+    "mul_nwb_adm_wt",
+    "stas_type",
+    "opsp_mdtrt_date",
+    "setl_list_id",
+    "mdtrt_sn",
+]
 """Fields of ``setlinfo`` that are known and say nothing that a claim has a place for."""

@@ -5,19 +5,26 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 import msgspec
 
 from domain.errors import Refusal
-from domain.schema import Field, Kind
+from domain.schema import Field
 from streaming import intake
 from streaming.intake.limits import DEFAULT, Limits
 from streaming.pseudonym import PseudonymKey
 from streaming.settlement_message import fields as f
+from streaming.settlement_message.values import (
+    Faults,
+    Terms,
+    day_of,
+    decimal_of,
+    fen_of,
+    text_of,
+    value_of,
+)
 
 Json = dict[str, Any]
 
@@ -26,23 +33,12 @@ RULES: Final = {
     "two-principals": "More than one diagnosis is marked as the principal one.",
 }
 """Rule names beside those of intake."""
+USUAL: Final = Terms()
+"""Terms of a message from China that is no correction."""
 _DECODER: Final = msgspec.json.Decoder(float_hook=Decimal)
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
-_NUMBER: Final = re.compile(r"[+-]?\d{1,15}(?:\.\d{1,8})?")
-_DURATION: Final = re.compile(r"(\d{1,4})/(\d{1,4})/(\d{1,6})")
-_TIME: Final = re.compile(r"(\d{4})-(\d\d?)-(\d\d?)(?:[ T](\d\d?):(\d\d)(?::(\d\d)(?:\.\d+)?)?)?")
 _MOST_ROWS: Final = 1000
 _YES: Final = "1"
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What the message does not say: zone of its times, coding of a flag, version of the claim."""
-
-    time_zone: str = "Asia/Shanghai"
-    flags: str = "interface"
-    claim_version: int = 1
-    region_code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +54,9 @@ class Listed:
         return _ENCODER.encode(self.claim)
 
 
-class _Faults:
-    """Reasons as they are found."""
-
-    def __init__(self) -> None:
-        self.found: list[Refusal] = []
-
-    def add(self, path: str, rule: str, cure: str) -> None:
-        self.found.append(Refusal(path, "", rule, cure))
-
-
-def read(raw: bytes, terms: Terms = Terms(), limits: Limits = DEFAULT) -> Listed:  # noqa: B008
+def read(raw: bytes, terms: Terms = USUAL, limits: Limits = DEFAULT) -> Listed:
     """The claim of one message as far as its own form goes; ``check`` judges its fields."""
-    faults = _Faults()
+    faults = Faults()
     body, around = _parse(raw, limits, faults)
     if body is None:
         return Listed(None, tuple(faults.found))
@@ -80,7 +66,10 @@ def read(raw: bytes, terms: Terms = Terms(), limits: Limits = DEFAULT) -> Listed
 
 
 def read_many(
-    raws: Sequence[bytes], key: PseudonymKey, terms: Terms = Terms(), limits: Limits = DEFAULT  # noqa: B008
+    raws: Sequence[bytes],
+    key: PseudonymKey,
+    terms: Terms = USUAL,
+    limits: Limits = DEFAULT,
 ) -> list[Listed]:
     """The claims of messages, each checked as intake checks claims, faults in the words of 4101."""
     found = [read(raw, terms, limits) for raw in raws]
@@ -90,16 +79,22 @@ def read_many(
     # Identifiers are theirs to repeat: a correction has the same as what it corrects.
     _, refused = intake.decode([found[n].record for n in places], key=key, limits=limits)
     for one in refused:
-        told = tuple(_renamed(reason) for reason in one.reasons if reason.rule != "duplicate-id" or "." in reason.field)
+        told = tuple(
+            _renamed(reason)
+            for reason in one.reasons
+            if reason.rule != "duplicate-id" or "." in reason.field
+        )
         if told:
             found[places[one.index]] = Listed(None, told)
     return found
 
 
-def _parse(raw: bytes, limits: Limits, faults: _Faults) -> tuple[Json | None, Json]:
+def _parse(raw: bytes, limits: Limits, faults: Faults) -> tuple[Json | None, Json]:
     """The nodes of the message by our spelling, and the envelope around them."""
     if len(raw) > limits.record_bytes:
-        faults.add("(record)", "too-large", f"Send messages of at most {limits.record_bytes} bytes.")
+        faults.add(
+            "(record)", "too-large", f"Send messages of at most {limits.record_bytes} bytes."
+        )
         return None, {}
     try:
         text = raw.decode("utf-8-sig")
@@ -117,7 +112,11 @@ def _parse(raw: bytes, limits: Limits, faults: _Faults) -> tuple[Json | None, Js
         if isinstance(body.get(name), dict):
             body = body[name]
     if not isinstance(body.get("setlinfo"), dict):
-        faults.add("setlinfo", "no-settlement-list", "Send the message of 4101 with its node setlinfo, bare or under input.")
+        faults.add(
+            "setlinfo",
+            "no-settlement-list",
+            "Send the message of 4101 with its node setlinfo, bare or under input.",
+        )
         return None, {}
     nodes: Json = {}
     for name, value in body.items():
@@ -126,14 +125,18 @@ def _parse(raw: bytes, limits: Limits, faults: _Faults) -> tuple[Json | None, Js
             continue
         if node != "setlinfo" and isinstance(value, dict):
             value = [value]
-        if node != "setlinfo" and (not isinstance(value, list) or len(value) > _MOST_ROWS or not all(isinstance(v, dict) for v in value)):
+        if node != "setlinfo" and (
+            not isinstance(value, list)
+            or len(value) > _MOST_ROWS
+            or not all(isinstance(v, dict) for v in value)
+        ):
             faults.add(node, "type", f"Write {node} as a list of at most {_MOST_ROWS} objects.")
             continue
         nodes[node] = value
     return nodes, around
 
 
-def _head(list_: Json, around: Json, terms: Terms, faults: _Faults) -> Json:
+def _head(list_: Json, around: Json, terms: Terms, faults: Faults) -> Json:
     claim: Json = {
         "claim_version": terms.claim_version,
         "time_zone": terms.time_zone,
@@ -144,21 +147,25 @@ def _head(list_: Json, around: Json, terms: Terms, faults: _Faults) -> Json:
     known = set(f.HEAD) | set(f.IGNORED)
     for name in list_:
         if name not in known:
-            faults.add(f"setlinfo.{name}" if re.fullmatch(r"[a-z0-9_]{1,40}", name) else "setlinfo.(name)", "unknown-field", "Remove it; docs/hl7.md lists what is read and what is passed over.")
+            faults.add(
+                f"setlinfo.{name}" if re.fullmatch(r"[a-z0-9_]{1,40}", name) else "setlinfo.(name)",
+                "unknown-field",
+                "Remove it; docs/hl7.md lists what is read and what is passed over.",
+            )
     for name, field in f.HEAD.items():
-        value = _value(field, list_.get(name), f"setlinfo.{name}", terms, faults)
+        value = value_of(field, list_.get(name), f"setlinfo.{name}", terms, faults)
         if value is not None:
             claim[field.name] = value
     for name, ours in f.ENVELOPE.items():
-        text = _text(around.get(name))
+        text = text_of(around.get(name))
         if text and ours not in claim:
             claim[ours] = text
     if terms.region_code:
         claim.setdefault("region_code", terms.region_code)
-    if "patient_id" not in claim and _text(list_.get("hi_no")):
+    if "patient_id" not in claim and text_of(list_.get("hi_no")):
         # 4101 names the person by hi_no alone, 4101A by psn_no.
-        claim["patient_id"] = _text(list_["hi_no"])
-    day = _day(list_.get("opsp_mdtrt_date"), "setlinfo.opsp_mdtrt_date", faults)
+        claim["patient_id"] = text_of(list_["hi_no"])
+    day = day_of(list_.get("opsp_mdtrt_date"), "setlinfo.opsp_mdtrt_date", faults)
     claim["claim_type"] = "outpatient" if day and "admission_time" not in claim else "inpatient"
     if day and claim["claim_type"] == "outpatient":
         claim["admission_date"] = day
@@ -168,12 +175,12 @@ def _head(list_: Json, around: Json, terms: Terms, faults: _Faults) -> Json:
     return claim
 
 
-def _lists(claim: Json, body: Json, terms: Terms, faults: _Faults) -> None:
+def _lists(claim: Json, body: Json, terms: Terms, faults: Faults) -> None:
     node = "diseinfo" if "diseinfo" in body else "opspdiseinfo"
     rows = body.get(node, [])
     # Those of Chinese medicine stand in the same list, and no group reads them.
-    western = [(n, r) for n, r in enumerate(rows) if _text(r.get("diag_type")) in f.WESTERN]
-    principal = [n for n, (_, r) in enumerate(western) if _text(r.get("maindiag_flag")) == _YES]
+    western = [(n, r) for n, r in enumerate(rows) if text_of(r.get("diag_type")) in f.WESTERN]
+    principal = [n for n, (_, r) in enumerate(western) if text_of(r.get("maindiag_flag")) == _YES]
     if len(principal) > 1:
         faults.add(node, "two-principals", "Mark one diagnosis with maindiag_flag 1.")
     elif principal:
@@ -186,8 +193,8 @@ def _lists(claim: Json, body: Json, terms: Terms, faults: _Faults) -> None:
     node = "oprninfo"
     if not operations and "diseinfo" not in body:
         node = "opspdiseinfo"
-        operations = [(n, r) for n, r in enumerate(rows) if _text(r.get("oprn_oprt_code"))]
-    main = [n for n, (_, r) in enumerate(operations) if _text(r.get("oprn_oprt_type")) == _YES]
+        operations = [(n, r) for n, r in enumerate(rows) if text_of(r.get("oprn_oprt_code"))]
+    main = [n for n, (_, r) in enumerate(operations) if text_of(r.get("oprn_oprt_type")) == _YES]
     if len(main) == 1:
         operations.insert(0, operations.pop(main[0]))
     claim["procedures"] = [
@@ -199,9 +206,12 @@ def _lists(claim: Json, body: Json, terms: Terms, faults: _Faults) -> None:
         for n, row in enumerate(body.get("icuinfo", []), start=1)
     ]
     _blood(claim, body.get("bldinfo", []), faults)
-    for node, name, ours in (("payinfo", "fund_payamt", "fund_payment_fen"), ("iteminfo", "amt", "total_amount_fen")):
+    for node, name, ours in (
+        ("payinfo", "fund_payamt", "fund_payment_fen"),
+        ("iteminfo", "amt", "total_amount_fen"),
+    ):
         rows = body.get(node, [])
-        amounts = [_fen(r.get(name), f"{node}[{n}].{name}", faults) for n, r in enumerate(rows)]
+        amounts = [fen_of(r.get(name), f"{node}[{n}].{name}", faults) for n, r in enumerate(rows)]
         if rows and None not in amounts:
             claim[ours] = sum(a for a in amounts if a is not None)
     for name in ("diagnoses", "procedures", "icu_stays"):
@@ -209,10 +219,10 @@ def _lists(claim: Json, body: Json, terms: Terms, faults: _Faults) -> None:
             del claim[name]
 
 
-def _row(row: Json, table: Mapping[str, Field], path: str, terms: Terms, faults: _Faults) -> Json:
+def _row(row: Json, table: Mapping[str, Field], path: str, terms: Terms, faults: Faults) -> Json:
     found: Json = {}
     for name, field in table.items():
-        value = _value(field, row.get(name), f"{path}.{name}", terms, faults)
+        value = value_of(field, row.get(name), f"{path}.{name}", terms, faults)
         if value is not None:
             found[field.name] = value
     if "procedure_date" not in found and "start_time" in found and "oprn_oprt_date" in table:
@@ -220,129 +230,21 @@ def _row(row: Json, table: Mapping[str, Field], path: str, terms: Terms, faults:
     return found
 
 
-def _blood(claim: Json, rows: Sequence[Json], faults: _Faults) -> None:
+def _blood(claim: Json, rows: Sequence[Json], faults: Faults) -> None:
     """Products of blood: a claim has one amount, so several are told by name, and added if alike."""
     if not rows:
         return
-    names = [t for r in rows if (t := _text(r.get("bld_cat")))]
-    units = {_text(r.get("bld_unt")) for r in rows}
-    amounts = [_decimal(r.get("bld_amt"), f"bldinfo[{n}].bld_amt", faults) for n, r in enumerate(rows)]
+    names = [t for r in rows if (t := text_of(r.get("bld_cat")))]
+    units = {text_of(r.get("bld_unt")) for r in rows}
+    amounts = [
+        decimal_of(r.get("bld_amt"), f"bldinfo[{n}].bld_amt", faults) for n, r in enumerate(rows)
+    ]
     if names:
         claim["blood_category"] = "、".join(dict.fromkeys(names))
     if len(units) == 1 and None not in amounts:
         claim["blood_amount"] = f"{sum((a for a in amounts if a is not None), Decimal(0)):f}"
         if unit := units.pop():
             claim["blood_unit"] = unit
-
-
-def _value(field: Field, raw: Any, path: str, terms: Terms, faults: _Faults) -> Any:
-    """A value as the canonical claim has it; None if it is not there, or is told as a fault."""
-    text = _text(raw)
-    if isinstance(raw, (dict, list)):
-        faults.add(path, "type", "Write a text or a number.")
-        return None
-    if not text or text == "-":
-        return None
-    if field.name in f.DURATIONS:
-        return _minutes(text, path, faults)
-    match field.kind:
-        case Kind.MONEY:
-            return _fen(text, path, faults)
-        case Kind.INTEGER:
-            number = _decimal(text, path, faults)
-            if number is not None and number != number.to_integral_value():
-                # Ages and weights come with places that the claim does not count.
-                number = number.to_integral_value(rounding="ROUND_FLOOR")
-            return None if number is None else int(number)
-        case Kind.DECIMAL:
-            number = _decimal(text, path, faults)
-            return None if number is None else f"{number:f}"
-        case Kind.FLAG:
-            flags = f.FLAGS[terms.flags]
-            if text not in flags:
-                faults.add(path, "enum", f"Write {' or '.join(flags)}, or say how the flag is coded (--flags).")
-            return flags.get(text)
-        case Kind.DATE:
-            return _day(text, path, faults)
-        case Kind.INSTANT:
-            return _instant(text, path, terms, faults)
-    return _code(field.name, text)
-
-
-def _code(name: str, text: str) -> str:
-    match name:
-        case "payment_method":
-            return f.PAYMENT.get(text, text)
-        case "treatment_type":
-            return f.TREATMENT.get(text, text)
-        case "ward_type":
-            return f.WARDS.get(text.upper(), text.upper())
-    return text
-
-
-def _text(value: Any) -> str:
-    if value is None or isinstance(value, (dict, list)):
-        return ""
-    if isinstance(value, bool):
-        return "1" if value else "0"
-    if isinstance(value, int) and value.bit_length() > 128:
-        return "(number)"
-    return f"{value:f}" if isinstance(value, Decimal) and value.is_finite() and abs(value.adjusted()) < 40 else str(value)[:4000].strip()
-
-
-def _decimal(value: Any, path: str, faults: _Faults) -> Decimal | None:
-    text = _text(value)
-    if not text:
-        return None
-    if not _NUMBER.fullmatch(text):
-        faults.add(path, "type", "Write a decimal number such as 12.50.")
-        return None
-    return Decimal(text)
-
-
-def _fen(value: Any, path: str, faults: _Faults) -> int | None:
-    amount = _decimal(value, path, faults)
-    if amount is None:
-        return None
-    fen = amount * 100
-    if fen != fen.to_integral_value():
-        faults.add(path, "type", "Write yuan with at most two places.")
-        return None
-    return int(fen)
-
-
-def _minutes(text: str, path: str, faults: _Faults) -> int | None:
-    found = _DURATION.fullmatch(text)
-    if found is None:
-        faults.add(path, "format", "Write the time as days/hours/minutes, such as 1/13/24.")
-        return None
-    days, hours, minutes = (int(part) for part in found.groups())
-    return (days * 24 + hours) * 60 + minutes
-
-
-def _day(value: Any, path: str, faults: _Faults) -> str | None:
-    text = _text(value)
-    found = _TIME.fullmatch(text) if text else None
-    try:
-        if found is not None:
-            return date(int(found[1]), int(found[2]), int(found[3])).isoformat()
-    except ValueError:
-        pass
-    if text:
-        faults.add(path, "format", "Write a day that exists as yyyy-MM-dd.")
-    return None
-
-
-def _instant(text: str, path: str, terms: Terms, faults: _Faults) -> str | None:
-    found = _TIME.fullmatch(text)
-    try:
-        if found is not None and found[4] is not None:
-            parts = (int(found[n] or 0) for n in range(1, 7))
-            return datetime(*parts, tzinfo=ZoneInfo(terms.time_zone)).isoformat()  # type: ignore[arg-type, misc]
-    except (ValueError, OverflowError):
-        pass
-    faults.add(path, "format", "Write the time as yyyy-MM-dd HH:mm:ss.")
-    return None
 
 
 _NODE_OF: Final = {"diagnoses": "diseinfo", "procedures": "oprninfo", "icu_stays": "icuinfo"}

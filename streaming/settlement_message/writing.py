@@ -36,7 +36,8 @@ def write(claim: Mapping[str, Any], *, flags: str = "interface") -> bytes:
     body: Json = {"setlinfo": head}
     diagnoses = _sorted(claim.get("diagnoses"))
     body[node] = [
-        {"diag_type": "1", "maindiag_flag": "1" if n == 0 else "0"} | _row(row, f.DISEASE, zone, back)
+        {"diag_type": "1", "maindiag_flag": "1" if n == 0 else "0"}
+        | _row(row, f.DISEASE, zone, back)
         for n, row in enumerate(diagnoses)
     ]
     procedures = _sorted(claim.get("procedures"))
@@ -71,7 +72,8 @@ def _items(claim: Mapping[str, Any]) -> list[Json]:
         sums = {"14": {"oth_amt": int(total)}}
     names = ("claa_sumfee", "clab_amt", "fulamt_ownpay_amt", "oth_amt")
     return [
-        {"med_chrgitm": category, "amt": _yuan(sum(of.values()))} | {n: _yuan(of.get(n, 0)) for n in names}
+        {"med_chrgitm": category, "amt": _yuan(sum(of.values()))}
+        | {n: _yuan(of.get(n, 0)) for n in names}
         for category, of in sorted(sums.items())
     ]
 
@@ -84,7 +86,9 @@ def _icu(row: Mapping[str, Any], zone: ZoneInfo, back: Mapping[bool, str]) -> Js
     return found
 
 
-def _row(row: Mapping[str, Any], table: Mapping[str, Field], zone: ZoneInfo, back: Mapping[bool, str]) -> Json:
+def _row(
+    row: Mapping[str, Any], table: Mapping[str, Field], zone: ZoneInfo, back: Mapping[bool, str]
+) -> Json:
     return {
         name: _written(field, row[field.name], zone, back)
         for name, field in table.items()

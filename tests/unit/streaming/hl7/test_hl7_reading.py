@@ -16,7 +16,19 @@ from streaming.hl7.reading import Memory, Reader
 from streaming.hl7.text import read
 from streaming.hl7.writing import Writer
 from tests.hl7_messages import (
-    DG1, DRUG, IN1, LINE, PID, PV1, admitted, charged, message, ordered, reader, sample, states,
+    DG1,
+    DRUG,
+    IN1,
+    LINE,
+    PID,
+    PV1,
+    admitted,
+    charged,
+    message,
+    ordered,
+    reader,
+    sample,
+    states,
 )  # fmt: skip
 from tests.order_events import HEAD
 from tests.order_events import message as event
@@ -57,7 +69,12 @@ def test_an_admission_is_a_stay_with_its_lists() -> None:
 
 
 def test_the_principal_diagnosis_is_the_one_that_the_priority_names() -> None:
-    lines = ["DG1|1||A01^^|||W|||||||||2", "DG1|2||B02^^|||W|||||||||1", "DG1|3||C03^^|||A", "DG1|4||D04^^|||W|||||||||||||||D"]
+    lines = [
+        "DG1|1||A01^^|||W|||||||||2",
+        "DG1|2||B02^^|||W|||||||||1",
+        "DG1|3||C03^^|||A",
+        "DG1|4||D04^^|||W|||||||||||||||D",
+    ]
     found = one(message("ADT^A08", PID, PV1, *lines))
     assert [(d["ordinal"], d["code"]) for d in found["diagnoses"]] == [(1, "B02"), (2, "A01")]
     assert found["stay"]["admission_diagnosis_code"] == "C03"
@@ -80,8 +97,12 @@ def test_named_values_stand_over_all_else_and_unknown_ones_are_told() -> None:
     found = one(message("ADT^A02", PID, PV1, obx.replace("per_day", "per_diem"), row, other))
     assert found["stay"]["payment_method"] == "per_diem"
     assert found["icu_stays"] == [{"ordinal": 1, "start_time": "2025-03-04T10:00:00+08:00"}]
-    assert faults(message("ADT^A08", PID, PV1, obx.replace("payment_method", "paymentmethod"))) == [("OBX-3", "enum", 103)]
-    assert faults(message("ADT^A08", PID, PV1, row.replace("icu_stays", "icu"))) == [("OBX-5", "enum", 103)]
+    assert faults(message("ADT^A08", PID, PV1, obx.replace("payment_method", "paymentmethod"))) == [
+        ("OBX-3", "enum", 103)
+    ]
+    assert faults(message("ADT^A08", PID, PV1, row.replace("icu_stays", "icu"))) == [
+        ("OBX-5", "enum", 103)
+    ]
 
 
 def test_a_short_message_leaves_the_head_as_earlier_ones_told_it() -> None:
@@ -89,17 +110,35 @@ def test_a_short_message_leaves_the_head_as_earlier_ones_told_it() -> None:
     by.memory.note(one(admitted(), by))
     moved = PV1.replace("|A03|", "|A05|")
     found = one(message("ADT^A02", PID, moved, at="20250304080000+0800", control="2"), by)
-    assert (found["stay"]["insurance_type"], found["stay"]["admission_department"]) == ("310", "A03")
+    assert (found["stay"]["insurance_type"], found["stay"]["admission_department"]) == (
+        "310",
+        "A03",
+    )
     assert found["stay"]["transfer_departments"] == "A05"
     by.memory.note(found)
     bare = "PV1|1|I|||||||||||||||||V1"
-    kept = one(message("BAR^P12", PID, bare, DG1, at="20250305080000+0800", control="3"), by)["stay"]
+    kept = one(message("BAR^P12", PID, bare, DG1, at="20250305080000+0800", control="3"), by)[
+        "stay"
+    ]
     assert kept["transfer_departments"] == "A05"
     assert kept["sex"] == "2"
-    late = one(message("ADT^A08", PID, PV1.replace("|D1^", "|D2^"), IN1.replace("310", "390"), at="20250303093000+0800"), by)
+    late = one(
+        message(
+            "ADT^A08",
+            PID,
+            PV1.replace("|D1^", "|D2^"),
+            IN1.replace("310", "390"),
+            at="20250303093000+0800",
+        ),
+        by,
+    )
     by.memory.note(late)
-    assert by.memory.head("V1")["insurance_type"] == "310", "what was written later counts, in whatever order it comes"
-    assert not {"identity_number", "medical_record_number"} & set(by.memory.head("V1")), "nothing personal is remembered"
+    assert by.memory.head("V1")["insurance_type"] == "310", (
+        "what was written later counts, in whatever order it comes"
+    )
+    assert not {"identity_number", "medical_record_number"} & set(by.memory.head("V1")), (
+        "nothing personal is remembered"
+    )
 
 
 def test_memory_asks_for_what_is_stored_and_forgets_the_oldest() -> None:
@@ -113,7 +152,9 @@ def test_memory_asks_for_what_is_stored_and_forgets_the_oldest() -> None:
 
 def test_a_discharge_is_its_end_and_what_it_says_of_the_stay() -> None:
     left = PV1[: PV1.rindex("|")] + "|20250303092000|20250311101000"
-    left = left.replace("|V1|", "|V1|").replace("|||||||||||||||||||||||||2025", "|" * 17 + "1" + "|" * 8 + "2025")
+    left = left.replace("|V1|", "|V1|").replace(
+        "|||||||||||||||||||||||||2025", "|" * 17 + "1" + "|" * 8 + "2025"
+    )
     alone = one(message("ADT^A03", PID, left, at="20250311102000+0800"))
     assert alone["kind"] == "discharge"
     assert alone["discharge"] == {
@@ -139,14 +180,24 @@ def test_an_order_in_its_three_messages() -> None:
     }  # fmt: skip
     orc = "ORC|NW|O2||||||||||||D1"
     timing = "TQ1|1|2^次|qd||||20250304080000|20250306080000"
-    lab = one(message("OML^O21", PID, PV1, orc, timing, "OBR|1|O2||S-0104001^血常规^L"))["orders"][0]
-    assert (lab["order_type"], lab["quantity"], lab["stop_time"]) == ("lab", "2", "2025-03-06T08:00:00+08:00")
+    lab = one(message("OML^O21", PID, PV1, orc, timing, "OBR|1|O2||S-0104001^血常规^L"))["orders"][
+        0
+    ]
+    assert (lab["order_type"], lab["quantity"], lab["stop_time"]) == (
+        "lab",
+        "2",
+        "2025-03-06T08:00:00+08:00",
+    )
     pharmacy = one(message("OMP^O09", PID, PV1, orc, timing, DRUG, "RXR|po"))["orders"][0]
     assert (pharmacy["order_type"], pharmacy["route"], pharmacy["quantity"]) == ("drug", "po", "3")
     scan = one(ordered("NW", "OBR|1|O1||S-0103003^CT^L||||||||||||||||||||CT"))["orders"][0]
     assert scan["order_type"] == "exam"
     things = one(ordered("NW", "RQD|1|S-0801^导管^L|||2|根"))["orders"][0]
-    assert (things["order_type"], things["quantity"], things["quantity_unit"]) == ("consumable", "2", "根")
+    assert (things["order_type"], things["quantity"], things["quantity_unit"]) == (
+        "consumable",
+        "2",
+        "根",
+    )
 
 
 @pytest.mark.parametrize(
@@ -175,9 +226,18 @@ def test_a_status_change_says_which_and_other_codes_change_nothing() -> None:
 
 
 def test_orders_and_changes_of_one_message_are_events_in_its_order() -> None:
-    lines = ["ORC|NW|O1|||||^^^20250303110000", DRUG, "ORC|NW|O2|||||^^^20250303110000", DRUG, "ORC|CA|O1"]
+    lines = [
+        "ORC|NW|O1|||||^^^20250303110000",
+        DRUG,
+        "ORC|NW|O2|||||^^^20250303110000",
+        DRUG,
+        "ORC|CA|O1",
+    ]
     found = reader().read(message("ORM^O01", PID, PV1, *lines)).events
-    assert [(e.document["kind"], len(e.document.get("orders", ()))) for e in found] == [("orders", 2), ("order-status", 0)]
+    assert [(e.document["kind"], len(e.document.get("orders", ()))) for e in found] == [
+        ("orders", 2),
+        ("order-status", 0),
+    ]
     ids = [e.document["event_id"] for e in found]
     assert ids == sorted(ids)
     assert len(set(ids)) == 2
@@ -193,7 +253,11 @@ def test_a_charge_and_one_taken_back() -> None:
         "posted_time": "2025-03-03T12:00:00+08:00", "item_code": "S-0901007", "item_name": "美罗培南", "category": "09",
         "quantity": "2", "unit_price": "98.50", "amount_fen": 19700, "ordering_physician_id": "D1",
     }  # fmt: skip
-    assert (found[1]["quantity"], found[1]["amount_fen"], found[1]["reverses_line_id"]) == ("-1", -9850, "L1")
+    assert (found[1]["quantity"], found[1]["amount_fen"], found[1]["reverses_line_id"]) == (
+        "-1",
+        -9850,
+        "L1",
+    )
     assert found[1]["charge_date"] == "2025-03-04"
     assert "charge_time" not in found[1]
     assert len(found) == 2, "a payment is no charge"
@@ -223,7 +287,9 @@ def test_a_long_posting_is_cut_into_events() -> None:
         (message("ADT^A01", PID, PV1, "DSC|abc"), ("DSC", "continued", 100)),
     ],
 )
-def test_a_fault_is_told_with_its_place_and_code(raw: bytes, expected: tuple[str, str, int]) -> None:
+def test_a_fault_is_told_with_its_place_and_code(
+    raw: bytes, expected: tuple[str, str, int]
+) -> None:
     assert faults(raw) == [expected]
 
 
@@ -241,7 +307,9 @@ def test_numbers_put_messages_in_the_order_of_their_time_and_then_of_their_ids()
     ]
     assert right == sorted(right)
     assert stamp(control="张 三/" * 9)[1] != stamp(control="李 四/" * 9)[1]
-    assert stamp(control="9") == stamp(control="9"), "the same message sent again has the same numbers"
+    assert stamp(control="9") == stamp(control="9"), (
+        "the same message sent again has the same numbers"
+    )
 
 
 def test_any_order_of_arrival_gives_the_same_stays() -> None:
@@ -252,7 +320,9 @@ def test_any_order_of_arrival_gives_the_same_stays() -> None:
     random.Random(4).shuffle(messages)
     again = [reader().read(m).events for m in messages * 2]
     got = states(e.document for events in again for e in events)
-    assert {k: s.claim()["orders"] for k, s in got.items()} == {k: s.claim()["orders"] for k, s in want.items()}
+    assert {k: s.claim()["orders"] for k, s in got.items()} == {
+        k: s.claim()["orders"] for k, s in want.items()
+    }
     assert {k: s.costs() for k, s in got.items()} == {k: s.costs() for k, s in want.items()}
     assert {k: s.phase for k, s in got.items()} == {k: s.phase for k, s in want.items()}
 
@@ -265,9 +335,18 @@ def test_a_site_says_what_its_codes_mean(tmp_path: Path) -> None:
         "utf-8",
     )
     profile = load(path)
-    raw = message("ADT^A01", "PID|1||A^^^^PI~B^^^^SS|||||男", PV1).replace(b"UNICODE UTF-8", b"").decode().encode("gb18030")
+    raw = (
+        message("ADT^A01", "PID|1||A^^^^PI~B^^^^SS|||||男", PV1)
+        .replace(b"UNICODE UTF-8", b"")
+        .decode()
+        .encode("gb18030")
+    )
     found = one(raw, reader(profile))
-    assert (found["stay_id"], found["provider_id"], found["patient_id"]) == ("H1-V1", "H33010000001", "B")
+    assert (found["stay_id"], found["provider_id"], found["patient_id"]) == (
+        "H1-V1",
+        "H33010000001",
+        "B",
+    )
     assert (found["stay"]["sex"], found["stay"]["region_code"]) == ("1", "330100")
     assert reader(profile).read(message("ADT^A31", PID)).ignored
 
@@ -293,7 +372,9 @@ def test_a_month_written_and_read_is_the_same_month(charset: str) -> None:
                 by.memory.note(found.document)
     want, got = states(events), states(documents)
     assert {k: s.claim() for k, s in got.items()} == {k: s.claim() for k, s in want.items()}
-    assert {k: (s.phase, s.judged_as_of) for k, s in got.items()} == {k: (s.phase, s.judged_as_of) for k, s in want.items()}
+    assert {k: (s.phase, s.judged_as_of) for k, s in got.items()} == {
+        k: (s.phase, s.judged_as_of) for k, s in want.items()
+    }
 
 
 def test_rare_things_come_back_too() -> None:
@@ -306,9 +387,28 @@ def test_rare_things_come_back_too() -> None:
         "ordinal": 1, "code": "47.0100", "name": "阑尾^切除", "procedure_date": "2025-03-04", "start_time": "2025-03-04T23:50:00+08:00",
         "end_time": "2025-03-05T01:20:30+08:00", "surgeon_id": "S1", "anaesthesia_start_time": "2025-03-04T23:30:00+08:00",
     }  # fmt: skip
-    icu = {"ordinal": 1, "ward_type": "ICU", "start_time": "2025-03-04T00:00:00+08:00", "end_time": "2025-03-05T00:00:00.250000+08:00"}
-    cover = {"ordinal": 1, "insurance_type": "390", "covered_months": 7, "end_date": "2025-12-31", "status": "suspended"}
-    order = {"order_id": "O1", "order_type": "procedure", "item_code": "S-1", "start_time": "2025-03-03T10:00:00+08:00", "status": "draft", "long_term": False, "quantity": "1.5"}
+    icu = {
+        "ordinal": 1,
+        "ward_type": "ICU",
+        "start_time": "2025-03-04T00:00:00+08:00",
+        "end_time": "2025-03-05T00:00:00.250000+08:00",
+    }
+    cover = {
+        "ordinal": 1,
+        "insurance_type": "390",
+        "covered_months": 7,
+        "end_date": "2025-12-31",
+        "status": "suspended",
+    }
+    order = {
+        "order_id": "O1",
+        "order_type": "procedure",
+        "item_code": "S-1",
+        "start_time": "2025-03-03T10:00:00+08:00",
+        "status": "draft",
+        "long_term": False,
+        "quantity": "1.5",
+    }
     line = {
         "line_id": "L1", "item_code": "S-1", "category": "05", "quantity": "-1", "unit_price": "3.1415", "amount_fen": -314,
         "charge_date": "2025-03-04", "reverses_line_id": "L0", "discharge_medication": True, "in_scope_fen": -300, "unit": "次",

@@ -25,7 +25,18 @@ from streaming.hl7.writing import Writer
 from streaming.orders.handler import OrdersHandler
 from streaming.schemas import schemas
 from tests.hl7_messages import (
-    DRUG, LINE, NOW, PID, PV1, MemorySink, admitted, charged, message, ordered, reader, sample,
+    DRUG,
+    LINE,
+    NOW,
+    PID,
+    PV1,
+    MemorySink,
+    admitted,
+    charged,
+    message,
+    ordered,
+    reader,
+    sample,
 )  # fmt: skip
 from tests.message_mutations import HL7, mutate
 from tests.order_events import KEY
@@ -34,7 +45,9 @@ from tests.small_catalogue import engine_of, write_catalogue
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    return engine_of(write_catalogue(tmp_path_factory.mktemp("rules"), ORD_011="active", ORD_001="active"))
+    return engine_of(
+        write_catalogue(tmp_path_factory.mktemp("rules"), ORD_011="active", ORD_001="active")
+    )
 
 
 @pytest.fixture
@@ -65,7 +78,9 @@ def rows(opened: store.Store) -> dict[str, int]:
         }
 
 
-def test_a_message_taken_is_stored_and_one_sent_again_changes_nothing(desk: Desk, opened: store.Store) -> None:
+def test_a_message_taken_is_stored_and_one_sent_again_changes_nothing(
+    desk: Desk, opened: store.Store
+) -> None:
     batch = [admitted(control="1"), ordered("NW", DRUG, control="2"), charged(LINE, control="3")]
     first = desk.take(batch)
     assert [msa(a.replies[0]) for a in first] == [["AA", "1"], ["AA", "2"], ["AA", "3"]]
@@ -79,7 +94,9 @@ def test_a_message_taken_is_stored_and_one_sent_again_changes_nothing(desk: Desk
     assert "PAT1" not in str(state), "the store has pseudonyms"
 
 
-def test_a_refused_message_is_kept_whole_and_once_with_its_reasons(desk: Desk, opened: store.Store) -> None:
+def test_a_refused_message_is_kept_whole_and_once_with_its_reasons(
+    desk: Desk, opened: store.Store
+) -> None:
     raw = message("ADT^A01", PID.replace("|F", "|?"), PV1.replace("|V1|", "||"), control="7")
     good = admitted(control="8")
     for _ in range(2):
@@ -90,7 +107,10 @@ def test_a_refused_message_is_kept_whole_and_once_with_its_reasons(desk: Desk, o
     assert [(r.field, r.rule, r.value) for r in letter.reasons] == [("PID-8", "enum", "")]
     reply = found[0].replies[0].decode()
     assert "张" not in reply
-    assert "ERR||PID^1^8^1|103^Table value not found^HL70357|E|||PID-8 enum|Use a code of table sex" in reply
+    assert (
+        "ERR||PID^1^8^1|103^Table value not found^HL70357|E|||PID-8 enum|Use a code of table sex"
+        in reply
+    )
 
 
 def test_faults_that_only_the_intake_of_events_sees_have_their_place_too(desk: Desk) -> None:
@@ -155,16 +175,24 @@ def test_two_messages_of_one_stay_in_one_batch_know_of_each_other() -> None:
 
 
 def test_the_profile_passes_over_what_a_site_does_not_want_read() -> None:
-    from dataclasses import replace  # noqa: PLC0415
+    from dataclasses import replace
 
     sink = MemorySink()
     desk = Desk(reader(), sink, KEY, now=lambda: NOW)
     desk.reader.profile = replace(desk.reader.profile, ignored=("ADT^A31",))
     [found] = desk.take([message("ADT^A31", PID)])
-    assert (found.outcome, msa(found.replies[0])[0], sink.events, sink.dead) == ("ignored", "AA", [], {})
+    assert (found.outcome, msa(found.replies[0])[0], sink.events, sink.dead) == (
+        "ignored",
+        "AA",
+        [],
+        {},
+    )
 
 
-FAULTS = [Fault(Place("PID", 1, 8, 0), "enum", "Use M | F."), Fault(Place("FT1", 3, 11, 1), "type", "A number.")]
+FAULTS = [
+    Fault(Place("PID", 1, 8, 0), "enum", "Use M | F."),
+    Fault(Place("FT1", 3, 11, 1), "type", "A number."),
+]
 
 
 @pytest.mark.parametrize(
@@ -181,7 +209,13 @@ def test_each_mode_of_answers(modes: str, faults: list[Fault], expected: list[st
     assert [msa(r) for r in replies] == [[code, "c1"] for code in expected]
     for reply in replies:
         head = read(reply).segments[0]
-        assert (head.text(3), head.text(5), head.text(6), head.text(9), head.text(12)) == ("SENTINEL", "HIS", "H1", "ACK", "2.5")
+        assert (head.text(3), head.text(5), head.text(6), head.text(9), head.text(12)) == (
+            "SENTINEL",
+            "HIS",
+            "H1",
+            "ACK",
+            "2.5",
+        )
         assert len(read(reply).segments) == 2 + len(faults)
 
 
@@ -200,15 +234,25 @@ def test_a_letter_for_the_topic_has_its_schema_and_the_original_bytes() -> None:
     told = letters.told(letter)
     jsonschema_rs.validator_for(schemas()["dead-letters"]).validate(json.loads(told))
     assert letters.letter(b"\xff\x00raw", [], "other").dead_letter_id == letter.dead_letter_id
-    assert len(letters.told(letters.letter(b"x" * letters.LARGEST_IN_TOPIC, FAULTS * 80, "hl7"))) < 1024 * 1024
+    assert (
+        len(letters.told(letters.letter(b"x" * letters.LARGEST_IN_TOPIC, FAULTS * 80, "hl7")))
+        < 1024 * 1024
+    )
 
 
-ORIGINALS = [*Writer().write(sample()[::6]), *Writer("gb18030", accept="AL", application="AL").write(sample()[::20])]
+ORIGINALS = [
+    *Writer().write(sample()[::6]),
+    *Writer("gb18030", accept="AL", application="AL").write(sample()[::20]),
+]
 
 
 @settings(max_examples=30)
-@given(st.randoms(use_true_random=False), st.lists(st.sampled_from(ORIGINALS), min_size=1, max_size=5))
-def test_whatever_is_broken_is_answered_and_either_read_or_kept(dice: Any, chosen: list[bytes]) -> None:
+@given(
+    st.randoms(use_true_random=False), st.lists(st.sampled_from(ORIGINALS), min_size=1, max_size=5)
+)
+def test_whatever_is_broken_is_answered_and_either_read_or_kept(
+    dice: Any, chosen: list[bytes]
+) -> None:
     sink = MemorySink()
     desk = Desk(reader(), sink, KEY, now=lambda: NOW)
     raws = [mutate(dice, raw, HL7) for raw in chosen]
@@ -221,4 +265,3 @@ def test_whatever_is_broken_is_answered_and_either_read_or_kept(dice: Any, chose
         assert not {"not-handled", "not-kept"} & {f.rule for f in done.faults}
         for reply in done.replies:
             assert (msa(reply)[0][1] == "A") == (done.outcome == "taken")
-

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -26,8 +26,13 @@ def rules(raw: bytes, **given: object) -> list[tuple[str, str]]:
 
 
 def test_fields_components_repetitions_and_subcomponents_are_told_apart() -> None:
-    pid = read(message("ADT^A01", "PID|1||a^b^c&d~e^^^^MR|\"\"|x\\T\\y\\F\\z \\.br\\w")).segments[2]
-    assert (pid.text(3), pid.text(3, 2), pid.text(3, 3), pid.text(3, 3, sub=2)) == ("a", "b", "c", "d")
+    pid = read(message("ADT^A01", 'PID|1||a^b^c&d~e^^^^MR|""|x\\T\\y\\F\\z \\.br\\w')).segments[2]
+    assert (pid.text(3), pid.text(3, 2), pid.text(3, 3), pid.text(3, 3, sub=2)) == (
+        "a",
+        "b",
+        "c",
+        "d",
+    )
     assert (pid.text(3, repetition=2), pid.text(3, 5, repetition=2)) == ("e", "MR")
     assert (pid.text(4), pid.is_null(4), pid.text(9), pid.is_null(9)) == ("", True, "", False)
     assert pid.text(5) == "x&y|z \nw"
@@ -45,7 +50,12 @@ def test_segments_may_end_as_files_do(end: bytes) -> None:
     [("UNICODE UTF-8", "utf-8"), ("GB 18030-2000", "gb18030"), ("gbk", "gb18030"), ("", "gb18030")],
 )
 def test_the_character_set_is_that_of_the_header_else_of_the_site(named: str, codec: str) -> None:
-    raw = message("ADT^A01", "PID|1||P||𠮷田^羅").decode().replace("UNICODE UTF-8", named).encode(codec)
+    raw = (
+        message("ADT^A01", "PID|1||P||𠮷田^羅")
+        .decode()
+        .replace("UNICODE UTF-8", named)
+        .encode(codec)
+    )
     found = read(raw, charset="gb18030").segments[2]
     assert (found.text(5), found.text(5, 2)) == ("𠮷田", "羅")
 
@@ -75,19 +85,28 @@ def test_what_cannot_be_told_apart_is_refused(raw: bytes, expected: list[tuple[s
 
 def test_size_and_number_of_segments_are_bounded() -> None:
     assert rules(b"MSH|" + b"x" * 100, limits=Limits(octets=50)) == [("MSH", "too-large")]
-    assert rules(message("ADT^A01", *["NTE|1"] * 30), limits=Limits(segments=20)) == [("MSH", "too-large")]
+    assert rules(message("ADT^A01", *["NTE|1"] * 30), limits=Limits(segments=20)) == [
+        ("MSH", "too-large")
+    ]
 
 
 def test_other_separators_are_those_of_the_header_and_a_truncated_value_is_no_value() -> None:
     raw = b"MSH#*!?%:#HIS#H1####ADT*A01#7#P#2.7\rPID#1##a*b%c!d#x?F?y#cut:\r"
     pid = read(raw).segments[1]
-    assert (pid.text(3), pid.text(3, 2, sub=2), pid.text(3, repetition=2), pid.text(4)) == ("a", "c", "d", "x#y")
+    assert (pid.text(3), pid.text(3, 2, sub=2), pid.text(3, repetition=2), pid.text(4)) == (
+        "a",
+        "c",
+        "d",
+        "x#y",
+    )
     with pytest.raises(MessageError) as refused:
         pid.text(5)
     assert refused.value.faults[0].rule == "continued"
 
 
-@given(st.text(alphabet=st.characters(blacklist_categories=("Cs", "Cc")), max_size=60).map(str.strip))
+@given(
+    st.text(alphabet=st.characters(blacklist_categories=("Cs", "Cc")), max_size=60).map(str.strip)
+)
 def test_every_text_comes_back_from_its_escaped_form(text: str) -> None:
     for signs in (Separators(), Separators("#", "*", "!", "?", "%")):
         written = signs.write(text)
@@ -98,7 +117,11 @@ def test_every_text_comes_back_from_its_escaped_form(text: str) -> None:
 def test_the_header_of_anything_can_be_answered() -> None:
     broken = admitted(control="77").replace("张".encode(), b"\xff\xfe")[:60]
     header = peek(broken)
-    assert (header.control_id, header.type, header.event) == ("", "ADT", "A01") or header.type == "ADT"
+    assert (header.control_id, header.type, header.event) == (
+        "",
+        "ADT",
+        "A01",
+    ) or header.type == "ADT"
     assert peek(b"\xff\xfe\x00").control_id == ""
     assert peek(admitted(control="张1")).control_id == "张1"
 
@@ -137,15 +160,17 @@ def test_hl7apy_reads_the_same_values_of_every_written_message() -> None:
         ("20250303092000+0899", None, None),
     ],
 )
-def test_times_are_as_exact_as_they_are_written(text: str, instant: str | None, day: str | None) -> None:
+def test_times_are_as_exact_as_they_are_written(
+    text: str, instant: str | None, day: str | None
+) -> None:
     found = read_instant(text, ZONE)
     assert (None if found is None else found.isoformat()) == instant
     assert read_date(text, ZONE) == day
 
 
-@given(st.datetimes(datetime(2000, 1, 1), datetime(2060, 1, 1)))
-def test_an_instant_comes_back(moment: datetime) -> None:
-    known = moment.replace(microsecond=moment.microsecond // 100 * 100, tzinfo=UTC)
+@given(st.integers(0, 1_900_000_000_0000))
+def test_an_instant_comes_back(ticks: int) -> None:
+    known = datetime(2000, 1, 1, tzinfo=UTC) + timedelta(microseconds=100 * ticks)
     assert read_instant(write_instant(known.isoformat()), ZONE) == known
 
 

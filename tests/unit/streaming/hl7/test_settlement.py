@@ -13,7 +13,8 @@ from data_samples import month
 from data_samples.planting import SEED
 from streaming import intake
 from streaming.digest import documents
-from streaming.settlement_message.reading import Terms, read_many
+from streaming.settlement_message.reading import read_many
+from streaming.settlement_message.values import Terms
 from streaming.settlement_message.writing import write
 from tests.message_mutations import JSON, mutate
 from tests.order_events import KEY
@@ -21,7 +22,15 @@ from tests.order_events import KEY
 Json = dict[str, Any]
 CLAIMS: list[Json] = [dict(record) for record in month.plan(SEED, 30).stays()]
 MESSAGES = [write(claim) for claim in CLAIMS]
-NOT_IN_4101 = ("charges", "orders", "coverages", "ward", "deductible_fen", "bank_account", "billed_group_code")
+NOT_IN_4101 = (
+    "charges",
+    "orders",
+    "coverages",
+    "ward",
+    "deductible_fen",
+    "bank_account",
+    "billed_group_code",
+)
 
 
 def canonical(claims: list[Json]) -> dict[str, Json]:
@@ -73,9 +82,18 @@ def test_rare_fields_come_back_too() -> None:
 
 
 def test_an_outpatient_list_has_its_diagnoses_and_procedures_in_one_node(body: Json) -> None:
-    head = {n: v for n, v in body["input"]["setlinfo"].items() if not n.startswith(("adm_time", "dscg", "act_"))}
+    head = {
+        n: v
+        for n, v in body["input"]["setlinfo"].items()
+        if not n.startswith(("adm_time", "dscg", "act_"))
+    }
     head["opsp_mdtrt_date"] = "2025-03-04"
-    row = {"diag_code": "E11.900", "diag_name": "糖尿病", "oprn_oprt_code": "89.0100", "oprn_oprt_name": "问诊"}
+    row = {
+        "diag_code": "E11.900",
+        "diag_name": "糖尿病",
+        "oprn_oprt_code": "89.0100",
+        "oprn_oprt_name": "问诊",
+    }
     for node in ("opspdiseinfo", "opspdseinfo"):
         claim = one({"setlinfo": head, node: [row]})
         assert (claim["claim_type"], claim["admission_date"]) == ("outpatient", "2025-03-04")
@@ -95,7 +113,9 @@ def test_the_principal_comes_first_and_chinese_medicine_is_passed_over(body: Jso
     assert ("diseinfo", "two-principals") in reasons(body)
 
 
-def test_4101_without_psn_no_names_the_person_by_hi_no_and_the_envelope_the_hospital(body: Json) -> None:
+def test_4101_without_psn_no_names_the_person_by_hi_no_and_the_envelope_the_hospital(
+    body: Json,
+) -> None:
     head = body["input"]["setlinfo"]
     for name in ("psn_no", "fixmedins_code"):
         del head[name]
@@ -107,11 +127,24 @@ def test_4101_without_psn_no_names_the_person_by_hi_no_and_the_envelope_the_hosp
 
 
 def test_amounts_are_added_up_and_a_correction_has_its_version(body: Json) -> None:
-    body["input"]["payinfo"] = [{"fund_pay_type": "310100", "fund_payamt": 10.5}, {"fund_pay_type": "320100", "fund_payamt": "0.25"}]
-    body["input"]["iteminfo"] = [{"med_chrgitm": "01", "amt": "100"}, {"med_chrgitm": "09", "amt": 0.1}]
-    body["input"]["bldinfo"] = [{"bld_cat": "红细胞", "bld_amt": "2", "bld_unt": "单位"}, {"bld_cat": "血浆", "bld_amt": "200", "bld_unt": "ml"}]
+    body["input"]["payinfo"] = [
+        {"fund_pay_type": "310100", "fund_payamt": 10.5},
+        {"fund_pay_type": "320100", "fund_payamt": "0.25"},
+    ]
+    body["input"]["iteminfo"] = [
+        {"med_chrgitm": "01", "amt": "100"},
+        {"med_chrgitm": "09", "amt": 0.1},
+    ]
+    body["input"]["bldinfo"] = [
+        {"bld_cat": "红细胞", "bld_amt": "2", "bld_unt": "单位"},
+        {"bld_cat": "血浆", "bld_amt": "200", "bld_unt": "ml"},
+    ]
     claim = one(body, claim_version=3)
-    assert (claim["fund_payment_fen"], claim["total_amount_fen"], claim["claim_version"]) == (1075, 10010, 3)
+    assert (claim["fund_payment_fen"], claim["total_amount_fen"], claim["claim_version"]) == (
+        1075,
+        10010,
+        3,
+    )
     assert claim["blood_category"] == "红细胞、血浆"
     assert "blood_amount" not in claim, "amounts in two units have no sum"
 
@@ -136,10 +169,14 @@ def test_the_flag_of_a_planned_readmission_is_read_as_it_is_coded(body: Json) ->
         ({"张三": "x"}, ("setlinfo.(name)", "unknown-field")),
     ],
 )
-def test_what_is_wrong_is_told_by_the_messages_own_names(body: Json, change: Json, expected: tuple[str, str]) -> None:
+def test_what_is_wrong_is_told_by_the_messages_own_names(
+    body: Json, change: Json, expected: tuple[str, str]
+) -> None:
     body["input"]["setlinfo"] |= change
     found = reasons(body)
-    assert expected in found or (expected[0] == "setlinfo.adm_time" and any(r == "required" for _, r in found)), found
+    assert expected in found or (
+        expected[0] == "setlinfo.adm_time" and any(r == "required" for _, r in found)
+    ), found
 
 
 def test_rows_and_forms_that_cannot_be_are_refused(body: Json) -> None:
@@ -154,7 +191,9 @@ def test_rows_and_forms_that_cannot_be_are_refused(body: Json) -> None:
 
 
 @settings(max_examples=60)
-@given(st.randoms(use_true_random=False), st.lists(st.sampled_from(MESSAGES), min_size=1, max_size=6))
+@given(
+    st.randoms(use_true_random=False), st.lists(st.sampled_from(MESSAGES), min_size=1, max_size=6)
+)
 def test_whatever_is_broken_is_read_or_refused_with_reasons(dice: Any, chosen: list[bytes]) -> None:
     raws = [mutate(dice, raw, JSON) for raw in chosen]
     found = read_many(raws, KEY)
