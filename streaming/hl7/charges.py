@@ -17,6 +17,7 @@ from streaming.hl7.text import Message, Segment
 MOST_LINES: Final = 500
 """Lines of one event: an event holds a mebibyte, and these are a quarter of it."""
 _NUMBER: Final = re.compile(r"[+-]?(?:\d{1,14}(?:\.\d{0,8})?|\.\d{1,8})")
+QUANTITY: Final = 10
 CHARGE, CREDIT = "CG", "CR"
 _OTHER: Final = frozenset({"PY", "AJ", "CO"})
 """Payments, adjustments and co-payments: no charge lines."""
@@ -52,9 +53,9 @@ def _read_line(group: Sequence[Segment], profile: Profile) -> Row | None:
         put_named(row, name, text, profile, place)
     row.read(CHARGES, group, profile)
     sign = 1 if kind == CHARGE else -1
-    quantity = _number(ft1, 10)
-    amount = _number(ft1, 11)
-    price = _number(ft1, 12)
+    quantity = _number(ft1, QUANTITY, profile)
+    amount = _number(ft1, 11, profile)
+    price = _number(ft1, 12, profile)
     if sign < 0:
         # Some send what is taken back with its sign, some leave that to the type.
         quantity = None if quantity is None else -abs(quantity)
@@ -75,11 +76,17 @@ def _read_line(group: Sequence[Segment], profile: Profile) -> Row | None:
     return row
 
 
-def _number(segment: Segment, number: int) -> Decimal | None:
+def _number(segment: Segment, number: int, profile: Profile) -> Decimal | None:
     """A quantity or the amount of a price (CP.1.1, or MO.1)."""
     text = segment.text(number)
     if not text:
         return None
+    currency = segment.text(number, sub=2) if number > QUANTITY else ""
+    if currency and currency not in (profile.head.get("currency", ""), "RMB"):
+        cure = (
+            f"Send amounts in {profile.head.get('currency')}, or set the currency in the profile."
+        )
+        raise MessageError([Fault(segment.place(number), "enum", cure)])
     if not _NUMBER.fullmatch(text):
         raise MessageError(
             [Fault(segment.place(number), "type", "Write a decimal number such as 12.50.")]

@@ -25,9 +25,9 @@ STATUS: Final[dict[str, str]] = {
 _ENDING: Final = frozenset({"DC", "OD", "DR", "RP", "RQ", "RU"})
 _SAYING: Final = frozenset({"SC", "SR"})
 PASSED: Final = frozenset(
-    {"NA", "OK", "PA", "UA", "UC", "UD", "UF", "UH", "UM", "UN", "UR", "UX", "XR", "DE", "LI"}
+    {"NA", "OK", "PA", "PR", "UA", "UC", "UD", "UF", "UH", "UM", "UN", "UR", "UX", "XR", "DE", "LI"}
 )
-"""Control codes that change nothing here: numbers assigned, requests refused, parents of orders."""
+"""Control codes that change nothing here: numbers assigned, requests refused, parents and earlier results."""
 _TYPE_OF: Final = {"RXO": "drug", "RQD": "consumable", "ODS": "other", "ODT": "other"}
 
 

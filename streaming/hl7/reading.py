@@ -139,6 +139,12 @@ class Reader:
         events = []
         for n, draft in enumerate(drafts, start=1):
             at = draft.at or self._happened(message)
+            if at > self.now() + timedelta(hours=self.profile.ahead_hours):
+                # The latest time of a stay is when it was judged last: it must have been.
+                place = Place("EVN", field=2) if draft.at is None else Place("ORC", field=9)
+                raise MessageError(
+                    [Fault(place, "clock", "Set the sender's clock: this has not happened yet.")]
+                )
             document = {
                 "event_id": base if len(drafts) == 1 else f"{base}.{n:03}",
                 "kind": draft.kind,

@@ -11,8 +11,11 @@ import pytest
 
 from streaming.hl7 import strict
 from streaming.hl7.faults import MessageError
+from streaming.hl7.orders import NEW, STATUS
+from streaming.hl7.places import CHARGES, COVERAGES, DIAGNOSES, DISCHARGE, ORDERS, PROCEDURES
+from streaming.hl7.places import HEAD as HEAD_PLACES
 from streaming.hl7.profile import Profile, ProfileError, load
-from streaming.hl7.reading import Memory, Reader
+from streaming.hl7.reading import EVENTS, Memory, Reader
 from streaming.hl7.text import read
 from streaming.hl7.writing import Writer
 from tests.hl7_messages import (
@@ -262,6 +265,10 @@ def test_a_charge_and_one_taken_back() -> None:
     assert "charge_time" not in found[1]
     assert len(found) == 2, "a payment is no charge"
     assert faults(charged(LINE.replace("|197.00|", "|197.001|"))) == [("FT1-11", "type", 102)]
+    assert (
+        one(charged(LINE.replace("|197.00|", "|197.00&CNY|")))["charges"][0]["amount_fen"] == 19700
+    )
+    assert faults(charged(LINE.replace("|197.00|", "|197.00&USD|"))) == [("FT1-11", "enum", 103)]
     assert faults(charged(LINE.replace("|CG|", "|XX|"))) == [("FT1-6", "enum", 103)]
 
 
@@ -285,6 +292,10 @@ def test_a_long_posting_is_cut_into_events() -> None:
         (message("ADT^A01", PID.replace("|F", "|X"), PV1), ("PID-8", "enum", 103)),
         (message("ADT^A01", PID.replace("19750409", "19750431"), PV1), ("PID-7", "format", 102)),
         (message("ADT^A01", PID, PV1, "DSC|abc"), ("DSC", "continued", 100)),
+        (
+            ordered("NW", DRUG).replace(b"20250303103000", b"20990303103000"),
+            ("ORC-9", "clock", 102),
+        ),
     ],
 )
 def test_a_fault_is_told_with_its_place_and_code(
@@ -456,3 +467,14 @@ def test_strict_checking_is_hl7apys() -> None:
 
 def test_a_profile_may_let_training_messages_in() -> None:
     assert reader(replace(Profile(), processing_ids=("T",))).read(admitted(processing="T")).events
+
+
+def test_the_page_names_every_place(root: Path) -> None:
+    page = (root / "docs" / "hl7.md").read_text("utf-8")
+    for homes in (HEAD_PLACES, COVERAGES, DIAGNOSES, PROCEDURES, DISCHARGE, ORDERS, CHARGES):
+        for home in homes:
+            assert f"`{home.name}`" in page or home.name == "ordinal", home
+            assert f"{home.segment}-{home.field}" in page, home
+    for kind, events in EVENTS.items():
+        assert all(f"{kind}^{event}" in page or f", {event}" in page for event in events)
+    assert all(code in page for code in (*NEW, *STATUS))
