@@ -15,13 +15,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from domain.errors import SentinelError
 from streaming import logs
 from streaming.hl7.faults import WHOLE, Fault
 from streaming.hl7.mllp import Frame, Splitter, wrap
-from streaming.hl7.taking import Answered, Desk
+
+if TYPE_CHECKING:
+    # The command names the bounds of a listener at its start, and need not load all that judges.
+    from streaming.hl7.taking import Answered, Desk
 
 PIECE: Final = 64 * 1024
 MOST_IN_BATCH: Final = 200
