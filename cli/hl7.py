@@ -55,11 +55,11 @@ def listen(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     db: Annotated[
         str | None,
-        typer.Option("--db", metavar="URL", envvar="SENTINEL_DB", help="Judge and store in this database, without a broker."),
+        typer.Option("--db", metavar="URL", help="Judge and store in this database, without a broker."),
     ] = None,
     bootstrap: Annotated[
         str | None,
-        typer.Option(metavar="HOST:PORT,...", envvar="SENTINEL_BOOTSTRAP", help="Put the events into topic orders of this broker."),
+        typer.Option(metavar="HOST:PORT,...", help="Put the events into topic orders of this broker."),
     ] = None,
     prefix: Prefix = "",
     profile: ProfileFile = None,
