@@ -21,7 +21,11 @@ from streaming.hl7.text import Message
 
 _TOLD: Final = re.compile(r"\b([A-Z][A-Z0-9]{2})(?:[._](\d{1,3}))?\b")
 MOST_OCTETS: Final = 256 * 1024
-"""Text that hl7apy is given: its time grows faster than the length of a message."""
+MOST_IN_FIELD: Final = 8 * 1024
+MOST_FIELDS: Final = 1_000
+MOST_REPETITIONS: Final = 500
+"""What hl7apy is given of a message, of one field, and of one segment: its time grows with the square of the
+parts of an element, and one message must not hold up the others for minutes."""
 
 _UNGROUPED: Final = frozenset({"ORM"})
 """Types whose groups hl7apy has wrong: of the details of an ORM it wants all kinds at once."""
@@ -47,6 +51,14 @@ def check(message: Message) -> None:
         raise MessageError(
             [_fault(Place("MSH"), f"Send at most {MOST_OCTETS} characters where --strict is on.")]
         )
+    for segment in message.segments[1:]:
+        crowded = segment.signs.repetition
+        if len(segment.fields) > MOST_FIELDS or any(
+            len(f) > MOST_IN_FIELD or f.count(crowded) > MOST_REPETITIONS for f in segment.fields
+        ):
+            raise MessageError(
+                [_fault(segment.place(), "Send shorter fields where --strict is on.")]
+            )
     try:
         # Read leniently, so that the validator finds what is wrong and not the parser its end.
         grouped = message.header.type not in _UNGROUPED

@@ -457,6 +457,8 @@ def test_strict_checking_is_hl7apys() -> None:
         (message("ADT^A01^ADT_A01", PID, PV1.replace("|I|", "||", 1)), "PV1-2"),
         (message("ADT^A01^ADT_A01", PID, PV1, "DG1|1||J15||"), "DG1-6"),
         (message("ADT^A01^ADT_A01", PID, PV1, version="2.9"), "MSH-12"),
+        (message("ADT^A01^ADT_A01", PID + "~" * 70_000, PV1), "PID"),
+        (message("ADT^A01^ADT_A01", PID + "|" * 70_000, PV1), "PID"),
     ):
         with pytest.raises(MessageError) as refused:
             strict.check(read(raw))
