@@ -24,7 +24,9 @@ from scoring_api.destinations import Destinations
 from scoring_api.webhook_worker import Telling, trial
 from store.open_stays import StayChange, save
 from streaming.backtests import ChangeDesk
+from streaming.cds import CdsDesk
 from streaming.grouping import StoredGroupDesk
+from streaming.plans.desk import PlanDesk
 from tests import access_scene
 from tests import measure_samples as measures
 from tests import service_samples as samples
@@ -194,6 +196,7 @@ def world(url: str, folder: Path, **pieces: Any) -> Iterator[World]:
             changes=desk,
             telling=Telling(seal, Destinations(resolve=lambda *_: ["93.184.215.14"])),
             group_stored=StoredGroupDesk(samples.library()),
+            advise=CdsDesk(engine, opened, samples.KEY, PlanDesk(engine, opened, samples.KEY)),
             **pieces,
         )
         scene.app.state.beside.clear()
@@ -265,6 +268,7 @@ def _furnish(scene: Scene) -> World:
             "proposal_id": proposal["proposal_id"],
             "backtest_id": backtest["backtest_id"],
             "sha256": samples.MODEL.sha256,
+            "service_id": "drg-patient-view",
         },
         {
             "view_id": view["view_id"],

@@ -16,7 +16,13 @@ from starlette.responses import Response
 
 from domain import cds
 from domain.access import Permission
-from domain.service import Advise, HookCall, MissingDataError, UnreadableError
+from domain.service import (
+    Advise,
+    HookCall,
+    MissingDataError,
+    QueueFullError,
+    UnreadableError,
+)
 from scoring_api import bodies
 from scoring_api.access import csrf, needs, who
 from scoring_api.problems import ProblemError, document
@@ -160,6 +166,10 @@ def route(advise: Advise, address: str = "") -> APIRouter:
         )
         try:
             advice = await asyncio.wrap_future(advise.ask(asked))
+        except QueueFullError as error:
+            raise ProblemError(
+                503, "cds-busy", error.what, cure=error.cure, headers={"Retry-After": "1"}
+            ) from error
         except MissingDataError as error:
             raise ProblemError(412, "cds-data", error.what, cure=error.cure) from error
         except UnreadableError as error:

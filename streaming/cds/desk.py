@@ -20,7 +20,7 @@ from domain.access import Rows
 from domain.cards import ACCEPTED, DEFAULT_BUDGET, OVERRIDE_REASONS, CardAnswer
 from domain.cds import REASON_SYSTEM
 from domain.errors import SentinelError
-from domain.service import Advice, HookCall, UnreadableError
+from domain.service import Advice, HookCall, QueueFullError, UnreadableError
 from store import Store
 from streaming.cds import cards as making
 from streaming.cds.cards import Moment, Proposed
@@ -49,10 +49,6 @@ MOST_WAITING: Final = 200
 class _Waiting:
     call: HookCall
     answer: Future[Advice] = field(default_factory=Future)
-
-
-class TooBusyError(SentinelError):
-    """So many calls wait that another one would be answered too late."""
 
 
 class CdsDesk:
@@ -88,7 +84,7 @@ class CdsDesk:
             self._waiting.put_nowait(one)
         except queue.Full:
             one.answer.set_exception(
-                TooBusyError(
+                QueueFullError(
                     f"{MOST_WAITING} calls wait already",
                     where=call.hook,
                     cure="Go on without cards; the next call may find less to do.",
@@ -234,7 +230,8 @@ def _each_stay_once(
     left = list(calls)
     while left:
         seen: set[str] = set()
-        part, rest = [], []
+        part: list[tuple[_Waiting, Call]] = []
+        rest: list[tuple[_Waiting, Call]] = []
         for one in left:
             stay_id = one[1].asked.stay_id
             (rest if stay_id in seen else part).append(one)

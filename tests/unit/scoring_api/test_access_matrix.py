@@ -60,7 +60,7 @@ def test_every_part_of_the_service_is_there(matrix: World) -> None:
     """A route that is built only with some part is tried too: the whole service is what runs."""
     routes = {path for _, path in matrix.scene.app.state.routes}
     for path in (
-        "/v1/graph/stats", "/v1/rings", "/v1/orders:check", "/v1/webhooks", "/v1/proposals",
+        "/v1/graph/stats", "/v1/rings", "/v1/orders:check", "/cds-services/{service_id}", "/v1/webhooks", "/v1/proposals",
         "/v1/rules/{rule_id}/backtests", "/v1/identifiers:unmask", "/v1/audit-events", "/v1/events",
         "/v1/cases/{case_id}/export", "/v1/alerts.xlsx", "/v1/stays/{stay_id}", "/v1/users",
     ):  # fmt: skip
