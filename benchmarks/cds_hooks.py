@@ -8,6 +8,9 @@ and 5 encounter-discharge; each but the discharge brings the 40 orders, Encounte
 prefetched FHIR, and every fourth draft is a repeat with two ways out. ``--stays`` is the number of different
 stays: a stay's price is kept after the first call on it, so ``--stays 10000`` prices anew in every call.
 
+``--batches`` asks no service: it judges batches of 1 to 16 calls in this process and prints the processor time a
+call, first on stays never seen (priced anew) and then on the same stays with other drafts.
+
 Prints JSON: p50, p95 and p99 in ms, overall and of each hook, the service's processor time a call (all threads),
 and how busy the machine was. ``--curves`` takes curves that are fitted already.
 """
@@ -30,20 +33,27 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
+import drg
 import rules
 import store
 from benchmarks.orders import DOUBLE, HARMLESS, machine, spread, stay, take
+from domain.access import ALL_ROWS
+from domain.service import HookCall
 from store.access import keyring
+from streaming.cds import CdsDesk
 from streaming.fhir import naming, resource_of_order
 from streaming.orders.handler import OrdersHandler
 from streaming.pipeline import Engine
+from streaming.plans.desk import PlanDesk
 from streaming.pseudonym import PseudonymKey
 
 ISSUER = "https://ehr.bench.example"
@@ -68,12 +78,19 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--warm", type=float, default=5, help="seconds before it counts")
     parser.add_argument("--curves", type=Path)
-    parser.add_argument("--url", help="a service that runs already, without sign-in")
+    parser.add_argument("--batches", action="store_true", help="judge in this process instead")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         curves = given.curves or fit(folder)
         told = fill(f"sqlite:///{folder}/bench.db", given.stays, given.orders)
+        if given.batches:
+            print(
+                json.dumps(
+                    batches(f"sqlite:///{folder}/bench.db", told, curves) | machine(), indent=2
+                )
+            )
+            return
         key = ECKey.generate_key("P-384", {"kid": "bench", "use": "sig", "alg": "ES384"})
         with service(folder, curves, key) as (url, process):
             measured = asyncio.run(load(url, told, key, given, process))  # noqa: TID251
@@ -201,6 +218,42 @@ def body(messages: list[dict[str, Any]], hook: str, number: int) -> dict[str, An
 def _bundle(resources: list[dict[str, Any]]) -> dict[str, Any]:
     entries = [{"resource": r} for r in resources]
     return {"resourceType": "Bundle", "type": "searchset", "entry": entries}
+
+
+def batches(db: str, told: list[list[dict[str, Any]]], curves: Path) -> dict[str, Any]:
+    """Processor time of order-sign by the size of the batch, in ms a call."""
+    decoder = msgspec.json.Decoder(float_hook=Decimal)
+    engine, key = Engine(rules.load(), curves=drg.Curves.load(curves)), PseudonymKey.create()
+    found: dict[str, Any] = {}
+    with store.open(db) as opened:
+        desk = CdsDesk(engine, opened, key, PlanDesk(engine, opened, key))
+        place = 0
+
+        def judge(size: int, first: int) -> float:
+            calls = []
+            for number in range(first, first + size):
+                sent = body(told[number % len(told)], "order-sign", number) | {
+                    "hookInstance": str(uuid.uuid4())
+                }
+                request = decoder.decode(json.dumps(sent, default=str).encode())
+                calls.append(
+                    HookCall("order-sign", request, "bench", (PROVIDER,), ALL_ROWS, "en", "https://bench.example", datetime.now(UTC))
+                )  # fmt: skip
+            began = time.process_time()
+            for answer in desk.work(calls):
+                answer.result()
+            return 1000 * (time.process_time() - began) / size
+
+        judge(1, place)
+        for name in ("new_stays", "known_stays"):
+            place = 1
+            found[name] = {}
+            for size in (1, 2, 4, 8, 16):
+                each = [judge(size, place + n * size) for n in range(3)]
+                found[name][str(size)] = round(sorted(each)[1], 1)
+                place += 3 * size
+        desk.close()
+    return {"orders": len(told[0][1]["orders"]), "processor_ms_a_call_by_batch": found}
 
 
 async def load(
