@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
@@ -20,6 +20,7 @@ import drg
 import rules
 from streaming.cds.verdicts import clears, named, proposed, verdicts_of
 from streaming.orders import checks
+from streaming.orders.changes import Change
 from streaming.orders.judging import as_signed
 from streaming.orders.state import OpenStay
 from streaming.pipeline import Engine
@@ -28,7 +29,7 @@ from streaming.plans.claim_tables import tables_of
 from streaming.plans.judges import judges_of
 from streaming.plans.outlay import moved_fen
 from streaming.plans.pricing import Priced, tell_cost
-from streaming.plans.reassessing import Cause, Offer, causes_of
+from streaming.plans.reassessing import Cause, Offer, causes_of, likely, name_of
 from streaming.plans.variants import PLANNED, Moment, Verdicts, read
 
 Json = dict[str, Any]
@@ -52,11 +53,18 @@ class _Stay:
 
     question: Question
     claim: Json
+    signed: Json
     moment: Moment
     price: Priced
-    verdicts: Verdicts | None = None
+    judged: dict[bytes, Verdicts] = field(default_factory=dict)
+    """Verdicts on plans of the stay by ``name_of``; its own is among them."""
     causes: Sequence[Cause] = ()
-    offers: list[Offer] | None = None
+    offers: list[Offer] = field(default_factory=list)
+
+    @property
+    def verdicts(self) -> Verdicts:
+        """Those on the stay as it is."""
+        return self.judged[name_of(self.signed)]
 
 
 class Judge:
@@ -71,26 +79,45 @@ class Judge:
 
     def __call__(self, questions: Sequence[Question]) -> list[Json]:
         """The plan of each stay (``domain.plans.plan_schema``) without its questions and papers."""
-        claims = [as_signed(q.state.claim()) for q in questions]
-        prices = self._price(claims)
+        told = [q.state.claim() for q in questions]
+        claims = [as_signed(claim) for claim in told]
         stays = [
             _Stay(
                 question,
                 claim,
+                signed,
                 Moment(question.state.judged_as_of, price.projected_discharge, self._judges),
                 price,
             )
-            for question, claim, price in zip(questions, claims, prices, strict=True)
+            for question, claim, signed, price in zip(
+                questions, told, claims, self._price(claims), strict=True
+            )
         ]
-        for stay, found in zip(stays, self._verdicts([(s.claim, s.moment) for s in stays]), strict=True):  # fmt: skip
-            stay.verdicts = found
-            stay.causes = [
-                cause
-                for cause in causes_of(found, stay.claim, stay.moment.as_of)
-                if _meant(cause, stay.question.subjects)
-            ]
+        self._look(stays)
         self._reassess(stays)
         return [self._tell(stay) for stay in stays]
+
+    def _look(self, stays: Sequence[_Stay]) -> None:
+        """Judge the stays as they are, together with the changes that will probably be asked about."""
+        asked: list[tuple[_Stay, Json]] = []
+        for stay in stays:
+            subjects = stay.question.subjects or frozenset()
+            drafts = [
+                o["order_id"]
+                for o in stay.claim["orders"]
+                if o["status"] == "draft" and o["order_id"] in subjects
+            ]
+            plans = likely(stay.signed, drafts, (), stay.moment)
+            asked += [(stay, stay.signed), *((stay, plan) for plan in plans)]
+        found = verdicts_of([(plan, stay.moment) for stay, plan in asked], self._judges)
+        for (stay, plan), verdicts in zip(asked, found, strict=True):
+            stay.judged[name_of(plan)] = verdicts
+        for stay in stays:
+            stay.causes = [
+                cause
+                for cause in causes_of(stay.verdicts, stay.signed, stay.moment.as_of)
+                if _meant(cause, stay.question.subjects)
+            ]
 
     def _price(self, claims: Sequence[Json]) -> list[Priced]:
         """Group, price and projection of each stay; those not kept are worked out in one batch."""
@@ -123,28 +150,25 @@ class Judge:
             self._kept.popitem(last=False)
         return found
 
-    def _verdicts(self, plans: Sequence[tuple[Json, Moment]]) -> list[Verdicts]:
-        """The verdicts of the checks of orders on plans of any stays, now and as if discharged."""
-        return verdicts_of(plans, self._judges)
-
     def _reassess(self, stays: Iterable[_Stay]) -> None:
-        """Find the changes that clear what was found, all of them judged in one batch."""
-        asked: list[tuple[_Stay, Cause, Any, Json]] = []
+        """Find the changes that clear what was found; those not judged yet are judged in one batch."""
+        asked: list[tuple[_Stay, Cause, Change, Json, bytes]] = []
         for stay in stays:
-            stay.offers = []
             for cause in stay.causes:
                 seen: set[tuple[Any, ...]] = set()
-                for change in proposed(cause, stay.claim, stay.moment):
+                for change in proposed(cause, stay.signed, stay.moment):
                     key = (change.kind, change.order_id, change.item_code, change.at)
                     if key not in seen:
                         seen.add(key)
-                        asked.append((stay, cause, change, change.make(stay.claim)))
-        if not asked:
-            return
-        found = self._verdicts([(after, stay.moment) for stay, _, _, after in asked])
-        for (stay, cause, change, after), verdicts in zip(asked, found, strict=True):
-            assert stay.verdicts is not None and stay.offers is not None  # noqa: S101, PT018
-            if clears(cause, stay.verdicts, verdicts):
+                        after = change.make(stay.signed)
+                        asked.append((stay, cause, change, after, name_of(after)))
+        new = [(stay, after, name) for stay, _, _, after, name in asked if name not in stay.judged]
+        if new:
+            found = verdicts_of([(after, stay.moment) for stay, after, _ in new], self._judges)
+            for (stay, _, name), verdicts in zip(new, found, strict=True):
+                stay.judged[name] = verdicts
+        for stay, cause, change, after, name in asked:
+            if clears(cause, stay.verdicts, stay.judged[name]):
                 stay.offers.append(Offer(cause, change, after))
 
     def _tell(self, stay: _Stay) -> Json:
@@ -156,16 +180,16 @@ class Judge:
         cost = tell_cost(stay.price, sum(line["amount_fen"] for line in claim["charges"]))
         suggestions = []
         waits: set[tuple[str, str | None]] = set()
-        for offer in stay.offers or ():
+        for offer in stay.offers:
             if offer.change.kind == "wait_interval":
                 # Of several days to wait for, the first that clears is the answer.
                 if (offer.cause.subject_id, offer.change.order_id) in waits:
                     continue
                 waits.add((offer.cause.subject_id, offer.change.order_id))
             before = cost["projected_fen"]
-            moved = moved_fen(claim, offer.after, stay.moment)
+            moved = moved_fen(stay.signed, offer.after, stay.moment)
             after = None if before is None else max(0, before + moved)
-            suggestions.append(telling.tell_offer(offer, stay_id, claim, ruleset, (before, after)))
+            suggestions.append(telling.tell_offer(offer, claim, ruleset, (before, after)))
         return {
             "stay_id": stay_id,
             "provider_id": claim["provider_id"],
