@@ -132,6 +132,35 @@ class Plans(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Worded:
+    """The words of a suggestion, finding or question in one language, and whose they are.
+
+    ``source`` is ``template`` for our own words, ``model`` for those of a language model that were
+    verified. ``wording_id`` names the record of what a model was asked, if it was; ``pending`` says
+    that it is being asked, so that a later call may have its words.
+    """
+
+    summary: str
+    detail: str
+    action: str
+    source: str = "template"
+    wording_id: str | None = None
+    pending: bool = False
+
+
+class Wording(Protocol):
+    """Words for people: the template's at once, a model's as soon as they are there and verified."""
+
+    def of(self, told: Mapping[str, Any], lang: str, /) -> Worded:
+        """The words for a suggestion of the stream, or a finding, suggestion or question of a plan.
+
+        ``lang`` is zh or en. It never waits for a model and never raises for one; SentinelError if
+        ``told`` has none of these shapes.
+        """
+        ...
+
+
 class NotReadyError(SentinelError):
     """What answers is still being prepared; ask again."""
 
