@@ -90,6 +90,12 @@ def serve(
         bool,
         typer.Option(help="Webhooks by plain http too, to this machine alone: for trying out."),
     ] = False,
+    wording: Annotated[
+        Path | None,
+        typer.Option(
+            help="JSON file of a language model that words cards; docs/wording.md. Without: templates."
+        ),
+    ] = None,
     keep_identifiers: options.KeepIdentifiers = False,
     field_keys: options.FieldKeys = None,
 ) -> None:
@@ -128,6 +134,7 @@ def serve(
             allow_http=allow_http,
         ),
         case_terms=Terms(limit_fen=round(case_limit * 100)),
+        wording=wording,
     )
     if sign_in and not wired.store.access.accounts.any():
         tell(

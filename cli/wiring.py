@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from streaming.backtests import ChangeDesk
     from streaming.claim_scores import ClaimScores
     from streaming.graph_keeper import GraphKeeper
+    from streaming.wording import WordingDesk
 
 
 def engine(
@@ -89,9 +90,12 @@ class Wired:
     keeper: GraphKeeper | None = None
     claim_scores: ClaimScores | None = None
     changes: ChangeDesk | None = None
+    wording: WordingDesk | None = None
 
     def close(self) -> None:
         """Let the graph finish its batch, and close the databases."""
+        if self.wording is not None:
+            self.wording.close()
         if self.changes is not None:
             self.changes.close()
         if self.claim_scores is not None:
@@ -122,6 +126,7 @@ def wire(
     keep_identifiers: bool = False,
     field_keys: Path | None = None,
     case_terms: Terms | None = None,
+    wording: Path | None = None,
 ) -> Wired:
     """Build the service on a database: everything that ``sentinel serve`` runs.
 
@@ -129,7 +134,8 @@ def wire(
     feeds; without a server the database keeps it and the service feeds it. ``claim_model`` is a folder, or
     ``champion`` for the one of the register. ``access`` makes of the store what recognises callers
     (``cli.accounts.accounts``); without it everybody may do everything. ``telling`` is how webhooks are told; without it there are none. ``case_terms`` are the limit and
-    deadlines of cases.
+    deadlines of cases. ``wording`` is the file of a language model that words cards; without it the
+    templates serve alone.
     """
     # Late, because FastAPI and SQLAlchemy take a second that other commands need not wait.
     import scoring_api  # noqa: PLC0415
@@ -140,6 +146,7 @@ def wire(
     from streaming.grouping import GroupDesk, PeerDesk, StoredGroupDesk, WhatIfDesk  # noqa: PLC0415
     from streaming.orders.handler import OrdersHandler  # noqa: PLC0415
     from streaming.service import Desk, described  # noqa: PLC0415
+    from streaming.wording import limits_of, open_desk  # noqa: PLC0415
 
     opened = store.open(db)
     approved = opened.proposals.in_force()
@@ -167,6 +174,8 @@ def wire(
         ours, rival = models_to_use(StayModel, claim_model, db)
         claims = ClaimScores(ours, judge, opened, secret, challenger=rival)
 
+    words = open_desk(wording, opened.wordings, judge.ruleset.reference)
+
     def ready() -> Mapping[str, Any]:
         return {
             "rules": f"{len(judge.ruleset.ids)} active",
@@ -178,6 +187,7 @@ def wire(
             "challenger": judge.challenger.sha256 if judge.challenger else "absent",
             "claim model": claims.detail() if claims else "absent",
             "graph": keeper.detail() if keeper else entities.name if entities else "absent",
+            "wording": words.detail(),
         }
 
     app = scoring_api.build(
@@ -197,5 +207,6 @@ def wire(
         group_stored=StoredGroupDesk(judge.library),
         peers=None if judge.curves is None else PeerDesk(judge.curves),
         case_terms=case_terms,
+        wording_limits=limits_of(words),
     )
-    return Wired(app, opened, judge, entities, keeper, claims, changes)
+    return Wired(app, opened, judge, entities, keeper, claims, changes, words)

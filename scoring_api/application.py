@@ -22,6 +22,7 @@ from domain.service import (
     ScoreClaims,
     WhatIf,
 )
+from domain.wording import Limits
 from scoring_api import (
     assessing,
     claim_scores,
@@ -47,6 +48,8 @@ from scoring_api import (
     views_api,
     webhook_pages,
     webhooks,
+    wording_api,
+    wording_pages,
 )
 from scoring_api import (
     graph as graph_routes,
@@ -96,6 +99,7 @@ def build(
     peers: Peers | None = None,
     case_terms: Terms | None = None,
     changes: ChangeRules | None = None,
+    wording_limits: Limits | None = None,
 ) -> FastAPI:
     """The application; it serves until the store is closed, which its builder does.
 
@@ -109,7 +113,8 @@ def build(
     pages of signing in, accounts and the audit log. Without ``telling`` there are no webhooks; with it
     the application sends their messages while it runs. ``group_stored`` and ``peers`` tell a case's page
     the group with its trace and the cost of like stays, ``case_terms`` the limit above which a second
-    person approves, and the deadlines. Without ``changes`` there are no backtests and no proposals.
+    person approves, and the deadlines. Without ``changes`` there are no backtests and no proposals. ``wording_limits`` say when a
+    language model is switched off.
     """
     checks, metrics = Checks(rules), Metrics(version)
     app = FastAPI(
@@ -172,6 +177,9 @@ def build(
         include(app, proposals.route(store, checks, changes))
     include(app, catalogue.route(store, checks, record, histories, changes))
     include(app, models.route(store))
+    limits = wording_limits or Limits()
+    include(app, wording_api.route(store, limits))
+    include(app, wording_pages.route(store, limits))
     include(app, console.route(store, checks))
     include(app, guide.route())
     cases = CaseDesk(store, record, case_terms or Terms())

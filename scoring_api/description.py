@@ -27,6 +27,7 @@ TAGS: Final[Mapping[str, str]] = {
     "indicators": "The cockpit's numbers with the stays behind them.",
     "access": "Accounts, sessions, tokens, and the log of who did what.",
     "events": "What happens to work, as it happens (server-sent events).",
+    "wording": "Samples of what a language model wrote, people's judgements of them, and which model is on.",
     "webhooks": "Signed messages to other systems about what happens to work (Standard Webhooks).",
     "service": "Health, readiness, metrics.",
 }

@@ -57,6 +57,7 @@ from store.replays import Replays
 from store.state_tables import SHADOW_FINDINGS_SQL
 from store.tables import ALERTS_SQL, FINDINGS_SQL, METADATA, RULESETS_SQL
 from store.webhooks import Webhooks
+from store.wordings import Wordings
 from store.writing import Model, Ruleset, Written
 
 
@@ -261,6 +262,11 @@ class Store:
     def check_history(self) -> CheckHistory:
         """How the checks did, a month at a time."""
         return CheckHistory(self.engine, self._writer, self._where)
+
+    @property
+    def wordings(self) -> Wordings:
+        """What language models said about cards, and how people judged it."""
+        return Wordings(self.engine, self._writer, self._where)
 
     @property
     def agreement(self) -> Agreement:

@@ -1,16 +1,15 @@
 """Words for cards: our own sentences, or a language model's that say nothing else; docs/wording.md."""
 
 from explain.wording.client import Breaker, CircuitOpenError, Client, ServiceError
-from explain.wording.facts import FIELDS, LANGUAGES, Facts, UnsafeFactsError, facts_of
+from explain.wording.facts import FIELDS, LANGUAGES, Facts, facts_of
 from explain.wording.names import Names, known
 from explain.wording.settings import Settings, load
-from explain.wording.verify import REASONS, Fault, Verifier
+from explain.wording.verify import Fault, Verifier
 from explain.wording.writer import Attempt, Writer, judge, template, worded
 
 __all__ = [
     "FIELDS",
     "LANGUAGES",
-    "REASONS",
     "Attempt",
     "Breaker",
     "CircuitOpenError",
@@ -20,7 +19,6 @@ __all__ = [
     "Names",
     "ServiceError",
     "Settings",
-    "UnsafeFactsError",
     "Verifier",
     "Writer",
     "facts_of",

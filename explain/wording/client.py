@@ -93,7 +93,9 @@ class Breaker:
             if self._until is None:
                 return
             if self._clock() < self._until:
-                raise CircuitOpenError("the service failed repeatedly and is left alone for a while")
+                raise CircuitOpenError(
+                    "the service failed repeatedly and is left alone for a while"
+                )
             # This call tries; until it has ended the others wait.
             self._until = self._clock() + self._pause
 

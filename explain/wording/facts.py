@@ -12,12 +12,13 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from domain.errors import SentinelError
 from domain.orders import SUMMARY_LENGTH
 from explain.wording.names import Names
+from explain.wording.vocabulary import words
 
 LANGUAGES: Final = ("zh", "en")
 """The languages that words come in."""
@@ -36,7 +37,8 @@ class Facts:
     """Our own words in one language with slots, and what the slots stand for.
 
     ``summary``, ``detail`` and ``action`` leave the house, ``slots`` never. ``names`` are the known
-    names of drugs and items that occur, as written. ``key`` and ``decisions`` say what it is about.
+    names of drugs and items that occur, folded. ``key`` and ``decisions`` say what it is about. Only
+    what is ``safe`` may be sent.
     """
 
     lang: str
@@ -47,6 +49,7 @@ class Facts:
     names: tuple[str, ...] = ()
     key: str = ""
     decisions: tuple[str, ...] = ()
+    safe: bool = False
 
     @property
     def digest(self) -> str:
@@ -68,15 +71,12 @@ class Facts:
         return {name: getattr(self, name) for name in FIELDS}
 
 
-class UnsafeFactsError(SentinelError):
-    """The words hold something of a person that no slot took out; nothing may be sent."""
-
-
 def facts_of(told: Json, lang: str, names: Names) -> Facts:
     """The facts of a suggestion of the stream, or of a finding, suggestion or question of a plan.
 
     Only the members that ``_parts`` names are read, and of these only our own sentences are kept.
-    SentinelError if it has none of these shapes; UnsafeFactsError if something of a person may be left.
+    SentinelError if it has none of these shapes. If something of a person may be left in them they are
+    not ``safe``, and no model may be asked.
     """
     if lang not in LANGUAGES:
         raise SentinelError(f"no words come in {lang!r}", where="lang", cure="Ask for zh or en.")
@@ -95,20 +95,16 @@ def facts_of(told: Json, lang: str, names: Names) -> Facts:
         key=parts.key,
         decisions=parts.decisions,
     )
-    check_outgoing(facts, told)
-    return facts
+    return replace(facts, safe=_safe(facts, told))
 
 
-def check_outgoing(facts: Facts, told: Json) -> None:
-    """UnsafeFactsError if what would leave holds an identifier of ``told`` or what looks like one."""
+def _safe(facts: Facts, told: Json) -> bool:
+    """Whether what would leave holds no identifier of ``told`` and nothing that looks like one."""
     leaving = "\n".join([*facts.outgoing().values(), *facts.names])
     inside = {value for name, value in _leaves(told) if name in _SECRET and len(value) > 2}
-    if any(value in leaving for value in inside) or _PERSONAL.search(SLOT.sub("", leaving)):
-        raise UnsafeFactsError(
-            "the words of a card hold what may identify a person",
-            where=facts.key or "wording",
-            cure="The template's words are shown and no model is asked. If the texts are our own, report it as a defect.",
-        )
+    return not any(value in leaving for value in inside) and not _PERSONAL.search(
+        SLOT.sub("", leaving)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,12 +153,12 @@ def _ids(told: Json, *members: str) -> tuple[str, ...]:
 
 
 _SECRET: Final = frozenset(
-    """stay_id patient_id physician_id provider_id department order_id subject_id ordering_physician_id
+    words("""stay_id patient_id physician_id provider_id department order_id subject_id ordering_physician_id
     attending_physician_id executing_physician_id event_id decision_id finding_id suggestion_id question_id
-    line_id name_of_patient patient_name birth_date date_of_birth phone address line_ids order_ids""".split()
+    line_id name_of_patient patient_name birth_date date_of_birth phone address line_ids order_ids""")
 )
 """Members whose values identify somebody or something of somebody; none of them may leave."""
-_CODED: Final = frozenset("group_code drug_setting claim_type dose_limit_unit requirement".split())
+_CODED: Final = frozenset(words("group_code drug_setting claim_type dose_limit_unit requirement"))
 """Facts in words of our own tables; every other text among facts was written by a hospital, and leaves
 only as a name that the reference tables know."""
 _NUMERIC: Final = re.compile(r"-?[0-9][0-9.,]*|true|false", re.IGNORECASE)
@@ -170,7 +166,9 @@ _DATE: Final = re.compile(
     r"(?<![0-9.])(?:19|20)[0-9]{2}(?:-[01][0-9](?:-[0-3][0-9])?|/[01]?[0-9]/[0-3]?[0-9]|年[01]?[0-9]月(?:[0-3]?[0-9]日)?)"
     r"(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9.]+)?(?:Z|[+-][0-9:]{5})?)?(?![0-9])"
 )
-_MONEY: Final = re.compile(r"(?:(?:CNY|USD) -?[0-9][0-9,]*\.[0-9]{2}|-?[0-9][0-9,]*\.[0-9]{2}(?:元|美元))")
+_MONEY: Final = re.compile(
+    r"(?:(?:CNY|USD) -?[0-9][0-9,]*\.[0-9]{2}|-?[0-9][0-9,]*\.[0-9]{2}(?:元|美元))"
+)
 _AGE: Final = re.compile(r"[0-9]{1,3}(?=岁)|(?<=is )[0-9]{1,3}(?= years? old)|(?<=aged )[0-9]{1,3}")
 _IN_BRACKETS: Final = re.compile(r"(?<=\{ID[0-9]\})(?:（[^（）]{1,200}）| \([^()]{1,200}\))")
 _PERSONAL: Final = re.compile(
@@ -179,10 +177,10 @@ _PERSONAL: Final = re.compile(
 )
 """Numbers of citizens, phones, digests and addresses, whatever they are doing in a text."""
 _PROTECTED: Final[Mapping[str, re.Pattern[str]]] = {
-    "zh": re.compile("诊断|编码|主诊|手术操作|不得|影响|必要|病情|确需|如|若|仅|限额|出院|转院|自费|停|撤|更正|需要|不|未|无"),
+    "zh": re.compile("诊断|编码|主诊|紧急|手术操作|不得|影响|必要|病情|确需|如|若|仅|限额|出院|转院|自费|停|撤|更正|需要|不|未|无"),
     "en": re.compile(
         r"diagnos|\bcod|never|necessary|illness|needed|\bif\b|\bonly\b|unless|otherwise|quota|discharge|transfer"
-        r"|\bstop|withdraw|\btake\b|meant|\bnot\b|\bno\b|never|goes on",
+        r"|emergency|\bstop|withdraw|\btake\b|meant|\bnot\b|\bno\b|never|goes on",
         re.I,
     ),
 }  # fmt: skip
@@ -233,7 +231,9 @@ class _Taken:
             if not sentence.strip():
                 continue
             protected = _PROTECTED[lang].search(sentence) is not None
-            parts.append(self._slot("SAY", self.filled(sentence.strip())) if protected else sentence.strip())
+            parts.append(
+                self._slot("SAY", self.filled(sentence.strip())) if protected else sentence.strip()
+            )
         parts += [self._slot("SAY", one.strip()) for one in conditions]
         return ("" if lang == "zh" else " ").join(parts)
 

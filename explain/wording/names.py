@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Final
@@ -43,17 +43,19 @@ def fold(text: str) -> str:
 class Names:
     """The names that are known, and how each may be written.
 
-    ``drugs`` and ``others`` are names as a table writes them, in any language. Others are named
-    as written only.
+    ``drugs`` are the names of one drug each, in several languages; ``others`` are named as written
+    only.
     """
 
-    def __init__(self, drugs: Iterable[str] = (), others: Iterable[str] = ()) -> None:
-        self._whole = {name for name in map(_tidy, [*drugs, *others]) if _long(name)}
-        self._drugs = {name for name in map(_tidy, drugs) if _long(name)}
+    def __init__(self, drugs: Iterable[Sequence[str]] = (), others: Iterable[str] = ()) -> None:
+        pairs = [[_tidy(name) for name in one if name] for one in drugs]
+        self._drugs = [[name for name in one if _long(name)] for one in pairs]
+        named = {name for one in self._drugs for name in one}
+        self._whole = named | {name for name in map(_tidy, others) if _long(name)}
 
     @cached_property
     def _written(self) -> _Index:
-        return _Index({form for name in self._drugs for form in forms(name)} | self._whole)
+        return _Index({*self._families, *self._whole})
 
     @cached_property
     def _squeezed(self) -> _Index:
@@ -62,17 +64,33 @@ class Names:
     def __contains__(self, name: str) -> bool:
         return _tidy(name) in self._whole
 
-    def shorter(self, name: str) -> tuple[str, ...]:
-        """How what bears this name may be written too: a drug also without strength, form and salt."""
-        return forms(name) if name in self._drugs or name in self._families else (name,)
+    def same(self, name: str) -> frozenset[str]:
+        """How what bears this name may be written too.
+
+        A drug also without strength, form and salt, and in the tariff's other language; of a form
+        that is written shorter only what is as short.
+        """
+        drug = self._families.get(name)
+        if drug is None:
+            return frozenset({name})
+        own = next((f for f in map(forms, self._drugs[drug]) if name in f), (name,))
+        others = [forms(n)[1:] or forms(n) for n in self._drugs[drug] if name not in forms(n)]
+        return frozenset({*own[own.index(name) :], *(form for one in others for form in one)})
 
     def family(self, name: str) -> str:
-        """What all ways of writing one drug have in common: its substance."""
-        return self._families.get(name, name)
+        """What all ways of writing one drug have in common."""
+        drug = self._families.get(name)
+        return name if drug is None else self._drugs[drug][0]
 
     @cached_property
-    def _families(self) -> dict[str, str]:
-        return {form: forms(name)[-1] for name in self._drugs for form in forms(name)}
+    def _families(self) -> dict[str, int]:
+        """Every way of writing a drug -> its place; of several that are written so the first."""
+        found: dict[str, int] = {}
+        for place, one in enumerate(self._drugs):
+            for name in one:
+                for form in forms(name):
+                    found.setdefault(form, place)
+        return found
 
     def places(self, text: str) -> list[tuple[int, int, str]]:
         """Begin, end and form of each known name in a folded text, the longest where several begin."""
@@ -125,7 +143,7 @@ def forms(name: str) -> tuple[str, ...]:
 def known(folder: Path = codebooks.SHIPPED) -> Names:
     """The names of a folder of reference tables: tariff, diagnoses, operations."""
     items = loaded_anew("items", folder).frame.select("category", "name_zh", "name_en").rows()
-    drugs = [n for kind, *both in items if kind in DRUG_CATEGORIES for n in both if n]
+    drugs = [both for kind, *both in items if kind in DRUG_CATEGORIES]
     others = [n for kind, *both in items if kind not in DRUG_CATEGORIES for n in both if n]
     for table, columns in _NAMED:
         frame = loaded_anew(table, folder).frame

@@ -7,9 +7,12 @@ Texts are folded before (``names.fold``): full-width digits are plain ones, lett
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
+
+from explain.wording.vocabulary import words
 
 _DIGITS: Final = dict(zip("零〇一二三四五六七八九", (0, *range(10)), strict=True)) | dict(
     zip("壹贰叁肆伍陆柒捌玖两俩仨", (*range(1, 10), 2, 2, 3), strict=True)
@@ -22,30 +25,34 @@ HAN: Final = "".join([*_DIGITS, *_TENS, *_ODD, *_LARGE, "半"])
 
 _UNITS_WORDS: Final = dict(
     zip(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
-        "fifteen sixteen seventeen eighteen nineteen".split(),
+        words(
+            "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
+            "fifteen sixteen seventeen eighteen nineteen"
+        ),
         range(20),
         strict=True,
     )
 )
 _TENS_WORDS: Final = dict(
     zip(
-        "twenty thirty forty fifty sixty seventy eighty ninety".split(),
+        words("twenty thirty forty fifty sixty seventy eighty ninety"),
         range(20, 100, 10),
         strict=True,
     )
 )
 _ORDINALS: Final = dict(
     zip(
-        "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth "
-        "fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth".split(),
+        words(
+            "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth "
+            "fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth"
+        ),
         range(1, 21),
         strict=True,
     )
 ) | {"thirtieth": 30, "fortieth": 40, "fiftieth": 50, "hundredth": 100}
 _COUNTS: Final = {
     "once": 1, "twice": 2, "thrice": 3, "single": 1, "double": 2, "doubled": 2, "twofold": 2, "triple": 3,
-    "tripled": 3, "threefold": 3, "tenfold": 10, "dozen": 12, "pair": 2, "couple": 2, "both": 2, "score": 20,
+    "tripled": 3, "threefold": 3, "tenfold": 10, "dozen": 12, "pair": 2, "couple": 2, "score": 20,
 }  # fmt: skip
 _SHARES: Final = {"half": "0.5", "halved": "0.5", "quarter": "0.25", "thirds": "3", "quarters": "4"}
 _SCALES: Final = {"hundred": 100, "thousand": 1000, "million": 1_000_000, "billion": 10**9}
@@ -103,17 +110,21 @@ _WORD_RUN: Final = re.compile(
     )
 )
 _SCALED: Final = re.compile(r" ?(亿|万亿|万|千|百|hundred|thousand|million|billion)(?![a-z])")
-_UNIT: Final = re.compile(
-    "[ -]?(?:%s)" % "|".join(
-        re.escape(one) + ("(?![a-z])" if one[-1].isascii() and one[-1].isalpha() else "")
-        for one in sorted(_AFTER, key=lambda one: (-len(one), one))
-    )
-)  # fmt: skip
+
+
+def _longest_first(known: Mapping[str, str]) -> list[str]:
+    return sorted(known, key=lambda one: (-len(one), one))
+
+
+def _unit(one: str) -> str:
+    """The pattern of a unit, which ends where it is written in letters."""
+    return re.escape(one) + ("(?![a-z])" if one[-1].isascii() and one[-1].isalpha() else "")
+
+
+_UNIT: Final = re.compile(f"[ -]?(?:{'|'.join(map(_unit, _longest_first(_AFTER)))})")
 _LEAD: Final = re.compile(
-    "(?:^|(?<![a-z]))(%s) ?$" % "|".join(
-        re.escape(one) for one in sorted(_BEFORE, key=lambda one: (-len(one), one))
-    )
-)  # fmt: skip
+    f"(?:^|(?<![a-z]))({'|'.join(map(re.escape, _longest_first(_BEFORE)))}) ?$"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +157,11 @@ def read(text: str, at: int) -> Number | None:
 
 def _share(text: str, at: int) -> tuple[Decimal, int, str] | None:
     """百分之三十, 百分之30, 三分之一."""
-    for head, unit in (("百分之", "percent"), ("千分之", "permille"), ("万分之", "of ten thousand")):
+    for head, unit in (
+        ("百分之", "percent"),
+        ("千分之", "permille"),
+        ("万分之", "of ten thousand"),
+    ):
         if text.startswith(head, at):
             inner = _value(text, at + len(head))
             return None if inner is None else (inner[0], inner[1], unit)
@@ -164,8 +179,8 @@ def _value(text: str, at: int) -> tuple[Decimal, int, str] | None:
         return _chinese(run[0]), run.end(), ""
     if at and text[at - 1].isascii() and text[at - 1].isalpha():
         return None
-    if words := _WORD_RUN.match(text, at):
-        return _english(words[0]), words.end(), ""
+    if spelt := _WORD_RUN.match(text, at):
+        return _english(spelt[0]), spelt.end(), ""
     return None
 
 

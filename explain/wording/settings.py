@@ -96,7 +96,9 @@ def _fault(given: Settings) -> str:
         return "languages are zh, en or both"
     if given.response_format not in ("json_schema", "json_object", "none"):
         return "response_format is json_schema, json_object or none"
-    if not (0 < given.timeout_s <= 120 and 1 <= given.attempts <= 5 and 50 <= given.max_tokens <= 4000):
+    if not (
+        0 < given.timeout_s <= 120 and 1 <= given.attempts <= 5 and 50 <= given.max_tokens <= 4000
+    ):
         return "timeout_s is up to 120, attempts 1 to 5, max_tokens 50 to 4000"
     if not 0 <= given.temperature <= 2:
         return "temperature is 0 to 2"

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Final
 
 from domain.orders import SUMMARY_LENGTH
@@ -25,46 +26,31 @@ from explain.wording.vocabulary import (
     SYNONYMS_EN,
     SYNONYMS_ZH,
     TURNS_ZH,
+    words,
 )
-
-REASONS: Final[Mapping[str, tuple[str, str]]] = {
-    "form": ("回答不是规定的 JSON 结构", "The answer is not the JSON that was asked for"),
-    "characters": ("含有不允许的字符", "It holds characters that are not let through"),
-    "markup": ("含有标记、链接或代码", "It holds markup, a link or code"),
-    "length": ("过长", "It is too long"),
-    "language": ("用了另一种语言", "It is in another language"),
-    "slot": ("占位符缺失、改动或多余", "A slot is missing, changed or made up"),
-    "condition": ("遗漏或改动必须说明的条件", "A sentence that must be said is missing or changed"),
-    "name": ("出现事实之外的药品、项目或疾病名称", "It names a drug, item or disease beyond the facts"),
-    "number": ("出现事实之外的数字或单位", "It holds a number or unit beyond the facts"),
-    "code": ("出现事实之外的编码", "It holds a code beyond the facts"),
-    "clause": ("出现事实之外的文件或条款", "It cites a document or clause beyond the facts"),
-    "word": ("出现事实之外的词语", "It uses words beyond the facts"),
-    "advice": ("给出事实之外的建议", "It advises beyond the facts"),
-    "polarity": ("改变了含义的方向或遗漏限定", "It turns the meaning round or leaves a limit out"),
-    "personal": ("可能含有个人信息，未发送", "It may hold something of a person; nothing was sent"),
-    "service": ("模型服务没有可用的回答", "The model's service gave no answer that can be used"),
-}  # fmt: skip
-"""Reason code -> Chinese and English."""
 
 LONGEST: Final = 1_200
 """Characters of detail and action at most, and twice those of our own words."""
 
 _SIGNS: Final = frozenset(",.;:!?()%+-/'\"&，。；：？！、（）％“”‘’《》「」—…·－　 \n")
+_STRENGTHS: Final = frozenset({"g", "mg", "ug", "kg", "ml", "l", "iu", "percent"})
+"""Units of what a drug contains: right behind its name they are part of it."""
 _MARKUP: Final = re.compile(r"[<>`*_#|\\\[\]{}$^~=@]|(?:^|\n)\s*(?:[-+>]|[0-9]{1,2}[.)])\s")
 _LINK: Final = re.compile(r"://|www\.|\b[a-z0-9-]+\.(?:com|cn|org|net|io|gov|html?)\b|&[a-z#]")
 _DEEDS_EN: Final = frozenset(
-    "order use give start begin stop take prescribe record document add code treat test screen do run keep "
-    "continue choose tell apply file change record".split()
+    words(
+        "order use give start begin stop take prescribe record document add code treat test screen do run keep "
+        "continue choose tell apply file change record"
+    )
 )
-_DEEDS_ZH: Final = tuple("使用 应用 给予 服用 开 补 加 改 停 做 换 用 录 申 选 告".split())
+_DEEDS_ZH: Final = tuple(words("使用 应用 给予 服用 开 补 加 改 停 做 换 录 申 选 告"))
 _BEFORE_SAY: Final = frozenset(".。;；!！?？:：\n")
 _ADVICE_EN: Final = re.compile(r"\b(?:" + "|".join(map(re.escape, ADVICE_EN)) + ")")
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why words are refused: a code of ``REASONS``, and the part that it was found in."""
+    """Why words are refused: a code of ``domain.wording.REFUSALS``, and the part that it was found in."""
 
     reason: str
     field: str
@@ -169,9 +155,13 @@ class _Scope:
                     yield "clause"
                 case "number" if not self._has(token):
                     yield "clause" if token.unit == "clause" else "number"
-        for one, other in zip(tokens, tokens[1:], strict=False):
+        for one, other in pairwise(tokens):
             if one.kind in ("number", "code") and other.kind in ("number", "code"):
                 yield from self._side_by_side(one, other)
+        for one, other in pairwise(tokens):
+            strength = other.kind == "number" and other.unit in _STRENGTHS
+            if one.kind == "name" and strength and (one.text, other.text) not in self._neighbours:
+                yield "name"
         for one, sign, other in zip(tokens, tokens[1:], tokens[2:], strict=False):
             if one.kind == other.kind == "number" and sign.kind == "sign":
                 yield from self._parted(one, sign, other)
@@ -201,6 +191,8 @@ class _Scope:
             if token.kind != "word":
                 continue
             turned = polarity.turn_of(token.text)
+            if turned == "THIS" and self._facts.lang == "en":
+                continue
             if turned:
                 if turned not in turns:
                     yield "polarity"
@@ -270,7 +262,7 @@ class _Scope:
     @cached_property
     def _allowed_names(self) -> frozenset[str]:
         names = [token.text for token in self._tokens if token.kind == "name"]
-        return frozenset(form for name in names for form in self._names.shorter(name))
+        return frozenset(form for name in names for form in self._names.same(name))
 
     @cached_property
     def _hidden(self) -> frozenset[str]:
@@ -294,9 +286,7 @@ class _Scope:
 
     @cached_property
     def _neighbours(self) -> frozenset[tuple[str, str]]:
-        return frozenset(
-            (a.text, b.text) for a, b in zip(self._tokens, self._tokens[1:], strict=False)
-        )
+        return frozenset((a.text, b.text) for a, b in pairwise(self._tokens))
 
     @cached_property
     def _near(self) -> frozenset[tuple[str, str]]:
@@ -338,7 +328,9 @@ class _Scope:
 
     @cached_property
     def _turns(self) -> frozenset[str]:
-        return frozenset(link.key for link in self._chain[0] if link.kind == "turn")
+        found = {link.key for link in self._chain[0] if link.kind == "turn"}
+        # Where the facts do not tell this one from another one, "this" may stand for "the".
+        return frozenset({*found, "THIS"})
 
 
 def _without_say(tokens: list[Token]) -> list[Token]:

@@ -43,12 +43,14 @@ class Attempt:
 
 def template(facts: Facts, **more: Any) -> Worded:
     """Our own words, with what the slots stand for."""
-    return Worded(*(facts.fill(getattr(facts, name)) for name in FIELDS), **more)
+    summary, detail, action = (facts.fill(getattr(facts, name)) for name in FIELDS)
+    return Worded(summary, detail, action, **more)
 
 
 def worded(facts: Facts, texts: Mapping[str, str], **more: Any) -> Worded:
     """A model's verified words, with what the slots stand for."""
-    return Worded(*(facts.fill(texts[name]) for name in FIELDS), source="model", **more)
+    summary, detail, action = (facts.fill(texts[name]) for name in FIELDS)
+    return Worded(summary, detail, action, "model", **more)
 
 
 class Writer:
@@ -59,7 +61,7 @@ class Writer:
 
     def write(self, facts: Facts) -> tuple[Worded, Attempt | None]:
         """The words for facts, and what became of asking; never raises for what a model does."""
-        if self._model is None:
+        if self._model is None or not facts.safe:
             return template(facts), None
         attempt = self.attempt(facts)
         if attempt.texts is None:
@@ -68,8 +70,8 @@ class Writer:
 
     def attempt(self, facts: Facts) -> Attempt:
         """Ask the model once and verify; CircuitOpenError passes, since nothing was asked."""
-        if self._model is None:
-            raise AssertionError("there is no model to ask")
+        if self._model is None or not facts.safe:
+            raise AssertionError("there is no model to ask, or nothing that may be sent")
         asked = prompt.digest(facts)
         try:
             said = self._model.ask(prompt.messages(facts))

@@ -29,6 +29,8 @@ MENU: Final = (
     ("/rings", "rings", _P.GRAPH_READ),
     ("/rules", "rules", _P.RULES_READ),
     ("/models", "models", _P.MODELS_READ),
+    ("/wording", "wording", _P.ADVICE_REVIEW),
+    ("/wording/models", "wording_models", _P.USERS_MANAGE),
     ("/admin", "admin", _P.USERS_MANAGE),
     ("/webhooks", "webhooks", _P.WEBHOOKS_MANAGE),
     ("/audit", "audit", _P.AUDIT_READ),

@@ -57,6 +57,8 @@ WORK: Final[dict[str, tuple[str, str, str | None]]] = {
     "proposal": ("senior", "/proposals", "td.what a"),
     "models": ("senior", "/models", None),
     "model": ("senior", "/models", "td.what a"),
+    "samples of wording": ("senior", "/wording", None),
+    "models of wording": ("administrator", "/wording/models", None),
     "own account": ("senior", "/account", None),
     "accounts": ("administrator", "/admin", None),
     "an account": ("administrator", "/admin", "td.what a"),
