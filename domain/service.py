@@ -132,6 +132,22 @@ class Plans(Protocol):
         ...
 
 
+class Ward(Protocol):
+    """Patients in hospital as their physician looks at them: many at a glance, or one stay's record."""
+
+    def glance(self, versions: Mapping[str, int], /) -> dict[str, dict[str, Any]]:
+        """Where the cost of each stay stands and is heading; ``versions`` maps stay_id to its stored one.
+
+        What was worked out for a version is kept, so that a list costs little while nothing changes. The
+        shape: ``streaming.ward``. Stays that nothing is known of are left out.
+        """
+        ...
+
+    def record(self, stay_id: str, /) -> dict[str, Any] | None:
+        """The codes, orders and cost day by day of a stay; None if no open stay has the id."""
+        ...
+
+
 class NotReadyError(SentinelError):
     """What answers is still being prepared; ask again."""
 

@@ -56,6 +56,7 @@ from store.queue import Queue
 from store.replays import Replays
 from store.state_tables import SHADOW_FINDINGS_SQL
 from store.tables import ALERTS_SQL, FINDINGS_SQL, METADATA, RULESETS_SQL
+from store.ward import WardStays
 from store.webhooks import Webhooks
 from store.writing import Model, Ruleset, Written
 
@@ -211,6 +212,11 @@ class Store:
     def open_stays(self) -> OpenStays:
         """The patients in hospital: their stays so far, and what was told about them."""
         return OpenStays(self.engine, self._writer, self._where)
+
+    @property
+    def ward(self) -> WardStays:
+        """The list of patients in hospital."""
+        return WardStays(self.engine, self._where)
 
     @property
     def idempotency(self) -> Idempotency:
