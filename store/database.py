@@ -37,6 +37,7 @@ from store.alert_filters import After, AlertFilter, AlertSort
 from store.alert_pages import Page
 from store.alerts import AlertRecord
 from store.backtests import Backtests
+from store.cards import Cards
 from store.cases import Cases
 from store.check_history import CheckHistory
 from store.dead_letters import DeadLetter
@@ -53,6 +54,7 @@ from store.months import Change
 from store.open_stays import OpenStays
 from store.proposals import Proposals
 from store.queue import Queue
+from store.quiet_checks import QuietChecks
 from store.replays import Replays
 from store.state_tables import SHADOW_FINDINGS_SQL
 from store.tables import ALERTS_SQL, FINDINGS_SQL, METADATA, RULESETS_SQL
@@ -242,6 +244,16 @@ class Store:
     def cases(self) -> Cases:
         """The cases that officers work on."""
         return Cases(self.engine, self._writer, self._where)
+
+    @property
+    def cards(self) -> Cards:
+        """The cards that physicians are shown, and their answers."""
+        return Cards(self.engine, self._writer, self._where)
+
+    @property
+    def quiet_checks(self) -> QuietChecks:
+        """The checks that are quiet for physicians."""
+        return QuietChecks(self.engine, self._writer, self._where)
 
     @property
     def measured(self) -> MeasuredStays:
