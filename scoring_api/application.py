@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from domain.access import Permission
+from domain.cards import DEFAULT_BUDGET
 from domain.casework import Terms
 from domain.graph_questions import Graph
 from domain.service import (
@@ -19,7 +20,9 @@ from domain.service import (
     Group,
     GroupStored,
     Peers,
+    Plans,
     ScoreClaims,
+    Ward,
     WhatIf,
 )
 from scoring_api import (
@@ -64,6 +67,7 @@ from scoring_api.health import Ready
 from scoring_api.metrics import Metrics
 from scoring_api.queue_work import Desk
 from scoring_api.record import Record
+from scoring_api.ward import pages as ward_pages
 from scoring_api.watch import Watch
 from scoring_api.webhook_desk import Hooks
 from scoring_api.webhook_worker import Telling, WebhookWorker
@@ -96,6 +100,9 @@ def build(
     peers: Peers | None = None,
     case_terms: Terms | None = None,
     changes: ChangeRules | None = None,
+    plans: Plans | None = None,
+    ward: Ward | None = None,
+    card_budget: int = DEFAULT_BUDGET,
 ) -> FastAPI:
     """The application; it serves until the store is closed, which its builder does.
 
@@ -110,6 +117,8 @@ def build(
     the application sends their messages while it runs. ``group_stored`` and ``peers`` tell a case's page
     the group with its trace and the cost of like stays, ``case_terms`` the limit above which a second
     person approves, and the deadlines. Without ``changes`` there are no backtests and no proposals.
+    With ``plans`` and ``ward`` there are the physician's pages; ``card_budget`` is the number of cards a
+    physician and day.
     """
     checks, metrics = Checks(rules), Metrics(version)
     app = FastAPI(
@@ -177,6 +186,8 @@ def build(
     cases = CaseDesk(store, record, case_terms or Terms())
     include(app, case_routes.route(cases))
     include(app, case_pages.route(cases, Stays(store, checks, group_stored, peers), graph))
+    if plans is not None and ward is not None:
+        include(app, ward_pages.route(store, ward, plans, budget=card_budget))
     if isinstance(access, Accounts):
         access_routes.install(app, access)
     app.add_middleware(Watch, metrics=metrics)

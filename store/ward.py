@@ -52,7 +52,7 @@ class WardStays:
             return [(row[0], row[1]) for row in connection.execute(query)]
 
     def standing(self, stay_ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
-        """The suggestions of these stays that still stand (message bodies), the weightier first."""
+        """The suggestions of these stays that still stand, the weightier first: message bodies with ``created_at``."""
         found: dict[str, list[dict[str, Any]]] = {}
         with translate(self._where), self._readers.connect() as connection:
             for here in inserting.among(connection, SUGGESTIONS.c.stay_id, stay_ids):
@@ -60,12 +60,34 @@ class WardStays:
                     DECISIONS.c.suggestion_id == SUGGESTIONS.c.suggestion_id,
                     DECISIONS.c.cleared_by.is_(None),
                 )
-                query = sa.select(SUGGESTIONS.c.stay_id, SUGGESTIONS.c.body).where(here, stands)
-                for stay_id, body in connection.execute(
+                query = sa.select(
+                    SUGGESTIONS.c.stay_id, SUGGESTIONS.c.body, SUGGESTIONS.c.created_at
+                ).where(here, stands)
+                for stay_id, body, created_at in connection.execute(
                     # "warning" sorts after "info".
                     query.order_by(SUGGESTIONS.c.indicator.desc(), SUGGESTIONS.c.suggestion_id)
                 ):
-                    found.setdefault(stay_id, []).append(body)
+                    found.setdefault(stay_id, []).append({**body, "created_at": created_at})
+        return found
+
+    def there(self, stay_ids: Sequence[str]) -> frozenset[str]:
+        """Those of the stays that are still in hospital."""
+        found: set[str] = set()
+        with translate(self._where), self._readers.connect() as connection:
+            for here in inserting.among(connection, STAYS.c.stay_id, stay_ids):
+                query = sa.select(STAYS.c.stay_id).where(here, STAYS.c.phase == _OPEN)
+                found |= set(connection.execute(query).scalars())
+        return frozenset(found)
+
+    def stands(self, stay_ids: Sequence[str]) -> dict[tuple[str, str], bool]:
+        """(stay, check) -> whether a finding of the check still stands; what was never found is left out."""
+        found: dict[tuple[str, str], bool] = {}
+        with translate(self._where), self._readers.connect() as connection:
+            for here in inserting.among(connection, DECISIONS.c.stay_id, stay_ids):
+                query = sa.select(DECISIONS.c.stay_id, DECISIONS.c.rule_id, DECISIONS.c.cleared_by)
+                for stay_id, rule_id, cleared_by in connection.execute(query.where(here)):
+                    key = (stay_id, rule_id)
+                    found[key] = found.get(key, False) or cleared_by is None
         return found
 
 

@@ -11,6 +11,7 @@ from scoring_api.pages.texts_cockpit import TEXTS as TEXTS_COCKPIT
 from scoring_api.pages.texts_console import TEXTS as TEXTS_CONSOLE
 from scoring_api.pages.texts_errors import ERRORS
 from scoring_api.pages.texts_queue import TEXTS as TEXTS_QUEUE
+from scoring_api.pages.texts_ward import TEXTS as TEXTS_WARD
 from scoring_api.pages.texts_webhooks import TEXTS as TEXTS_WEBHOOKS
 
 LANGUAGES: Final = ("zh", "en")
@@ -407,6 +408,7 @@ _BOTH: Final[dict[str, tuple[str, str]]] = {
 
 for _of in (
     TEXTS_CONSOLE, TEXTS_QUEUE, TEXTS_WEBHOOKS, TEXTS_CASES, TEXTS_COCKPIT, TEXTS_CHECKS, TEXTS_ACCESS,
+    TEXTS_WARD,
 ):  # fmt: skip
     if twice := _BOTH.keys() & _of.keys():
         raise AssertionError(f"written twice: {sorted(twice)}")

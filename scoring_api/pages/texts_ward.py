@@ -292,7 +292,6 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "My answers lists each answer with what came of it, and how many suggestions you got today of the day's limit.",
     ),
     "guide.answers.go": ("打开我的回复", "Open my answers"),
-    "guide.officer": ("合规专员：五个步骤", "For officers: five steps"),
     "guide.welcome_physician": (
         "四个步骤熟悉医师页面：查看在院患者、处理提示、试算、查看自己的回复。",
         "Four steps through the physician's pages: your patients, a suggestion, what if, your own answers.",
