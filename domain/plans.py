@@ -225,6 +225,7 @@ def comparison_schema() -> dict[str, Any]:
             "after": plan_schema(),
             "differences": _rows({"field": _TEXT, "name": both, "before": {}, "after": {}}),
             "checks": _object({"cleared": _rows(check), "new": _rows(check)}),
+            "why": {"type": "array", "items": both},
             "to_document": {"type": "array", "items": both},
             "notes": {"type": "array", "items": both},
         }
