@@ -139,7 +139,9 @@ def wire(
     from streaming.graph_keeper import GraphKeeper  # noqa: PLC0415
     from streaming.grouping import GroupDesk, PeerDesk, StoredGroupDesk, WhatIfDesk  # noqa: PLC0415
     from streaming.orders.handler import OrdersHandler  # noqa: PLC0415
+    from streaming.plans.desk import PlanDesk  # noqa: PLC0415
     from streaming.service import Desk, described  # noqa: PLC0415
+    from streaming.ward import WardDesk  # noqa: PLC0415
 
     opened = store.open(db)
     approved = opened.proposals.in_force()
@@ -197,5 +199,7 @@ def wire(
         group_stored=StoredGroupDesk(judge.library),
         peers=None if judge.curves is None else PeerDesk(judge.curves),
         case_terms=case_terms,
+        plans=PlanDesk(judge, opened, secret),
+        ward=WardDesk(judge, opened),
     )
     return Wired(app, opened, judge, entities, keeper, claims, changes)

@@ -26,27 +26,20 @@ PATTERNS: Final = (
 """An indication, repeats, evidence, intervals: what a physician of internal medicine meets."""
 _EVENING: Final = datetime.combine(month.LAST_DAY, time(23, 59, 59), CHINA)
 _DAY: Final = re.compile(r"^(2025-0[34]-\d\d)(?=$|T)")
-_WARD: Final = "A03"
-"""Internal medicine: departments whose code begins so."""
 
 
 def stream(seed: int, still_in: int, physician_id: str) -> Iterator[Json]:
-    """The events of the ward's stays by time; those of internal medicine in ``HOSPITAL`` are ``physician_id``'s."""
+    """The events of the stays by time; ``physician_id`` attends those in ``HOSPITAL``."""
     events = list(ward.merge(open_stays.records(seed, still_in)))
-    for record in ward.planted_records(*PATTERNS):
-        events += _moved(record)
+    for number, check in enumerate(PATTERNS):
+        # The first stay of a pattern is the one at fault; the others look like it.
+        events += _moved(ward.planted_records(check)[0], f"O2503-9{number:05}")
     events.sort(key=lambda e: (datetime.fromisoformat(e["event_time"]), e["stay_id"], e["sequence"]))
-    mine = {
-        e["stay_id"]
-        for e in events
-        if e["provider_id"] == HOSPITAL
-        and e.get("stay", {}).get("admission_department", "").startswith(_WARD)
-    }
     for event in events:
-        yield _attended(event, physician_id) if event["stay_id"] in mine else event
+        yield _attended(event, physician_id) if event["provider_id"] == HOSPITAL else event
 
 
-def _moved(record: Record) -> list[Json]:
+def _moved(record: Record, stay_id: str) -> list[Json]:
     """The events of a planted stay up to its last evening, which is made the month's; its orders still run."""
     leaves = date.fromisoformat(str(record["discharge_date"]))
     by = month.LAST_DAY + timedelta(days=1) - leaves
@@ -55,7 +48,7 @@ def _moved(record: Record) -> list[Json]:
         moved = _shift(event, by)
         over = event["kind"] in ("discharge", "order-status")
         if not over and datetime.fromisoformat(moved["event_time"]) <= _EVENING:
-            kept.append(moved | {"stay_id": f"{event['stay_id']}-IN", "event_id": f"IN-{event['event_id']}"})
+            kept.append(moved | {"stay_id": stay_id, "event_id": f"{stay_id}-{event['sequence']:05}"})
     return kept
 
 

@@ -40,20 +40,28 @@ _WARN_FROM: Final = Severity.MEDIUM
 
 
 def gather(plan: Json) -> list[Json]:
-    """The suggestions of a plan under the finding that they answer, the gravest first.
+    """What a plan has to say, by what it is about: the gravest first, of these what can be changed.
 
-    Each group is one card: ``key``, ``cause``, ``subject_id``, ``severity``, ``findings``, ``suggestions``.
+    Each group is one card: ``key``, ``cause``, ``subject_id``, ``severity``, ``findings``, ``suggestions``. The
+    findings are those of now, and those at discharge that a suggestion answers; the stream tells of the same.
     """
     by_id = {one["finding_id"]: one for one in plan["findings"]}
     groups: dict[tuple[str, str], Json] = {}
+
+    def group_of(cause: str, subject: str) -> Json:
+        return groups.setdefault(
+            (cause, subject),
+            {"cause": cause, "subject_id": subject, "findings": [], "suggestions": []},
+        )
+
+    for one in plan["findings"]:
+        if one["when"] == "now":
+            group_of(one["cause"], one["subject_id"])["findings"].append(one)
     for suggestion in plan["suggestions"]:
         found = [by_id[i] for i in suggestion["finding_ids"] if i in by_id]
         cause = found[0]["cause"] if found else suggestion["kind"]
         subject = found[0]["subject_id"] if found else suggestion["order_id"] or plan["stay_id"]
-        group = groups.setdefault(
-            (cause, subject),
-            {"cause": cause, "subject_id": subject, "findings": [], "suggestions": []},
-        )
+        group = group_of(cause, subject)
         group["suggestions"].append(suggestion)
         group["findings"] += [one for one in found if one not in group["findings"]]
     for (cause, subject), group in groups.items():
@@ -63,7 +71,9 @@ def gather(plan: Json) -> list[Json]:
             key=lambda s: s.rank,
             default=Severity.INFO,
         )
-    return sorted(groups.values(), key=lambda g: (-g["severity"].rank, g["key"]))
+    return sorted(
+        groups.values(), key=lambda g: (-g["severity"].rank, not g["suggestions"], g["key"])
+    )
 
 
 def key_of(stay_id: str, cause: str, subject_id: str) -> str:
@@ -76,7 +86,7 @@ def card_of(plan: Json, group: Json, physician_id: str, now: datetime) -> Card:
     digest = hashlib.sha256(
         "\n".join(
             [*sorted(f"{f['rule_id']} {f['rule_sha256']}" for f in group["findings"]),
-             *sorted(s["suggestion_id"] for s in group["suggestions"])]
+             *sorted(f"{s['kind']} {s['order_id']} {s['item_code']}" for s in group["suggestions"])]
         ).encode()
     ).hexdigest()[:32]  # fmt: skip
     findings, suggestions = group["findings"], group["suggestions"]
@@ -172,10 +182,10 @@ def keep(
 
 
 def by_day(cards: Sequence[Json], today: date) -> list[tuple[date, int]]:
-    """How many cards were shown on each of the last days, oldest first."""
+    """How many cards were shown on each of the last days, oldest first; of the earlier half only days with any."""
     counts = Counter(card["created_at"].astimezone(CHINA).date() for card in cards)
     days = [today - timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
-    return [(day, counts[day]) for day in days]
+    return [(day, counts[day]) for place, day in enumerate(days) if counts[day] or place >= DAYS // 2]
 
 
 def became(card: Json, open_stays: frozenset[str], standing: Mapping[tuple[str, str], bool]) -> str | None:

@@ -43,6 +43,7 @@ def rows(compared: Json, words: Words, currency: str) -> list[Json]:
         }
 
     cost, then = before["cost"], after["cost"]
+    leaves = next((c["date"] for c in compared["changes"] if c["kind"] == "set_discharge_date"), None)
     return [
         text("ward.try.group", of_group(before, "group"), of_group(after, "group")),
         text("ward.try.weight", of_group(before, "weight"), of_group(after, "weight")),
@@ -62,7 +63,7 @@ def rows(compared: Json, words: Words, currency: str) -> list[Json]:
             format_probability(cost["probability_over_standard"]),
             format_probability(then["probability_over_standard"]),
         ),
-        text("ward.try.leave", cost["projected_discharge"], then["projected_discharge"]),
+        text("ward.try.leave", cost["projected_discharge"], leaves or then["projected_discharge"]),
     ]
 
 

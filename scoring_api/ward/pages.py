@@ -117,7 +117,8 @@ def route(
             "record": masked(me, record),
             "plan": masked(me, plan),
             "failed": failed,
-            "groups": [],
+            "open": [],
+            "done": [],
             "reasons": OVERRIDE_REASONS,
             "may_answer": me.may(Permission.ADVICE_ANSWER),
             "may_try": me.may(Permission.CLAIMS_GROUP),
@@ -125,20 +126,27 @@ def route(
         }
         if record is not None and plan is not None:
             level = attention.level_of({**record, **_cost(plan)})
-            answers_here = answering.latest(answers(me, stay_id))
+            cards, groups = answers(me, stay_id), answering.gather(plan)
+            for group in groups:
+                group["answer"] = answering.latest(cards).get(group["key"])
+            told = {
+                answering.key_of(stay_id, one["cause"], one["subject_id"]): one["created_at"]
+                for one in store.ward.standing([stay_id]).get(stay_id, ())
+            }
+            settled = {
+                key
+                for key, at in answering.answered(cards).items()
+                # What was told again after the answer is open again: something has changed.
+                if key not in told or told[key] <= at
+            }
             context |= {
                 "level": level,
                 "course": draw_course(
                     record, plan["cost"], TEXTS[lang], comparing.describe(record, plan, TEXTS[lang])
                 ),
                 "percent": attention.share(plan["cost"]["running_fen"], plan["cost"]["standard_fen"]),
-                "groups": masked(
-                    me,
-                    [
-                        group | {"answer": answers_here.get(group["key"])}
-                        for group in answering.gather(plan)
-                    ],
-                ),
+                "open": masked(me, [one for one in groups if one["key"] not in settled]),
+                "done": masked(me, [one for one in groups if one["key"] in settled]),
             }
         return pages.render(request, "ward_stay.html", context)
 
@@ -185,6 +193,9 @@ def route(
         failed: SentinelError | None = None
         if tried.changes:
             compared, failed = plan_of(stay_id, tried.changes)
+        else:
+            plan, failed = plan_of(stay_id)
+            compared = None if plan is None else {"changes": [], "before": plan, "after": plan}
         words, currency = TEXTS[lang], str(record["currency"])
         context = {
             "stay": masked(me, row),
