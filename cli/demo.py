@@ -19,8 +19,8 @@ from cli.accounts import accounts
 from cli.models import train_model
 from cli.reading import read_claims
 from cli.wiring import engine, wire
-from data_samples.planting import SEED
 from data_samples import rounds, ward
+from data_samples.planting import SEED
 from domain.access import ROLE_NAMES, Role, Rows
 from domain.tables import Tables
 from drg import projection

@@ -34,7 +34,9 @@ def stream(seed: int, still_in: int, physician_id: str) -> Iterator[Json]:
     for number, check in enumerate(PATTERNS):
         # The first stay of a pattern is the one at fault; the others look like it.
         events += _moved(ward.planted_records(check)[0], f"O2503-9{number:05}")
-    events.sort(key=lambda e: (datetime.fromisoformat(e["event_time"]), e["stay_id"], e["sequence"]))
+    events.sort(
+        key=lambda e: (datetime.fromisoformat(e["event_time"]), e["stay_id"], e["sequence"])
+    )
     for event in events:
         yield _attended(event, physician_id) if event["provider_id"] == HOSPITAL else event
 
@@ -48,7 +50,9 @@ def _moved(record: Record, stay_id: str) -> list[Json]:
         moved = _shift(event, by)
         over = event["kind"] in ("discharge", "order-status")
         if not over and datetime.fromisoformat(moved["event_time"]) <= _EVENING:
-            kept.append(moved | {"stay_id": stay_id, "event_id": f"{stay_id}-{event['sequence']:05}"})
+            kept.append(
+                moved | {"stay_id": stay_id, "event_id": f"{stay_id}-{event['sequence']:05}"}
+            )
     return kept
 
 

@@ -103,9 +103,7 @@ class WardDesk:
         outlook = {row["stay_id"]: row for row in settled.outlook.to_dicts()}
         told = {row["stay_id"]: row for row in drg.tell(settled)}
         for state in there:
-            made[state.stay_id] = _glance(
-                state, told[state.stay_id], outlook.get(state.stay_id)
-            )
+            made[state.stay_id] = _glance(state, told[state.stay_id], outlook.get(state.stay_id))
         return made
 
     def _peers(self, told: Json, glance: Json, days: int) -> list[Json]:
@@ -153,7 +151,7 @@ def _glance(state: OpenStay, told: Json, outlook: Json | None) -> Json:
         if outlook is None
         else ABSENT.get(seen["absent"] or "", NO_STANDARD)
     )
-    principal = _ordered((state.lists["diagnoses"].value or []))[:1]
+    principal = _ordered(state.lists["diagnoses"].value or [])[:1]
     return {
         "stay_id": state.stay_id,
         "admission_date": admitted,

@@ -37,7 +37,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "ward.projected": ("预计总费用", "Projected total"),
     "ward.projected_end": ("预计总费用（区间）", "Projected total (interval)"),
     "ward.interval": ("{low} – {high}", "{low} – {high}"),
-    "ward.interval_of": ("{level}%的同类患者落在此区间", "{level} % of such stays end in this interval"),
+    "ward.interval_of": (
+        "{level}%的同类患者落在此区间",
+        "{level} % of such stays end in this interval",
+    ),
     "ward.leaves": ("预计{day}出院", "till {day}"),
     "ward.leave": ("预计出院", "Likely discharge"),
     "ward.probability": ("超标准概率{p}", "chance to exceed {p}"),
@@ -103,7 +106,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "ward.category": ("类别", "Category"),
     "ward.no_charges": ("还没有费用。", "Nothing has been charged yet."),
     "ward.findings": ("出院时的检查", "At discharge"),
-    "ward.findings_none": ("若按现状出院，没有检查项会命中。", "If the patient left as things are, no check would hit."),
+    "ward.findings_none": (
+        "若按现状出院，没有检查项会命中。",
+        "If the patient left as things are, no check would hit.",
+    ),
     "ward.when.now": ("现在", "Now"),
     "ward.when.discharge": ("出院时", "At discharge"),
     "ward.when.discharge_note": (
@@ -141,7 +147,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "ward.answer.later": ("稍后", "Later"),
     "ward.answer.reason": ("原因", "Reason"),
     "ward.answer.choose": ("请选择原因", "Choose a reason"),
-    "ward.answer.comment": ("补充说明（可不填，勿写患者信息）", "A word on it (optional, nothing about the person)"),
+    "ward.answer.comment": (
+        "补充说明（可不填，勿写患者信息）",
+        "A word on it (optional, nothing about the person)",
+    ),
     "ward.answer.send": ("提交", "Send"),
     "ward.answer.told": ("您已回复：{outcome}", "You answered: {outcome}"),
     "ward.answer.said": ("已记录您的回复。", "Your answer is kept."),
@@ -220,17 +229,32 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "ward.try.wrong.place": ("请选择位置。", "Choose the place."),
     "ward.try.wrong.order": ("请选择医嘱。", "Choose the order."),
     "ward.try.wrong.day": ("请填写日期，如2025-03-31。", "Give a day such as 2025-03-31."),
-    "ward.try.wrong.before": ("出院日期不能早于入院。", "The discharge cannot be before the admission."),
-    "ward.try.wrong.item": ("请填写项目编码，至多20个字符。", "Give the item's code, at most 20 characters."),
+    "ward.try.wrong.before": (
+        "出院日期不能早于入院。",
+        "The discharge cannot be before the admission.",
+    ),
+    "ward.try.wrong.item": (
+        "请填写项目编码，至多20个字符。",
+        "Give the item's code, at most 20 characters.",
+    ),
     "ward.try.wrong.amount": ("请填写金额，如1234.50。", "Give an amount such as 1234.50."),
     "ward.try.wrong.many": ("一次试算至多20项更改。", "One trial takes at most 20 changes."),
-    "ward.try.add.told": ("添加{what} {code}（第{place}位）", "Add the {what} {code} as number {place}"),
+    "ward.try.add.told": (
+        "添加{what} {code}（第{place}位）",
+        "Add the {what} {code} as number {place}",
+    ),
     "ward.try.replace.told": ("{what} {old} 替换为 {code}", "Replace the {what} {old} by {code}"),
-    "ward.try.move.told": ("{what} {old} 调整到第{place}位", "Move the {what} {old} to place {place}"),
+    "ward.try.move.told": (
+        "{what} {old} 调整到第{place}位",
+        "Move the {what} {old} to place {place}",
+    ),
     "ward.try.remove.told": ("删除{what} {old}", "Remove the {what} {old}"),
     "ward.try.stop.told": ("自{since}起停止医嘱：{order}", "Stop from {since}: {order}"),
     "ward.try.stop.all.told": ("不计医嘱：{order}", "Leave out: {order}"),
-    "ward.try.plan.told": ("{date}新增 {order}，预计{amount}", "Plan {order} on {date}, {amount} in all"),
+    "ward.try.plan.told": (
+        "{date}新增 {order}，预计{amount}",
+        "Plan {order} on {date}, {amount} in all",
+    ),
     "ward.try.discharge.told": ("{date}出院", "Discharge on {date}"),
     # own answers
     "ward.feedback": ("我的回复", "My answers"),

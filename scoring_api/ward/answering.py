@@ -136,14 +136,18 @@ def latest(cards: Iterable[Json]) -> dict[str, Json]:
     return found
 
 
-def read_answer(values: Mapping[str, str], group: Json) -> tuple[str, tuple[str, ...], str | None, str | None]:
+def read_answer(
+    values: Mapping[str, str], group: Json
+) -> tuple[str, tuple[str, ...], str | None, str | None]:
     """Outcome, ids of the suggestions taken, reason and comment of a form; a 422 problem if not whole."""
     outcome, comment = values.get("outcome", ""), values.get("comment", "").strip() or None
     reason = values.get("reason") or None
     taken = values.get("suggestion", "")
     known = {s["suggestion_id"] for s in group["suggestions"]}
     if outcome not in ANSWERS:
-        raise _refused("outcome", "The form does not say what was done.", "Choose one of the answers.")
+        raise _refused(
+            "outcome", "The form does not say what was done.", "Choose one of the answers."
+        )
     if outcome == OVERRIDDEN and reason not in OVERRIDE_REASONS:
         raise _refused("reason", "No reason was chosen.", "Choose why it does not fit.")
     if comment is not None and len(comment) > LONGEST_COMMENT:
@@ -159,7 +163,12 @@ def read_answer(values: Mapping[str, str], group: Json) -> tuple[str, tuple[str,
 
 
 def keep(
-    store: Store, principal: Principal, plan: Json, group: Json, values: Mapping[str, str], now: datetime
+    store: Store,
+    principal: Principal,
+    plan: Json,
+    group: Json,
+    values: Mapping[str, str],
+    now: datetime,
 ) -> None:
     """Keep an answer: with the card that the physician was shown about it, else with one of the page."""
     outcome, accepted, reason, comment = read_answer(values, group)
@@ -185,10 +194,14 @@ def by_day(cards: Sequence[Json], today: date) -> list[tuple[date, int]]:
     """How many cards were shown on each of the last days, oldest first; of the earlier half only days with any."""
     counts = Counter(card["created_at"].astimezone(CHINA).date() for card in cards)
     days = [today - timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
-    return [(day, counts[day]) for place, day in enumerate(days) if counts[day] or place >= DAYS // 2]
+    return [
+        (day, counts[day]) for place, day in enumerate(days) if counts[day] or place >= DAYS // 2
+    ]
 
 
-def became(card: Json, open_stays: frozenset[str], standing: Mapping[tuple[str, str], bool]) -> str | None:
+def became(
+    card: Json, open_stays: frozenset[str], standing: Mapping[tuple[str, str], bool]
+) -> str | None:
     """What came of what a card is about: gone, stands, cleared, or None if nothing can be said."""
     if card["stay_id"] not in open_stays:
         return "gone"

@@ -28,7 +28,13 @@ class Level(StrEnum):
     """There is no standard or no projection to compare with."""
 
 
-_WEIGHT: Final = {Level.OVER: 3, Level.HEADING: 3, Level.AHEAD: 1, Level.WITHIN: 0, Level.UNKNOWN: 0}
+_WEIGHT: Final = {
+    Level.OVER: 3,
+    Level.HEADING: 3,
+    Level.AHEAD: 1,
+    Level.WITHIN: 0,
+    Level.UNKNOWN: 0,
+}
 
 
 def level_of(glance: Json) -> Level:
@@ -69,6 +75,6 @@ def rank(row: Json) -> tuple[Any, ...]:
     )
 
 
-def sort(rows: Sequence[Json]) -> list[Json]:
+def sort(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows in the order in which they need a look."""
     return sorted(rows, key=rank)

@@ -43,7 +43,9 @@ def rows(compared: Json, words: Words, currency: str) -> list[Json]:
         }
 
     cost, then = before["cost"], after["cost"]
-    leaves = next((c["date"] for c in compared["changes"] if c["kind"] == "set_discharge_date"), None)
+    leaves = next(
+        (c["date"] for c in compared["changes"] if c["kind"] == "set_discharge_date"), None
+    )
     return [
         text("ward.try.group", of_group(before, "group"), of_group(after, "group")),
         text("ward.try.weight", of_group(before, "weight"), of_group(after, "weight")),
@@ -83,7 +85,10 @@ def checks(compared: Json) -> list[Json]:
 def describe(record: Json, plan: Json, words: Words) -> str:
     """What the drawing of the cost's course says, in a sentence."""
     cost, currency = plan["cost"], str(record["currency"])
-    told: Json = {"day": record["day_of_stay"], "cost": format_amount(cost["running_fen"], currency)}
+    told: Json = {
+        "day": record["day_of_stay"],
+        "cost": format_amount(cost["running_fen"], currency),
+    }
     if cost["projected_fen"] is None or cost["standard_fen"] is None:
         return words["ward.course_alt_short"].format(**told)
     return words["ward.course_alt"].format(

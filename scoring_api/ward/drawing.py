@@ -55,13 +55,9 @@ def draw_bar(glance: Mapping[str, Any], level: Level) -> Markup:
         )
     if glance["expected_fen"]:
         at = x(glance["expected_fen"])
-        parts.append(
-            Markup('<line class="like" x1="{}" x2="{}" y1="4" y2="20"/>').format(at, at)
-        )
+        parts.append(Markup('<line class="like" x1="{}" x2="{}" y1="4" y2="20"/>').format(at, at))
     at = x(standard)
-    parts.append(
-        Markup('<line class="standard" x1="{}" x2="{}" y1="1" y2="23"/>').format(at, at)
-    )
+    parts.append(Markup('<line class="standard" x1="{}" x2="{}" y1="1" y2="23"/>').format(at, at))
     return Markup(
         '<svg class="pace" viewBox="0 0 {} {}" aria-hidden="true" focusable="false">{}</svg>'
     ).format(_BAR_WIDTH, _BAR_HEIGHT, Markup("").join(parts))
@@ -118,7 +114,9 @@ def draw_course(
         fan = [now, (x(end), there[2]), (x(end), there[1])]
         parts.append(Markup('<polygon class="fan" points="{}"/>').format(_points(fan)))
         parts.append(
-            Markup('<polyline class="ahead" points="{}"/>').format(_points([now, (x(end), there[0])]))
+            Markup('<polyline class="ahead" points="{}"/>').format(
+                _points([now, (x(end), there[0])])
+            )
         )
         parts.append(Markup('<circle class="end" cx="{}" cy="{}" r="4"/>').format(x(end), there[0]))
         labels.append((there[0], "end", f"{words['ward.projected']} {_brief(cost['projected_fen'], currency)}"))  # fmt: skip
@@ -165,7 +163,9 @@ def _axes(
             Markup(
                 '<line class="grid" x1="{}" x2="{}" y1="{}" y2="{}"/>'
                 '<text class="tick" x="{}" y="{}" text-anchor="end">{}</text>'
-            ).format(_LEFT, WIDTH - _RIGHT, y(at), y(at), _LEFT - 8, y(at) + 4, _brief(at, currency))
+            ).format(
+                _LEFT, WIDTH - _RIGHT, y(at), y(at), _LEFT - 8, y(at) + 4, _brief(at, currency)
+            )
         )
         at += step
     every = max(1, -(-end // 12))

@@ -21,9 +21,8 @@ from scoring_api import bodies, pages
 from scoring_api.access import masked, needs, who
 from scoring_api.pages.texts import TEXTS
 from scoring_api.problems import ProblemError
-from scoring_api.ward import answering, comparing, listing, trying
+from scoring_api.ward import answering, attention, comparing, listing, trying
 from scoring_api.ward.drawing import draw_bar, draw_course
-from scoring_api.ward import attention
 from store import Store
 
 Json = dict[str, Any]
@@ -61,7 +60,9 @@ def route(
             )
         return found
 
-    def plan_of(stay_id: str, changes: list[Json] | None = None) -> tuple[Json | None, SentinelError | None]:
+    def plan_of(
+        stay_id: str, changes: list[Json] | None = None
+    ) -> tuple[Json | None, SentinelError | None]:
         try:
             return plans.of_stay(stay_id, changes or ()), None
         except SentinelError as error:
@@ -144,7 +145,9 @@ def route(
                 "course": draw_course(
                     record, plan["cost"], TEXTS[lang], comparing.describe(record, plan, TEXTS[lang])
                 ),
-                "percent": attention.share(plan["cost"]["running_fen"], plan["cost"]["standard_fen"]),
+                "percent": attention.share(
+                    plan["cost"]["running_fen"], plan["cost"]["standard_fen"]
+                ),
                 "open": masked(me, [one for one in groups if one["key"] not in settled]),
                 "done": masked(me, [one for one in groups if one["key"] in settled]),
             }

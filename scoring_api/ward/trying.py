@@ -79,7 +79,9 @@ def codes(record: Mapping[str, Any], changes: Sequence[Json], what: str) -> list
     return [row | {"ordinal": number} for number, row in enumerate(rows, start=1)]
 
 
-def tell(changes: Sequence[Json], record: Mapping[str, Any], words: Words, currency: str) -> list[str]:
+def tell(
+    changes: Sequence[Json], record: Mapping[str, Any], words: Words, currency: str
+) -> list[str]:
     """Each change in words."""
     orders = {o["order_id"]: o for o in record["orders"]}
     told = []
@@ -100,7 +102,9 @@ def tell(changes: Sequence[Json], record: Mapping[str, Any], words: Words, curre
         elif change["kind"] == "cancel_order":
             order = orders.get(change["order_id"], {})
             told.append(
-                words["ward.try.stop.told" if change.get("since") else "ward.try.stop.all.told"].format(
+                words[
+                    "ward.try.stop.told" if change.get("since") else "ward.try.stop.all.told"
+                ].format(
                     order=order.get("item_name") or order.get("item_code") or change["order_id"],
                     since=change.get("since"),
                 )
@@ -139,9 +143,13 @@ def _carried(values: Mapping[str, str]) -> list[Json]:
             change = json.loads(values.get(f"c{number}", ""))
         except ValueError:
             continue
-        if isinstance(change, dict) and isinstance(change.get("kind"), str) and all(
-            isinstance(v, int if k in _NUMBERS else str) and not isinstance(v, bool)
-            for k, v in change.items()
+        if (
+            isinstance(change, dict)
+            and isinstance(change.get("kind"), str)
+            and all(
+                isinstance(v, int if k in _NUMBERS else str) and not isinstance(v, bool)
+                for k, v in change.items()
+            )
         ):
             found.append(change)
     return [change for change in found if _whole(change)]
@@ -161,7 +169,9 @@ def _whole(change: Json) -> bool:
     return change["kind"] in needed_of and all(n in change for n in needed_of[change["kind"]])
 
 
-def _coding(values: Mapping[str, str], what: str, rows: Sequence[Json]) -> tuple[Json, dict[str, str]]:
+def _coding(
+    values: Mapping[str, str], what: str, rows: Sequence[Json]
+) -> tuple[Json, dict[str, str]]:
     action, code = values.get("action", ""), values.get("code", "").strip()
     wrong: dict[str, str] = {}
     change: Json = {"kind": f"{action}_{what}"}
