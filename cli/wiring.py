@@ -188,6 +188,7 @@ def wire(
         group=GroupDesk(judge.library, secret),
         what_if=WhatIfDesk(judge.library, secret, judge.curves),
         check_orders=OrdersHandler(judge, opened, secret).check,
+        plans=PlanDesk(judge, opened, secret),
         rules=described(judge.ruleset),
         version=installed_version("drg-sentinel"),
         ready=ready,
@@ -199,7 +200,6 @@ def wire(
         group_stored=StoredGroupDesk(judge.library),
         peers=None if judge.curves is None else PeerDesk(judge.curves),
         case_terms=case_terms,
-        plans=PlanDesk(judge, opened, secret),
         ward=WardDesk(judge, opened),
     )
     return Wired(app, opened, judge, entities, keeper, claims, changes)

@@ -54,6 +54,9 @@ from scoring_api import (
 from scoring_api import (
     graph as graph_routes,
 )
+from scoring_api import (
+    plans as plan_routes,
+)
 from scoring_api.access import PUBLIC, Access, OpenAccess, include, needs, whole_view
 from scoring_api.access import routes as access_routes
 from scoring_api.access.accounts import Accounts
@@ -116,7 +119,7 @@ def build(
     pages of signing in, accounts and the audit log. Without ``telling`` there are no webhooks; with it
     the application sends their messages while it runs. ``group_stored`` and ``peers`` tell a case's page
     the group with its trace and the cost of like stays, ``case_terms`` the limit above which a second
-    person approves, and the deadlines. Without ``changes`` there are no backtests and no proposals.
+    person approves, and the deadlines. Without ``changes`` there are no backtests and no proposals, without ``plans`` no plans of patients in hospital.
     With ``plans`` and ``ward`` there are the physician's pages; ``card_budget`` is the number of cards a
     physician and day.
     """
@@ -146,6 +149,8 @@ def build(
     include(app, grouping.route(group, what_if), needs(Permission.CLAIMS_GROUP))
     if check_orders is not None:
         include(app, inhospital.route(check_orders, store))
+    if plans is not None:
+        include(app, plan_routes.route(plans, store))
     if graph is not None:
         include(app, graph_routes.route(graph), needs(Permission.GRAPH_READ), whole_view)
     if score_claims is not None:

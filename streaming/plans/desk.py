@@ -13,7 +13,7 @@ import msgspec
 
 from domain.service import Refused, Told
 from store import Store
-from streaming.orders.events import decode
+from streaming.orders.events import Event, decode
 from streaming.orders.judging import as_signed, overfull_reason
 from streaming.orders.state import OpenStay, Phase, apply_events, digest
 from streaming.orders.stored import load
@@ -33,6 +33,8 @@ Json = dict[str, Any]
 
 MOST_KEPT: Final = 2_000
 """Stays whose prices and documents are kept: a large hospital's beds; some kilobytes each."""
+MOST_PLANS: Final = 500
+"""Whole plans kept, some 30 kB each: a client asks again with the same orders when they are signed."""
 _SORTED: Final = msgspec.json.Encoder(order="sorted")
 
 
@@ -48,6 +50,8 @@ class PlanDesk:
     store: Store
     key: PseudonymKey
     _kept: Kept = field(default_factory=lambda: Kept(MOST_KEPT), repr=False, compare=False)
+    _events: Kept = field(default_factory=lambda: Kept(MOST_KEPT), repr=False, compare=False)
+    _plans: Kept = field(default_factory=lambda: Kept(MOST_PLANS), repr=False, compare=False)
 
     def of_stay(
         self, stay_id: str, changes: Sequence[Mapping[str, Any]] = (), /
@@ -70,7 +74,7 @@ class PlanDesk:
 
     def of_events(self, records: Sequence[bytes], /) -> Told:
         """The plans of the stays that order events name, with the events on top of what is stored."""
-        events, refused = decode(records, key=self.key)
+        events, refused = self._decode(records)
         taken = [event for _, event in events]
         states = self._look_up(sorted({e.stay_id for e in taken}))
         new, _, overfull = apply_events(taken, states)
@@ -86,11 +90,35 @@ class PlanDesk:
         ]
         return Told(plans, tuple(sorted(refused, key=lambda r: r.index)))
 
+    def _decode(self, records: Sequence[bytes]) -> tuple[list[tuple[int, Event]], list[Refused]]:
+        """``decode``, each record once: a client sends what stands with every call."""
+        names = [_record_name(record) for record in records]
+        known = {name: event for name in set(names) if (event := self._events.find(name))}
+        new = [i for i, name in enumerate(names) if name not in known]
+        read, refused = decode([records[i] for i in new], key=self.key) if new else ([], [])
+        events = [(i, known[name]) for i, name in enumerate(names) if name in known]
+        for place, event in read:
+            self._events.keep(names[new[place]], event)
+            events.append((new[place], event))
+        return sorted(events, key=lambda e: e[0]), [
+            Refused(new[r.index], r.reasons) for r in refused
+        ]
+
     def of_claim(self, claim: Json, as_of: datetime, leaving: date | None = None) -> Json:
         """The plan of a stay in hospital in the layout of a claim, as of the latest event.
 
         ``leaving`` is the day of discharge to suppose; without it the projected one.
         """
+        sha256 = digest(claim)
+        encoded = self._plans.get(
+            (sha256, as_of, leaving),
+            lambda: msgspec.json.encode(self._plan(claim, as_of, leaving, sha256)),
+        )
+        # Decoded for each caller, who may change it.
+        plan: Json = msgspec.json.decode(encoded)
+        return plan
+
+    def _plan(self, claim: Json, as_of: datetime, leaving: date | None, sha256: str) -> Json:
         judges = self._judges
         signed = as_signed(claim)
         day = as_of.date().isoformat()
@@ -134,7 +162,7 @@ class PlanDesk:
             "currency": claim["currency"],
             "admitted_on": claim["admission_date"],
             "judged_as_of": as_of.isoformat().replace("+00:00", "Z"),
-            "state_sha256": digest(claim),
+            "state_sha256": sha256,
             "rules_sha256": ruleset.sha256,
             "pack_sha256": self.engine.pack_sha256,
             "group": tell_group(priced, self._group_names),
@@ -159,6 +187,11 @@ class PlanDesk:
 
 
 _NO_PAPERS: Final = frozenset({"orders", "charges", "total_amount_fen"})
+
+
+def _record_name(record: bytes) -> str:
+    """What stands for a record: its text holds identifiers in the clear, which are not kept."""
+    return hashlib.sha256(record).hexdigest()
 
 
 def _sha256(content: Any) -> str:

@@ -14,12 +14,13 @@ from streaming.plans import discharge
 class Judges:
     """The checks of a rule set that judge plans.
 
-    ``orders`` read orders (and lines of tests), ``costs`` the charges, group and outlook,
-    ``documents`` head, diagnoses and procedures alone. ``open_ids`` are the checks that judge a
+    ``orders`` read orders, ``tests`` the lines of tests that have a minimum interval, ``costs``
+    the charges, group and outlook, ``documents`` head, diagnoses and procedures alone. ``open_ids`` are the checks that judge a
     stay while it is in hospital; the others judge it as if discharged.
     """
 
     orders: rules.RuleSet
+    tests: rules.RuleSet
     costs: rules.RuleSet
     documents: rules.RuleSet
     open_ids: frozenset[str]
@@ -42,7 +43,8 @@ def _judges(held: checks.Held) -> Judges:
         return ruleset.only(*(i for i in ids if i in active))
 
     return Judges(
-        orders=some(*of_orders.ids, *discharge.TESTS),
+        orders=of_orders,
+        tests=some(*discharge.TESTS),
         costs=some(*outlook, *discharge.COST, *discharge.SUPPORT),
         documents=some(*discharge.DOCUMENTS),
         open_ids=frozenset(live.ids),

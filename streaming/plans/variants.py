@@ -74,18 +74,21 @@ def judge(plans: Sequence[Json], moment: Moment) -> list[Verdicts]:
     """The verdicts on plans of one stay, each a claim with its drafts as signed."""
     judges, folder = moment.judges, moment.folder
     claims: list[Json] = []
+    tested: list[Json] = []
+    items = with_interval(folder)
     for number, plan in enumerate(plans):
-        plain = plan | {"charges": _lines(plan, folder)}
-        name = f"n{number}"
-        claims.append(_named(plain, name))
+        plain = plan | {"charges": _latest(plan)}
         ended = discharge.discharged(plain, moment.as_of, moment.leaving, None)
-        claims.append(_named(_with_planned(ended, folder), f"d{number}"))
+        claims += [_named(plain, f"n{number}"), _named(ended, f"d{number}")]
+        if any(o["item_code"] in items for o in plan["orders"]):
+            tested.append(_named(_with_planned(plan, items), f"d{number}"))
     judged = rules.judge(judges.orders, tables_of(claims))
     hits: dict[str, list[Json]] = {claim["stay_id"]: [] for claim in claims}
     for row in judged.hits.iter_rows(named=True):
-        stay = row["stay_id"]
-        if (row["rule_id"] in discharge.TESTS) <= stay.startswith("d"):
-            hits[stay].append(read(row))
+        hits[row["stay_id"]].append(read(row))
+    if tested and judges.tests.ids:
+        for row in rules.judge(judges.tests, tables_of(tested)).hits.iter_rows(named=True):
+            hits[row["stay_id"]].append(read(row))
     letters = {row["stay_id"]: row for row in judged.verdicts.iter_rows(named=True)}
 
     def unknown(name: str) -> frozenset[str]:
@@ -124,25 +127,17 @@ def _named(claim: Json, name: str) -> Json:
     return claim | {"stay_id": name, "patient_id": name}
 
 
-def _lines(plan: Json, folder: Path) -> list[Json]:
-    """The lines that checks of orders look at: tests with an interval, and the latest of all.
-
-    The latest says how far time went on; the others would be read for every plan in vain.
-    """
-    lines = plan["charges"]
-    if not lines:
-        return []
-    items = with_interval(folder)
-    kept = [line for line in lines if line["item_code"] in items]
-    latest = max(lines, key=lambda line: line.get("charge_time") or "")
-    return kept if latest in kept else [*kept, latest]
+def _latest(plan: Json) -> list[Json]:
+    """The latest charge line: it says how far time went on, and checks of orders read no other."""
+    return (
+        [max(plan["charges"], key=lambda x: x.get("charge_time") or "")] if plan["charges"] else []
+    )
 
 
-def _with_planned(claim: Json, folder: Path) -> Json:
-    """The claim with a line for each single order of a test with an interval that is still to come."""
-    items = with_interval(folder)
-    charged = {line.get("order_id") for line in claim["charges"]}
-    zone = ZoneInfo(claim["time_zone"])
+def _with_planned(plan: Json, items: Mapping[str, int]) -> Json:
+    """The charges of tests with an interval, and a line for each that is ordered and still to come."""
+    charged = {line.get("order_id") for line in plan["charges"]}
+    zone = ZoneInfo(plan["time_zone"])
     planned = [
         {
             "line_id": f"{PLANNED}{order['order_id']}",
@@ -156,14 +151,15 @@ def _with_planned(claim: Json, folder: Path) -> Json:
             "charge_time": order["start_time"],
             "charge_date": _day(order["start_time"], zone),
         }
-        for order in claim["orders"]
+        for order in plan["orders"]
         if order["item_code"] in items
         and order["status"] in RUNNING
         and not order.get("long_term")
         and order.get("executed_time") is None
         and order["order_id"] not in charged
     ]
-    return claim | {"charges": [*claim["charges"], *planned]} if planned else claim
+    done = [line for line in plan["charges"] if line["item_code"] in items]
+    return plan | {"orders": [], "charges": [*done, *planned]}
 
 
 def _day(instant: str, zone: ZoneInfo) -> str:
