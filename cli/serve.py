@@ -73,6 +73,13 @@ def serve(
             envvar="SENTINEL_OIDC_FILE", help="JSON file of an OpenID provider; docs/access.md."
         ),
     ] = None,
+    cds_clients: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="SENTINEL_CDS_CLIENTS",
+            help="JSON file of the record systems that may call CDS Hooks; docs/cds-hooks.md.",
+        ),
+    ] = None,
     per_second: Annotated[
         float, typer.Option(min=0.1, help="Requests a second of one account, in the long run.")
     ] = 30,
@@ -99,9 +106,14 @@ def serve(
     from scoring_api.repricing import Repricing  # noqa: PLC0415
     from store.access import Keyring  # noqa: PLC0415
 
+    clients = None
+    if cds_clients is not None:
+        from scoring_api.cds import Clients  # noqa: PLC0415
+
+        clients = Clients.load(cds_clients, address=public_url)
     access = None
     if sign_in:
-        access = accounts(field_keys, oidc=oidc, https=https, per_second=per_second)
+        access = accounts(field_keys, oidc=oidc, https=https, per_second=per_second, clients=clients)
     else:
         local_only(host)
 
@@ -128,6 +140,8 @@ def serve(
             allow_http=allow_http,
         ),
         case_terms=Terms(limit_fen=round(case_limit * 100)),
+        address=public_url.rstrip("/") or (clients.address if clients else ""),
+        origins=clients.origins if clients else (),
     )
     if sign_in and not wired.store.access.accounts.any():
         tell(

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from store import Store
     from store.graph.entity_graph import EntityGraph
     from streaming.backtests import ChangeDesk
+    from streaming.cds import CdsDesk
     from streaming.claim_scores import ClaimScores
     from streaming.graph_keeper import GraphKeeper
 
@@ -89,9 +90,12 @@ class Wired:
     keeper: GraphKeeper | None = None
     claim_scores: ClaimScores | None = None
     changes: ChangeDesk | None = None
+    advise: CdsDesk | None = None
 
     def close(self) -> None:
         """Let the graph finish its batch, and close the databases."""
+        if self.advise is not None:
+            self.advise.close()
         if self.changes is not None:
             self.changes.close()
         if self.claim_scores is not None:
@@ -122,6 +126,9 @@ def wire(
     keep_identifiers: bool = False,
     field_keys: Path | None = None,
     case_terms: Terms | None = None,
+    address: str = "",
+    origins: Sequence[str] = (),
+    card_budget: int | None = None,
 ) -> Wired:
     """Build the service on a database: everything that ``sentinel serve`` runs.
 
@@ -129,13 +136,16 @@ def wire(
     feeds; without a server the database keeps it and the service feeds it. ``claim_model`` is a folder, or
     ``champion`` for the one of the register. ``access`` makes of the store what recognises callers
     (``cli.accounts.accounts``); without it everybody may do everything. ``telling`` is how webhooks are told; without it there are none. ``case_terms`` are the limit and
-    deadlines of cases.
+    deadlines of cases. Cards of CDS Hooks link to ``address``; ``origins`` are those of browsers that may call it,
+    and ``card_budget`` is how many a physician is shown on a day.
     """
     # Late, because FastAPI and SQLAlchemy take a second that other commands need not wait.
     import scoring_api  # noqa: PLC0415
     import store  # noqa: PLC0415
     from store.graph.address import Address  # noqa: PLC0415
+    from domain.cards import DEFAULT_BUDGET  # noqa: PLC0415
     from streaming.backtests import ChangeDesk  # noqa: PLC0415
+    from streaming.cds import CdsDesk  # noqa: PLC0415
     from streaming.graph_keeper import GraphKeeper  # noqa: PLC0415
     from streaming.grouping import GroupDesk, PeerDesk, StoredGroupDesk, WhatIfDesk  # noqa: PLC0415
     from streaming.orders.handler import OrdersHandler  # noqa: PLC0415
@@ -182,6 +192,9 @@ def wire(
             "graph": keeper.detail() if keeper else entities.name if entities else "absent",
         }
 
+    plans = PlanDesk(judge, opened, secret)
+    budget = DEFAULT_BUDGET if card_budget is None else card_budget
+    advise = CdsDesk(judge, opened, secret, plans, budget=budget)
     app = scoring_api.build(
         store=opened,
         assess=Desk(judge, opened, kept),
@@ -201,5 +214,8 @@ def wire(
         peers=None if judge.curves is None else PeerDesk(judge.curves),
         case_terms=case_terms,
         ward=WardDesk(judge, opened),
+        advise=advise,
+        address=address,
+        origins=origins,
     )
-    return Wired(app, opened, judge, entities, keeper, claims, changes)
+    return Wired(app, opened, judge, entities, keeper, claims, changes, advise)

@@ -7,10 +7,12 @@ pieces together. ``streaming`` provides the real ``Assess``.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Protocol
 
+from domain.access import Rows
 from domain.errors import Refusal, SentinelError
 from domain.proposals import Backtest, Fault, Number, ParameterValue
 from domain.results import Results
@@ -145,6 +147,67 @@ class Ward(Protocol):
 
     def record(self, stay_id: str, /) -> dict[str, Any] | None:
         """The codes, orders and cost day by day of a stay; None if no open stay has the id."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class HookCall:
+    """One call of CDS Hooks, its form already checked: which hook, what was sent, and for whom.
+
+    ``providers`` are the hospitals that the caller speaks for, empty where it may speak for any;
+    ``rows`` is what it may see; ``language`` is ``zh`` or ``en``; ``address`` is the one under which
+    people reach the service, for links; ``client`` names the caller.
+    """
+
+    hook: str
+    request: Mapping[str, Any]
+    client: str
+    providers: tuple[str, ...]
+    rows: Rows
+    language: str
+    address: str
+    at: datetime
+
+
+class MissingDataError(SentinelError):
+    """A call does not bring what a judgement needs, and the store does not have it either."""
+
+
+class UnreadableError(SentinelError):
+    """A call has the form of one, but what it says cannot be taken; ``reasons`` are told one by one."""
+
+    def __init__(
+        self, what: str, *, where: str, cure: str, reasons: Sequence[Mapping[str, str]] = ()
+    ) -> None:
+        self.reasons = tuple(reasons)
+        super().__init__(what, where=where, cure=cure)
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """The cards that answer a call (``domain.cds.response_schema``), and what of it could not be read.
+
+    ``set_aside`` names resources with the element and the reason: resource, element, reason.
+    """
+
+    cards: list[dict[str, Any]]
+    set_aside: list[dict[str, Any]]
+
+
+class Advise(Protocol):
+    """Advice at the moment of an order: cards for a record system, and what became of them."""
+
+    def ask(self, call: HookCall, /) -> Future[Advice]:
+        """The answer to a call; the future has a SentinelError if there can be none.
+
+        Nothing of the call is stored but the cards that were proposed.
+        """
+        ...
+
+    def feedback(
+        self, told: Sequence[Mapping[str, Any]], rows: Rows, now: datetime, /
+    ) -> list[dict[str, Any]]:
+        """Keep what was said of cards; the items that could not be taken, each with ``index`` and ``reason``."""
         ...
 
 

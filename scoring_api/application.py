@@ -14,6 +14,7 @@ from domain.cards import DEFAULT_BUDGET
 from domain.casework import Terms
 from domain.graph_questions import Graph
 from domain.service import (
+    Advise,
     Assess,
     ChangeRules,
     CheckOrders,
@@ -64,6 +65,8 @@ from scoring_api.cases import Desk as CaseDesk
 from scoring_api.cases import pages as case_pages
 from scoring_api.cases import routes as case_routes
 from scoring_api.cases.stay import Stays
+from scoring_api.cds import routes as cds_routes
+from scoring_api.cds.cors import Cors
 from scoring_api.checks import backtests, catalogue, history, models, proposals
 from scoring_api.evidence import Checks
 from scoring_api.health import Ready
@@ -106,6 +109,9 @@ def build(
     plans: Plans | None = None,
     ward: Ward | None = None,
     card_budget: int = DEFAULT_BUDGET,
+    advise: Advise | None = None,
+    address: str = "",
+    origins: Sequence[str] = (),
 ) -> FastAPI:
     """The application; it serves until the store is closed, which its builder does.
 
@@ -122,6 +128,7 @@ def build(
     person approves, and the deadlines. Without ``changes`` there are no backtests and no proposals, without ``plans`` no plans of patients in hospital.
     With ``plans`` and ``ward`` there are the physician's pages; ``card_budget`` is the number of cards a
     physician and day.
+    Without ``advise`` there is no service of CDS Hooks; its cards link to ``address``, and ``origins`` may call it in a browser.
     """
     checks, metrics = Checks(rules), Metrics(version)
     app = FastAPI(
@@ -151,6 +158,8 @@ def build(
         include(app, inhospital.route(check_orders, store))
     if plans is not None:
         include(app, plan_routes.route(plans, store))
+    if advise is not None:
+        include(app, cds_routes.route(advise, address))
     if graph is not None:
         include(app, graph_routes.route(graph), needs(Permission.GRAPH_READ), whole_view)
     if score_claims is not None:
@@ -195,6 +204,8 @@ def build(
         include(app, ward_pages.route(store, ward, plans, budget=card_budget))
     if isinstance(access, Accounts):
         access_routes.install(app, access)
+    if advise is not None and origins:
+        app.add_middleware(Cors, origins=origins)
     app.add_middleware(Watch, metrics=metrics)
     app.state.pages = frozenset(path for _, path in app.state.routes)
     description.install(app)
