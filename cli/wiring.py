@@ -142,8 +142,8 @@ def wire(
     # Late, because FastAPI and SQLAlchemy take a second that other commands need not wait.
     import scoring_api  # noqa: PLC0415
     import store  # noqa: PLC0415
-    from store.graph.address import Address  # noqa: PLC0415
     from domain.cards import DEFAULT_BUDGET  # noqa: PLC0415
+    from store.graph.address import Address  # noqa: PLC0415
     from streaming.backtests import ChangeDesk  # noqa: PLC0415
     from streaming.cds import CdsDesk  # noqa: PLC0415
     from streaming.graph_keeper import GraphKeeper  # noqa: PLC0415

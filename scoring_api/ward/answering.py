@@ -6,8 +6,11 @@ import hashlib
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any, Final
+
+import msgspec
 
 from domain.access import Principal
 from domain.calendar import CHINA
@@ -18,11 +21,13 @@ from domain.cards import (
     LONGEST_COMMENT,
     OVERRIDDEN,
     OVERRIDE_REASONS,
+    REPEAT,
+    SHOWN,
     Card,
     CardAnswer,
     CardSuggestion,
 )
-from domain.results import Severity
+from domain.results import Severity, identifier
 from scoring_api.problems import ProblemError
 from store import Store
 
@@ -77,18 +82,17 @@ def gather(plan: Json) -> list[Json]:
 
 
 def key_of(stay_id: str, cause: str, subject_id: str) -> str:
-    """What makes two cards the same: stay, cause and subject."""
-    return f"{stay_id} {cause} {subject_id}"
+    """What makes two cards the same: stay, cause and subject, as of a hook's card."""
+    return identifier("card", stay_id, cause, subject_id)
 
 
 def card_of(plan: Json, group: Json, physician_id: str, now: datetime) -> Card:
-    """The card of a group, as the page shows it; its id follows from what it says and to whom."""
-    digest = hashlib.sha256(
-        "\n".join(
-            [*sorted(f"{f['rule_id']} {f['rule_sha256']}" for f in group["findings"]),
-             *sorted(f"{s['kind']} {s['order_id']} {s['item_code']}" for s in group["suggestions"])]
-        ).encode()
-    ).hexdigest()[:32]  # fmt: skip
+    """The card of a group, as the page shows it; its id follows from what it says and to whom.
+
+    Its digest is that of a hook's card about the same (a test holds both together), so that what is
+    answered here is not asked again while ordering.
+    """
+    digest = _digest(group)
     findings, suggestions = group["findings"], group["suggestions"]
     first = findings[0]["finding"] if findings else suggestions[0]["text"]
     card_id = uuid.uuid5(_SPACE, f"{HOOK} {group['key']} {digest} {physician_id}")
@@ -114,6 +118,27 @@ def card_of(plan: Json, group: Json, physician_id: str, now: datetime) -> Card:
         ),
         created_at=now,
     )
+
+
+def _digest(group: Json) -> str:
+    """What a card rests on: checks, thresholds, the names among the facts, and the ways; no number that moves."""
+    found = sorted(group["findings"], key=lambda f: (-Severity(f["severity"]).rank, f["rule_id"]))
+    ids = {f["finding_id"] for f in found}
+    # A hook offers a way only if it clears all that the card speaks of.
+    ways = [s for s in group["suggestions"] if s["finding_ids"] and ids <= set(s["finding_ids"])]
+    basis = [
+        [
+            [
+                f["rule_id"],
+                f["rule_sha256"],
+                f["thresholds"],
+                {name: value for name, value in f["facts"].items() if isinstance(value, str)},
+            ]
+            for f in found
+        ],
+        sorted([s["kind"], s["order_id"] or "", s["item_code"] or ""] for s in ways),
+    ]
+    return hashlib.sha256(msgspec.json.encode(basis, order="sorted")).hexdigest()[:32]
 
 
 def answered(cards: Iterable[Json]) -> dict[str, datetime]:
@@ -162,7 +187,7 @@ def read_answer(
     )
 
 
-def keep(
+def keep(  # noqa: PLR0917
     store: Store,
     principal: Principal,
     plan: Json,
@@ -173,26 +198,48 @@ def keep(
     """Keep an answer: with the card that the physician was shown about it, else with one of the page."""
     outcome, accepted, reason, comment = read_answer(values, group)
     physician = principal.rows.physician_id or plan["physician_id"] or principal.user_id
-    shown = [
-        card
-        for card in store.cards.of_physician(principal.rows, stay_id=plan["stay_id"], limit=READ)
-        if card["suggestion_key"] == group["key"]
-    ]
-    offered = {s["suggestion_id"] for s in shown[0]["suggestions"]} if shown else set()
-    if shown and set(accepted) <= offered:
-        card_id = shown[0]["card_id"]
-    else:
-        card = card_of(plan, group, physician, now)
-        store.cards.offer([card], budget=NO_LIMIT, now=now)
-        card_id = card.card_id
-    store.cards.feedback(
-        [CardAnswer(card_id, outcome, now, accepted, reason, comment)], now=now, rows=principal.rows
+    card_id, offered = _card_to_answer(store, principal, plan, group, physician, now)
+    by_id = {one["suggestion_id"]: one for one in group["suggestions"]}
+    # A hook's card has ids of its own for its suggestions; kind and words are the plan's.
+    taken = tuple(
+        one["suggestion_id"]
+        for one in offered
+        if any(
+            one["suggestion_id"] == way
+            or (one["kind"], one["label"]) == (by_id[way]["kind"], by_id[way]["text"])
+            for way in accepted
+        )
     )
+    store.cards.feedback(
+        [CardAnswer(card_id, outcome, now, taken, reason, comment)], now=now, rows=principal.rows
+    )
+
+
+def _card_to_answer(  # noqa: PLR0917
+    store: Store, principal: Principal, plan: Json, group: Json, physician_id: str, now: datetime
+) -> tuple[str, list[Json]]:
+    """Id and suggestions of the card that the physician was shown about the group, else of a new one of the page."""
+    stay_id = plan["stay_id"]
+    for card in store.cards.of_physician(principal.rows, stay_id=stay_id, held=True, limit=READ):
+        if card["suggestion_key"] == group["key"]:
+            return card["card_id"], card["suggestions"]
+    card = card_of(plan, group, physician_id, now)
+    (offer,) = store.cards.offer([card], budget=NO_LIMIT, now=now)
+    if offer.held == REPEAT:
+        # A colleague was shown the same; this one was not, and answers for themselves.
+        card = replace(
+            card, digest=identifier("card", card.digest, physician_id)[:32],
+            card_id=str(uuid.uuid5(_SPACE, f"{card.card_id} {physician_id}")),
+        )  # fmt: skip
+        store.cards.offer([card], budget=NO_LIMIT, now=now)
+    return card.card_id, card.body["suggestions"]
 
 
 def by_day(cards: Sequence[Json], today: date) -> list[tuple[date, int]]:
     """How many cards were shown on each of the last days, oldest first; of the earlier half only days with any."""
-    counts = Counter(card["created_at"].astimezone(CHINA).date() for card in cards)
+    counts = Counter(
+        card["created_at"].astimezone(CHINA).date() for card in cards if card["outcome"] == SHOWN
+    )
     days = [today - timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
     return [
         (day, counts[day]) for place, day in enumerate(days) if counts[day] or place >= DAYS // 2

@@ -71,25 +71,25 @@ def draw_course(
     ``record`` as ``domain.service.Ward.record`` tells it, ``cost`` the cost of a plan (docs/plans.md), ``title``
     what the drawing says in words.
     """
-    days: Sequence[Mapping[str, Any]] = record["days"]
+    days: list[dict[str, Any]] = record["days"]
     if not days:
         return Markup("")
     today = len(days)
     end = _end_day(record, cost, today)
     peers = [p for p in record["peers"] if p["day"] <= end]
     given = [cost.get(n) for n in ("standard_fen", "projected_fen", "high_fen", "low_fen")]
-    highest = max(
+    highest: int = max(
         [100, *(v for v in given if v), *(d["cost_fen"] for d in days), *(p["high_fen"] for p in peers)]
     )  # fmt: skip
-    lowest = min([0, *(d["cost_fen"] for d in days)])
+    lowest: int = min([0, *(d["cost_fen"] for d in days)])
     highest += (highest - lowest) // 20
     right, bottom = WIDTH - _RIGHT, HEIGHT - _BOTTOM
 
     def x(day: float) -> float:
-        return round(_LEFT + (right - _LEFT) * (day - 1) / max(end - 1, 1), 1)
+        return round(_LEFT + (right - _LEFT) * (day - 1) / max(float(end) - 1, 1), 1)
 
     def y(fen: float) -> float:
-        return round(bottom - (bottom - _TOP) * (fen - lowest) / (highest - lowest), 1)
+        return round(bottom - (bottom - _TOP) * (fen - lowest) / float(highest - lowest), 1)
 
     currency = str(record["currency"])
     parts = [*_axes(x, y, end, (lowest, highest), currency, words)]
@@ -148,10 +148,11 @@ def _end_day(record: Mapping[str, Any], cost: Mapping[str, Any], today: int) -> 
     if leaves is None or cost.get("projected_fen") is None or record["admission_date"] is None:
         return max(today, 2)
     day = leaves if isinstance(leaves, date) else date.fromisoformat(str(leaves)[:10])
-    return max((day - record["admission_date"]).days + 1, today + 1)
+    admitted: date = record["admission_date"]
+    return max((day - admitted).days + 1, today + 1)
 
 
-def _axes(
+def _axes(  # noqa: PLR0917
     x: Any, y: Any, end: int, span: tuple[int, int], currency: str, words: Mapping[str, str]
 ) -> list[Markup]:
     lowest, highest = span

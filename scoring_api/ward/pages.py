@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 
 from domain.access import Permission, Principal
 from domain.calendar import CHINA
-from domain.cards import DEFAULT_BUDGET, OVERRIDE_REASONS
+from domain.cards import DEFAULT_BUDGET, OVERRIDE_REASONS, SHOWN
 from domain.codes import CHARGE_CATEGORY
 from domain.errors import SentinelError
 from domain.service import Plans, Ward
@@ -46,7 +46,9 @@ def route(
 
     def answers(principal: Principal, stay_id: str | None = None) -> list[Json]:
         """The cards of the caller's patients; for an officer those of all that they may see."""
-        return store.cards.of_physician(principal.rows, stay_id=stay_id, limit=answering.READ)
+        return store.cards.of_physician(
+            principal.rows, stay_id=stay_id, held=True, limit=answering.READ
+        )
 
     def open_one(request: Request, stay_id: str) -> Json:
         """The stay's row; a 404 problem if it is not in hospital, or another's."""
@@ -89,7 +91,8 @@ def route(
     @router.get("/ward/feedback", dependencies=[_ANSWER])
     def feedback_page(request: Request) -> Response:
         me = who(request)
-        cards = answers(me)
+        # What was held back for the day's budget, and never answered, was not seen.
+        cards = [c for c in answers(me) if c["outcome"] == SHOWN or c["answer"] is not None]
         stays = sorted({card["stay_id"] for card in cards})
         there, standing = store.ward.there(stays), store.ward.stands(stays)
         days = answering.by_day(cards, clock().astimezone(CHINA).date())

@@ -13,6 +13,7 @@ import store
 from domain.access import Role, Rows
 from domain.service import Plans
 from scoring_api.ward import answering
+from streaming.cds.cards import Moment, of_orders
 from streaming.ward import WardDesk
 from tests import ward_scene
 from tests.access_scene import Scene, make, send, sign_in
