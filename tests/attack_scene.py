@@ -30,6 +30,7 @@ from tests import measure_samples as measures
 from tests import service_samples as samples
 from tests.access_scene import HOME, PHYSICIAN, SAME_SITE, Scene
 from tests.small_catalogue import engine_of, write_catalogue
+from tests.ward_samples import SamplePlans, SampleWard
 
 ELSEWHERE = samples.PROVIDERS[1]
 STRANGER = "D33010001"
@@ -63,7 +64,7 @@ class World:
     def values(self, path: str = "", *, mine: bool = True) -> dict[str, str]:
         """Sample values of the parameters of paths, by name; some mean another thing on some paths."""
         side = dict(self.mine if mine else self.theirs)
-        if "open-stays" not in path:
+        if "open-stays" not in path and not path.startswith("/ward/"):
             side["stay_id"] = side["claim_id"]
         if "indicators" in path:
             side["name"] = "mean_stay"
@@ -194,7 +195,7 @@ def world(url: str, folder: Path, **pieces: Any) -> Iterator[World]:
             changes=desk,
             telling=Telling(seal, Destinations(resolve=lambda *_: ["93.184.215.14"])),
             group_stored=StoredGroupDesk(samples.library()),
-            **pieces,
+            **{"ward": SampleWard(opened), "plans": SamplePlans(opened, SampleWard(opened)), **pieces},
         )
         scene.app.state.beside.clear()
         try:

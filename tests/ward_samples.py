@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from domain.errors import SentinelError
@@ -14,6 +15,33 @@ Json = dict[str, Any]
 
 def both(zh: str, en: str) -> dict[str, str]:
     return {"zh": zh, "en": en}
+
+
+class SampleWard:
+    """``domain.service.Ward`` of which every open stay has just come in."""
+
+    def __init__(self, opened: Store) -> None:
+        self._store = opened
+
+    def glance(self, versions: Mapping[str, int], /) -> dict[str, Json]:
+        """Nothing is known of any."""
+        return {}
+
+    def record(self, stay_id: str, /) -> Json | None:
+        """A patient of one day without charges."""
+        if self._store.open_stays.find(stay_id) is None:
+            return None
+        return {
+            "stay_id": stay_id, "admission_date": date(2025, 3, 31), "as_of": date(2025, 3, 31),
+            "day_of_stay": 1, "sex": "1", "age_years": 60, "group": "ES33", "group_name": None,
+            "diagnosis": {"ordinal": 1, "code": "I10", "name": None}, "currency": "CNY",
+            "running_fen": 0, "standard_fen": 500_000, "expected_fen": None, "projected_fen": None,
+            "low_fen": None, "high_fen": None, "probability_over_standard": None,
+            "standard_reached_on": None, "projected_discharge": None,
+            "absent": both("截至该日没有费用明细", "No charge lines up to that day."),
+            "diagnoses": [{"ordinal": 1, "code": "I10", "name": None}], "procedures": [],
+            "orders": [], "days": [{"day": 1, "cost_fen": 0}], "peers": [],
+        }  # fmt: skip
 
 
 class SamplePlans:
@@ -51,7 +79,7 @@ def plan_of(record: Json, row: Json) -> Json:
     """The plan of a stay as the store and the ward desk know it."""
     stay_id = record["stay_id"]
     finding = {
-        "finding_id": f"f-{stay_id}", "rule_id": "ORD-020", "rule_sha256": "a" * 64,
+        "finding_id": f"f-{stay_id}", "rule_id": "ORD-020", "rule_sha256": "1e" * 32,
         "name": both("重复用药", "Duplicate drug"), "severity": "medium", "cause": "duplicate_drug",
         "unit": "order", "subject_id": "O1", "when": "now",
         "finding": both("两条同类药物医嘱同时执行", "Two orders of one class run side by side"),
@@ -79,8 +107,8 @@ def plan_of(record: Json, row: Json) -> Json:
         "stay_id": stay_id, "provider_id": row["provider_id"], "patient_id": row["patient_id"],
         "physician_id": row["physician_id"], "department": row["department"],
         "currency": row["currency"], "admitted_on": str(record["admission_date"]),
-        "judged_as_of": row["last_event_time"].isoformat(), "state_sha256": "b" * 64,
-        "rules_sha256": "c" * 64, "pack_sha256": "d" * 64,
+        "judged_as_of": row["last_event_time"].isoformat(), "state_sha256": "2e" * 32,
+        "rules_sha256": "3e" * 32, "pack_sha256": "4e" * 32,
         "group": {"status": "grouped", "group": record["group"], "name": record["group_name"],
                   "weight": "1.0", "standard_fen": standard, "payment_fen": standard},
         "cost": {

@@ -62,7 +62,7 @@ def test_every_part_of_the_service_is_there(matrix: World) -> None:
     for path in (
         "/v1/graph/stats", "/v1/rings", "/v1/orders:check", "/v1/webhooks", "/v1/proposals",
         "/v1/rules/{rule_id}/backtests", "/v1/identifiers:unmask", "/v1/audit-events", "/v1/events",
-        "/v1/cases/{case_id}/export", "/v1/alerts.xlsx", "/v1/stays/{stay_id}", "/v1/users",
+        "/v1/cases/{case_id}/export", "/v1/alerts.xlsx", "/ward/{stay_id}/try", "/v1/stays/{stay_id}", "/v1/users",
     ):  # fmt: skip
         assert path in routes
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -188,14 +187,30 @@ def test_an_answer_belongs_to_the_card_that_was_shown_while_ordering(
     petra, plan = scene.signed_in("petra"), desks[1].of_stay(stay)
     assert plan is not None
     (group,) = answering.gather(plan)
-    shown = replace(
-        answering.card_of(plan, group, MINE, scene.clock()), card_id="c" * 32, hook="order-sign"
-    )
-    assert scene.store.cards.offer([shown], budget=5, now=scene.clock())[0].shown
+    moment = Moment("order-sign", "1", "client", MINE, scene.clock())
+    (made,) = of_orders(plan, moment, {group["subject_id"]})
+    here = answering.card_of(plan, group, MINE, scene.clock())
+    assert (here.suggestion_key, here.digest) == (made.card.suggestion_key, made.card.digest)
+    assert scene.store.cards.offer([made.card], budget=5, now=scene.clock())[0].shown
     scene.clock.turn(minutes=1)
     send(petra, f"/ward/{stay}/answers", about=group["key"], outcome="accepted")
     (card,) = scene.store.cards.of_stay(stay)
-    assert (card["card_id"], card["hook"], card["answer"]) == ("c" * 32, "order-sign", "accepted")
+    assert (card["card_id"], card["hook"]) == (made.card.card_id, "order-sign")
+    assert card["answer"] == "accepted"
+
+
+def test_what_was_answered_on_the_page_is_not_asked_again_while_ordering(
+    desks: tuple[Scene, Plans],
+) -> None:
+    scene, stay = desks[0], "O2503-900003"
+    petra, plan = scene.signed_in("petra"), desks[1].of_stay(stay)
+    assert plan is not None
+    group = answering.gather(plan)[0]
+    send(petra, f"/ward/{stay}/answers", about=group["key"], outcome="accepted")
+    moment = Moment("order-sign", "2", "client", MINE, scene.clock())
+    (made,) = of_orders(plan, moment, {group["subject_id"]})
+    (offer,) = scene.store.cards.offer([made.card], budget=5, now=scene.clock())
+    assert offer.held == "repeat"
 
 
 STAY = "O2503-000011"
