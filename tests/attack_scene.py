@@ -29,6 +29,7 @@ from tests import access_scene
 from tests import measure_samples as measures
 from tests import service_samples as samples
 from tests.access_scene import HOME, PHYSICIAN, SAME_SITE, Scene
+from tests.plan_samples import SamplePlans
 from tests.small_catalogue import engine_of, write_catalogue
 from tests.ward_samples import SamplePlans, SampleWard
 
@@ -192,6 +193,7 @@ def world(url: str, folder: Path, **pieces: Any) -> Iterator[World]:
         scene = access_scene.make(
             opened,
             score_claims=NotRead(),
+            plans=SamplePlans(),
             changes=desk,
             telling=Telling(seal, Destinations(resolve=lambda *_: ["93.184.215.14"])),
             group_stored=StoredGroupDesk(samples.library()),

@@ -23,7 +23,7 @@ CODING: Final = (
     re.compile(r"(诊断|编码)[^，。；：？]{0,4}(补录|补上|加上|补全)"),
     re.compile(
         # "The record" is where a physician looks; "record the ..." would be an order.
-        r"(?<!the )(?<!operation )\b(add|record|enter|append|include|upgrade|supply|code)\b[^.;:?]{0,24}"
+        r"\b(add|enter|append|include|upgrade|supply|code|record (?:the|a|an|any|that))\b[^.;:?]{0,24}"
         r"\b(diagnos\w*|codes?|complication\w*|comorbidit\w*|procedures?)\b",
         re.IGNORECASE,
     ),

@@ -31,6 +31,10 @@ COST: Final = ("CST-001", "CST-005", "CST-029")
 """Total against standard and high line, and special-case review, by the projected total."""
 TESTS: Final = ("CHG-026",)
 """Tests within their minimum interval: those charged, and those ordered and not yet done."""
+NEARING: Final = ("CST-002",)
+"""What judges a stay in hospital by its charges alone, beside ``rules.in_hospital``."""
+IN_HOSPITAL: Final = frozenset({*NEARING, "CST-003", "CST-004", "CST-007", "ORD-019", "SHF-004"})
+"""The checks of whole stays that judge a plan while the patient is in hospital; a test compares."""
 DOCUMENTS: Final = (*LIST, *DOCUMENTATION)
 CHECKS: Final = (*DOCUMENTS, *SUPPORT, *COST, *TESTS)
 """The checks of stays, diagnoses, procedures and charges that may judge a stay as if discharged."""
@@ -68,7 +72,7 @@ _BY_FAMILY: Final = {
 }  # fmt: skip
 _SINGLE: Final = {
     **dict.fromkeys(
-        ("ADM-009", "ADM-010", "ADM-011", "ADM-012", "ADM-013", "ADM-019", "ADM-020", "SHF-004",
+        ("ADM-009", "ADM-010", "ADM-011", "ADM-012", "ADM-013", "ADM-019", "ADM-020",
          "SLQ-003", "SLQ-007", "SLQ-008", "SLQ-021", "SLQ-024"), "whole_bill"),
     **dict.fromkeys(("SHF-005", "SHF-006", "SHF-009", "GRP-003", "GRP-006", "IDB-024", "IDB-025"), "settlement"),
     **dict.fromkeys(("SHF-003", "IDB-013"), "outpatient"),
@@ -83,12 +87,9 @@ def waits(rule: rules.Rule) -> str | None:
     """
     if rule.unit in ("provider_month", "physician_day"):
         return "aggregates"
-    if rule.id in CHECKS or rule.unit == "order" or rule.id in _IN_HOSPITAL:
+    if rule.id in CHECKS or rule.unit == "order" or rule.id in IN_HOSPITAL:
         return None
     return _SINGLE.get(rule.id, _BY_FAMILY[rule.family])
-
-
-_IN_HOSPITAL: Final = frozenset({"CST-002", "CST-003", "CST-004", "CST-007", "ORD-019"})
 
 
 def discharged(claim: Json, as_of: datetime, day: date | None, total_fen: int | None) -> Json:

@@ -45,7 +45,7 @@ def _judges(held: checks.Held) -> Judges:
     return Judges(
         orders=of_orders,
         tests=some(*discharge.TESTS),
-        costs=some(*outlook, *discharge.COST, *discharge.SUPPORT),
+        costs=some(*outlook, *discharge.NEARING, *discharge.COST, *discharge.SUPPORT),
         documents=some(*discharge.DOCUMENTS),
-        open_ids=frozenset(live.ids),
+        open_ids=frozenset((*live.ids, *discharge.NEARING)),
     )

@@ -40,6 +40,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "/v1/cases/{case_id}/approvals": {"approved": True},
     "/v1/cases/{case_id}/appeals": {"statement": "no"},
     "/v1/cases/{case_id}/appeals/decision": {"outcome": "upheld", "note": "no"},
+    "/v1/open-stays/{stay_id}/plan:what-if": {
+        "changes": [{"kind": "stop_order", "order_id": "O1"}]
+    },
 }
 """What a route takes, where an empty body is refused before the id is looked for."""
 FILES = {"file": ("x.txt", b"words", "text/plain")}
@@ -62,7 +65,8 @@ def test_every_part_of_the_service_is_there(matrix: World) -> None:
     for path in (
         "/v1/graph/stats", "/v1/rings", "/v1/orders:check", "/v1/webhooks", "/v1/proposals",
         "/v1/rules/{rule_id}/backtests", "/v1/identifiers:unmask", "/v1/audit-events", "/v1/events",
-        "/v1/cases/{case_id}/export", "/v1/alerts.xlsx", "/ward/{stay_id}/try", "/v1/stays/{stay_id}", "/v1/users",
+        "/v1/cases/{case_id}/export", "/v1/alerts.xlsx", "/v1/stays/{stay_id}", "/v1/users",
+        "/v1/open-stays/{stay_id}/plan", "/ward/{stay_id}/try",
     ):  # fmt: skip
         assert path in routes
 
