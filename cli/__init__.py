@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from cli import (
+    advice,
     assess,
     backfill,
     benchmarks,
@@ -68,6 +69,7 @@ app.add_typer(scheme.app, name="scheme")
 app.add_typer(project.app, name="project")
 app.add_typer(stream.app, name="stream")
 app.add_typer(upkeep.app, name="db")
+app.add_typer(advice.app, name="advice")
 app.add_typer(graph.app, name="graph")
 app.add_typer(users.app, name="users")
 app.add_typer(tokens.app, name="tokens")

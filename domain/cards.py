@@ -177,37 +177,49 @@ class Tallied:
 
 
 @dataclass(frozen=True, slots=True)
-class QuietCheck:
-    """A check that physicians are not shown from a day on, in one hospital or everywhere.
+class QuietStep:
+    """One step in the life of a quiet check: who decided what, when and why.
 
-    ``provider_id`` is empty for everywhere. ``figures`` are those that it was proposed with.
-    ``status``: ``open``, ``confirmed``, ``refused``, ``ended`` (taken back) or ``withdrawn``.
+    ``outcome``: ``confirmed`` (then ``since`` is the first quiet day), ``refused``, ``withdrawn``, or
+    ``ended``, which takes a confirmed one back.
     """
-
-    quiet_id: str
-    rule_id: str
-    provider_id: str
-    since: date
-    why: str
-    figures: Mapping[str, Any]
-    by: str
-    by_name: str
-    at: datetime
-    status: str = "open"
-    endings: tuple[QuietEnding, ...] = ()
-
-    @property
-    def version(self) -> int:
-        """1 when proposed, one more with each step: what an If-Match is compared with."""
-        return 1 + len(self.endings)
-
-
-@dataclass(frozen=True, slots=True)
-class QuietEnding:
-    """One step in the life of a quiet check: who decided what, when and why."""
 
     outcome: str
     by: str
     by_name: str
     reason: str
     at: datetime
+    since: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QuietCheck:
+    """A check whose cards physicians are not shown, in one hospital or everywhere, once confirmed.
+
+    ``provider_id`` is empty for everywhere. ``figures`` are those that it was proposed with.
+    """
+
+    quiet_id: str
+    rule_id: str
+    provider_id: str
+    why: str
+    figures: Mapping[str, Any]
+    by: str
+    by_name: str
+    at: datetime
+    steps: tuple[QuietStep, ...] = ()
+
+    @property
+    def status(self) -> str:
+        """``open``, or the outcome of its last step."""
+        return self.steps[-1].outcome if self.steps else "open"
+
+    @property
+    def since(self) -> date | None:
+        """The first quiet day; None before it is confirmed."""
+        return next((step.since for step in self.steps if step.since is not None), None)
+
+    @property
+    def version(self) -> int:
+        """1 when proposed, one more with each step: what an If-Match is compared with."""
+        return 1 + len(self.steps)

@@ -27,6 +27,8 @@ from domain.service import (
     WhatIf,
 )
 from scoring_api import (
+    advice,
+    advice_quiet,
     assessing,
     claim_scores,
     cockpit,
@@ -193,6 +195,8 @@ def build(
     if changes is not None:
         include(app, backtests.route(store, checks, changes))
         include(app, proposals.route(store, checks, changes))
+    include(app, advice.route(store, checks))
+    include(app, advice_quiet.route(store, checks))
     include(app, catalogue.route(store, checks, record, histories, changes))
     include(app, models.route(store))
     include(app, console.route(store, checks))

@@ -21,6 +21,7 @@ TAGS: Final[Mapping[str, str]] = {
     "claims": "Have claims judged, scored and stored.",
     "drg": "Group a claim, and try what a change would do; nothing is stored.",
     "orders": "Patients in hospital: orders judged before the bill.",
+    "advice": "Cards for physicians: their answers, how each check's are taken, checks that are quiet for them.",
     "cds": "CDS Hooks 2.0: cards for record systems at the moment of an order.",
     "graph": "The entity graph: who shares what with whom.",
     "rules": "The checks, and proposals to change their parameters.",

@@ -3,34 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
 
+from domain.advice import Figures, Place
 from domain.cards import ACCEPTED, LATER, OVERRIDDEN, SHOWN, Tallied
 from store.card_tables import CARD_RULES_SQL as RULES
 from store.card_tables import CARDS_SQL as CARDS
 
 Conditions = Sequence[sa.ColumnElement[bool]]
-Place = tuple[str, str | None]
-"""Hospital and department."""
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """What a report is made of: tallies by place and check, by place, and cards a physician and place.
-
-    ``loads`` has one entry a physician of a place: cards shown, and the days with a card. It names
-    no physician.
-    """
-
-    by_check: dict[tuple[str, str | None, str], Tallied]
-    by_place: dict[Place, Tallied]
-    loads: dict[Place, list[tuple[int, int]]]
-    stays: int
-    """Stays with at least one card shown."""
 
 
 def by_check(
@@ -53,7 +36,8 @@ def read(connection: sa.Connection, since: date, until: date, own: Conditions) -
         .where(*shown)
         .group_by(*place, CARDS.c.physician_id)
     )
-    for provider, department, cards, days in connection.execute(query):
+    for row in connection.execute(query):
+        provider, department, cards, days = row
         loads.setdefault((provider, department), []).append((int(cards), int(days)))
     stays = connection.execute(
         sa.select(sa.func.count(CARDS.c.stay_id.distinct())).where(*shown)

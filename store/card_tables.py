@@ -102,7 +102,6 @@ QUIET_CHECKS_SQL = sa.Table(
     sa.Column("rule_id", sa.Text(), nullable=False),
     # Empty for everywhere.
     sa.Column("provider_id", sa.Text(), nullable=False),
-    sa.Column("since", sa.Date(), nullable=False),
     sa.Column("why", sa.Text(), nullable=False),
     # The figures that it was proposed with.
     sa.Column("figures", sa.JSON(), nullable=False),
@@ -122,6 +121,8 @@ QUIET_STEPS_SQL = sa.Table(
     sa.Column("step", sa.Integer(), primary_key=True),
     sa.Column("proposed_by", sa.Text(), nullable=False),
     sa.Column("outcome", sa.Text(), nullable=False),
+    # Of a confirmation: the first day of China on which it is quiet.
+    sa.Column("since", sa.Date()),
     sa.Column("decided_by", sa.Text(), nullable=False),
     sa.Column("decided_name", sa.Text(), nullable=False),
     sa.Column("reason", sa.Text(), nullable=False),
@@ -134,6 +135,7 @@ QUIET_STEPS_SQL = sa.Table(
         "OR (step = 2 AND outcome = 'ended')",
         name="step",
     ),
+    sa.CheckConstraint("(outcome = 'confirmed') = (since IS NOT NULL)", name="since"),
     # Two persons: the database itself refuses that somebody confirms what is their own.
     sa.CheckConstraint("outcome <> 'confirmed' OR decided_by <> proposed_by", name="two_persons"),
 )

@@ -8,11 +8,12 @@ day and the row of the card's subject, so that two calls at once count each othe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 import sqlalchemy as sa
 
+from domain import advice
 from domain.access import ALL_ROWS, Rows
 from domain.calendar import CHINA
 from domain.cards import BUDGET, HELD, QUIET, SHOWN, Card, CardAnswer, Offered, Tallied
@@ -125,10 +126,36 @@ class Cards:
         with translate(self._where), self._readers.connect() as connection:
             return card_figures.by_check(connection, since, until, _own(rows))
 
-    def figures(self, since: date, until: date, rows: Rows = ALL_ROWS) -> card_figures.Figures:
-        """The figures of a weekly report of these days; see ``card_figures``."""
+    def figures(self, since: date, until: date, rows: Rows = ALL_ROWS) -> advice.Figures:
+        """The figures of a weekly report of these days; see ``domain.advice``."""
         with translate(self._where), self._readers.connect() as connection:
             return card_figures.read(connection, since, until, _own(rows))
+
+    def of_day(self, day: date) -> tuple[dict[str, int], dict[str, int]]:
+        """What became of the cards proposed on a day of China: by outcome, and those shown by answer."""
+        outcomes: dict[str, int] = {}
+        answers: dict[str, int] = {}
+        query = (
+            sa.select(CARDS.c.outcome, CARDS.c.answer, sa.func.sum(CARDS.c.times))
+            .where(CARDS.c.day == day)
+            .group_by(CARDS.c.outcome, CARDS.c.answer)
+        )
+        with translate(self._where), self._readers.connect() as connection:
+            for outcome, answer, number in connection.execute(query):
+                outcomes[outcome] = outcomes.get(outcome, 0) + int(number)
+                if answer is not None:
+                    answers[answer] = answers.get(answer, 0) + int(number)
+        return outcomes, answers
+
+    def report(self, week: str, rows: Rows = ALL_ROWS) -> dict[str, Any]:
+        """The report of an ISO week such as 2026-W48 as plain data (``domain.advice``); SentinelError if none."""
+        first, last = advice.days_of(week)
+        since = last - advice.LOOK_BACK + timedelta(days=1)
+        with translate(self._where), self._readers.connect() as connection:
+            own = _own(rows)
+            figures = card_figures.read(connection, first, last, own)
+            found = advice.candidates(card_figures.read(connection, since, last, own))
+        return advice.report(week, figures, since, found)
 
     def sweep(self, before: date) -> int:
         """Forget cards proposed before a day, with their answers; how many. Quiet checks stay."""

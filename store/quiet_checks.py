@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from domain.cards import QuietCheck, QuietEnding
+from domain.cards import QuietCheck, QuietStep
 from store.card_tables import QUIET_CHECKS_SQL as QUIETS
 from store.card_tables import QUIET_STEPS_SQL as STEPS
 from store.errors import StoreError, StoreRuleError, translate
@@ -58,7 +58,6 @@ class QuietChecks:
                     quiet_id=given.quiet_id,
                     rule_id=given.rule_id,
                     provider_id=given.provider_id,
-                    since=given.since,
                     why=given.why,
                     figures=dict(given.figures),
                     proposed_by=given.by,
@@ -70,12 +69,12 @@ class QuietChecks:
         return True
 
     def decide(
-        self, quiet_id: str, ending: QuietEnding, *, today: date, version: int | None = None
+        self, quiet_id: str, step: QuietStep, *, today: date, version: int | None = None
     ) -> QuietCheck:
         """Confirm, refuse, withdraw (by who proposed it) or end a quiet check; QuietError if it may not be.
 
-        Confirmed by another person than proposed it, before or on the day from which it holds. Taking
-        a confirmed one back (``ended``) is anybody's: it brings cards back. ``version`` is what the
+        Confirmed by another person than proposed it, with a first day from today on. Taking a
+        confirmed one back (``ended``) is anybody's: it brings cards back. ``version`` is what the
         caller saw.
         """
         with translate(self._where), self._writers.begin() as connection:
@@ -94,22 +93,23 @@ class QuietChecks:
                     f"It is at version {held.version} and no longer at {version}.",
                     cure="Read it again, then decide.",
                 )
-            _check(held, ending, today)
+            _check(held, step, today)
             connection.execute(
                 sa.insert(STEPS).values(
                     quiet_id=quiet_id,
-                    step=_STEP[ending.outcome],
+                    step=_STEP[step.outcome],
                     proposed_by=held.by,
-                    outcome=ending.outcome,
-                    decided_by=ending.by,
-                    decided_name=ending.by_name,
-                    reason=ending.reason,
-                    decided_at=ending.at,
+                    outcome=step.outcome,
+                    since=step.since,
+                    decided_by=step.by,
+                    decided_name=step.by_name,
+                    reason=step.reason,
+                    decided_at=step.at,
                 )
             )
             _tell(
-                connection, "quiet.decided", held, actor=ending.by_name, at=ending.at,
-                outcome=ending.outcome,
+                connection, "quiet.decided", held, actor=step.by_name, at=step.at,
+                outcome=step.outcome,
             )  # fmt: skip
             return _read(connection, QUIETS.c.quiet_id == quiet_id)[0]
 
@@ -128,10 +128,11 @@ class QuietChecks:
 
 def in_force(connection: sa.Connection, day: date, rule_ids: Iterable[str]) -> set[tuple[str, str]]:
     """(check, hospital or "") of those that are quiet on a day, within the caller's transaction."""
-    confirmed = sa.exists().where(STEPS.c.quiet_id == QUIETS.c.quiet_id, STEPS.c.outcome == CONFIRMED)  # fmt: skip
-    ended = sa.exists().where(STEPS.c.quiet_id == QUIETS.c.quiet_id, STEPS.c.outcome == ENDED)
+    same = STEPS.c.quiet_id == QUIETS.c.quiet_id
+    confirmed = sa.exists().where(same, STEPS.c.outcome == CONFIRMED, STEPS.c.since <= day)
+    ended = sa.exists().where(same, STEPS.c.outcome == ENDED)
     query = sa.select(QUIETS.c.rule_id, QUIETS.c.provider_id).where(
-        QUIETS.c.rule_id.in_(sorted(rule_ids)), QUIETS.c.since <= day, confirmed, ~ended
+        QUIETS.c.rule_id.in_(sorted(rule_ids)), confirmed, ~ended
     )
     return {(row.rule_id, row.provider_id) for row in connection.execute(query)}
 
@@ -142,8 +143,8 @@ def _lock(connection: sa.Connection) -> None:
         connection.execute(sa.text("LOCK TABLE quiet_steps IN SHARE ROW EXCLUSIVE MODE"))
 
 
-def _check(held: QuietCheck, ending: QuietEnding, today: date) -> None:
-    if ending.outcome == ENDED:
+def _check(held: QuietCheck, step: QuietStep, today: date) -> None:
+    if step.outcome == ENDED:
         if held.status != CONFIRMED:
             raise QuietError(
                 "not-quiet",
@@ -153,26 +154,26 @@ def _check(held: QuietCheck, ending: QuietEnding, today: date) -> None:
         return
     if held.status != OPEN:
         raise QuietError(
-            "already-decided",
+            "quiet-decided",
             f"It was {held.status} before.",
             cure="Propose anew if it should be otherwise.",
         )
-    own = ending.by == held.by
-    if ending.outcome == WITHDRAWN and not own:
+    own = step.by == held.by
+    if step.outcome == WITHDRAWN and not own:
         raise QuietError(
             "not-yours", "Only who proposed it may withdraw it.", cure="Refuse it, with a reason."
         )
-    if ending.outcome == CONFIRMED and own:
+    if step.outcome == CONFIRMED and own:
         raise QuietError(
             "two-persons",
             "Nobody confirms what they proposed themselves.",
             cure="Ask another person who reviews advice; you may withdraw it.",
         )
-    if ending.outcome == CONFIRMED and held.since < today:
+    if step.outcome == CONFIRMED and (step.since is None or step.since < today):
         raise QuietError(
-            "past-day",
-            f"It would hold from {held.since}, which is before today ({today}).",
-            cure="Withdraw or refuse it, and propose it anew from a day to come.",
+            "quiet-past-day",
+            f"It would hold from {step.since}, which is before today ({today}).",
+            cure="Choose a day from today on.",
         )
 
 
@@ -185,7 +186,7 @@ def _tell(
     at: datetime,
     outcome: str | None = None,
 ) -> None:
-    data = {"rule_id": one.rule_id, "since": one.since.isoformat()}
+    data = {"rule_id": one.rule_id}
     emit(
         connection, kind, one.quiet_id, at=at, actor=actor, provider_id=one.provider_id or None,
         data=data if outcome is None else {**data, "outcome": outcome},
@@ -201,28 +202,31 @@ def _read(
         .order_by(QUIETS.c.proposed_at.desc(), QUIETS.c.quiet_id.desc())
     )
     rows = connection.execute(query if limit is None else query.limit(limit)).all()
-    steps: dict[str, list[QuietEnding]] = {}
+    steps: dict[str, list[QuietStep]] = {}
     found = sa.select(STEPS).where(STEPS.c.quiet_id.in_([row.quiet_id for row in rows]))
     for step in connection.execute(found.order_by(STEPS.c.quiet_id, STEPS.c.step)):
         steps.setdefault(step.quiet_id, []).append(
-            QuietEnding(
-                step.outcome, step.decided_by, step.decided_name, step.reason, step.decided_at
+            QuietStep(
+                step.outcome,
+                step.decided_by,
+                step.decided_name,
+                step.reason,
+                step.decided_at,
+                step.since,
             )
         )
     return [_quiet(row, steps.get(row.quiet_id, ())) for row in rows]
 
 
-def _quiet(row: Any, steps: Sequence[QuietEnding]) -> QuietCheck:
+def _quiet(row: Any, steps: Sequence[QuietStep]) -> QuietCheck:
     return QuietCheck(
         quiet_id=row.quiet_id,
         rule_id=row.rule_id,
         provider_id=row.provider_id,
-        since=row.since,
         why=row.why,
         figures=row.figures,
         by=row.proposed_by,
         by_name=row.proposed_name,
         at=row.proposed_at,
-        status=steps[-1].outcome if steps else OPEN,
-        endings=tuple(steps),
+        steps=tuple(steps),
     )

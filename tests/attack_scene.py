@@ -29,9 +29,10 @@ from tests import access_scene
 from tests import measure_samples as measures
 from tests import service_samples as samples
 from tests.access_scene import HOME, PHYSICIAN, SAME_SITE, Scene
+from tests.card_scene import card
 from tests.plan_samples import SamplePlans
 from tests.small_catalogue import engine_of, write_catalogue
-from tests.ward_samples import SamplePlans, SampleWard
+from tests.ward_samples import SampleWard
 
 ELSEWHERE = samples.PROVIDERS[1]
 STRANGER = "D33010001"
@@ -197,7 +198,8 @@ def world(url: str, folder: Path, **pieces: Any) -> Iterator[World]:
             changes=desk,
             telling=Telling(seal, Destinations(resolve=lambda *_: ["93.184.215.14"])),
             group_stored=StoredGroupDesk(samples.library()),
-            **{"ward": SampleWard(opened), "plans": SamplePlans(opened, SampleWard(opened)), **pieces},
+            ward=SampleWard(opened),
+            **pieces,
         )
         scene.app.state.beside.clear()
         try:
@@ -231,8 +233,22 @@ def _furnish(scene: Scene) -> World:
         assert row is not None
         message = trial(row, datetime.now(UTC))
         opened.webhooks.queue(hook["webhook_id"], message, TEST, datetime.now(UTC))
+        told = card(
+            provider_id=provider,
+            physician_id=physician,
+            stay_id=f"O-{mark}",
+            rule_ids=("ADM-003",),
+            suggestion_key=mark,
+        )
+        opened.cards.offer([told], budget=10, now=datetime.now(UTC))
+        quiet = maker.made(
+            "/v1/advice/quiet-checks",
+            {"rule_id": "ADM-003", "provider_id": provider, "why": "why"},
+        )
         sides.append(
             {
+                "card_id": told.card_id,
+                "quiet_id": quiet["quiet_id"],
                 "alert_id": alert_id,
                 "finding_id": ("a" if mark == "mine" else "b") * 32,
                 "stay_id": f"O-{mark.upper()}",

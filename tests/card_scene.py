@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from domain.cards import Card, CardSuggestion
+from domain import advice
+from domain.calendar import CHINA
+from domain.cards import Card, CardAnswer, CardSuggestion
 from domain.results import Severity
+from store import Store
 
 NOW = datetime(2026, 11, 23, 1, 30, tzinfo=UTC)
 """A Monday, half past nine in China."""
@@ -34,3 +37,20 @@ def card(stay: int = 1, cause: str = "repeat", **changed: Any) -> Card:
         "created_at": NOW,
     }
     return Card(**{**given, **changed})
+
+
+def fill_week(opened: Store, now: datetime, rule_id: str, provider: str) -> None:
+    """Last week's cards of a hospital, overridden so often that a check is proposed to be quiet."""
+    then = now - timedelta(days=7)
+    for number in range(60):
+        one = card(
+            number, rule_id, provider_id=provider, physician_id=f"D{number % 6}",
+            department=("A03", "B01")[number % 6 == 5], rule_ids=(rule_id,), created_at=then,
+        )  # fmt: skip
+        opened.cards.offer([one], budget=8, now=then)
+        said = ("overridden", "later", "accepted")[(number > 40) + (number > 44)]
+        reason = ("documented", "not-applicable")[number % 2] if said == "overridden" else None
+        opened.cards.feedback([CardAnswer(one.card_id, said, then, (), reason)], now=now)
+    week = advice.week_of(then.astimezone(CHINA).date())
+    for found in opened.cards.report(week)["candidates"]:
+        opened.quiet_checks.propose(advice.propose(found, now))

@@ -29,6 +29,7 @@ MENU: Final = (
     ("/findings", "periods", _P.ALERTS_READ),
     ("/rings", "rings", _P.GRAPH_READ),
     ("/rules", "rules", _P.RULES_READ),
+    ("/advice", "advice", _P.ADVICE_REVIEW),
     ("/models", "models", _P.MODELS_READ),
     ("/admin", "admin", _P.USERS_MANAGE),
     ("/webhooks", "webhooks", _P.WEBHOOKS_MANAGE),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from scoring_api.pages.texts_access import TEXTS as TEXTS_ACCESS
+from scoring_api.pages.texts_advice import TEXTS as TEXTS_ADVICE
 from scoring_api.pages.texts_cases import TEXTS as TEXTS_CASES
 from scoring_api.pages.texts_checks import TEXTS as TEXTS_CHECKS
 from scoring_api.pages.texts_cockpit import TEXTS as TEXTS_COCKPIT
@@ -409,6 +410,7 @@ _BOTH: Final[dict[str, tuple[str, str]]] = {
 for _of in (
     TEXTS_CONSOLE, TEXTS_QUEUE, TEXTS_WEBHOOKS, TEXTS_CASES, TEXTS_COCKPIT, TEXTS_CHECKS, TEXTS_ACCESS,
     TEXTS_WARD,
+    TEXTS_ADVICE,
 ):  # fmt: skip
     if twice := _BOTH.keys() & _of.keys():
         raise AssertionError(f"written twice: {sorted(twice)}")

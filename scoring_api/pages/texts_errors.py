@@ -75,6 +75,12 @@ ERRORS: Final[dict[str, tuple[str, str]]] = {
     "idempotency-key": ("请求标识的格式不对。", "请重新打开页面后再提交。"),
     "idempotency-key-reused": _USED_KEY,
     "idempotency-key-under-way": ("同一请求正在处理中。", "请几秒钟后重新打开页面查看结果。"),
+    # cards and quiet checks
+    "card-answer": (
+        "这样的答复不适用于该提示。",
+        "请选择采纳、不采纳（可附理由）或稍后再看；说明请在 500 字以内。",
+    ),
+    "quiet-known": ("该检查已静默，或已有待确认的提议。", "请在“提示反馈”页处理已有的提议。"),
     # queue
     "queue": ("填写的内容不合规范。", "请返回上一页，改正后再提交。"),
     "queue-empty": (

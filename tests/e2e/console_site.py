@@ -77,6 +77,7 @@ from streaming.grouping import GroupDesk, WhatIfDesk
 from streaming.service import described
 from tests import service_samples as samples
 from tests.access_scene import PASSWORDS, PHYSICIAN
+from tests.card_scene import fill_week
 from tests import measure_samples as measures
 from tests.graph_scene import Scene as GraphScene
 from tests.e2e.walks import ACCOUNTS, PASSWORD
@@ -92,6 +93,7 @@ with store.open(sys.argv[1]) as opened:
     samples.write(opened, 120)
     entities.catch_up()
     now, keys = datetime.now(UTC), Keyring.create()
+    fill_week(opened, now, "ADM-003", samples.PROVIDERS[0])
     opened.keep_model(
         samples.MODEL.sha256,
         {"upto": "2025-04-01", "threshold": {"score": 0.5}, "level": "provider",

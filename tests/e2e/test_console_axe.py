@@ -55,6 +55,8 @@ WORK: Final[dict[str, tuple[str, str, str | None]]] = {
     "check that can be changed": ("senior", "/rules/ADM-003", None),
     "proposals": ("senior", "/proposals", None),
     "proposal": ("senior", "/proposals", "td.what a"),
+    "advice to physicians": ("senior", "/advice", None),
+    "advice to physicians, none": ("senior", "/advice?week=2020-W01", None),
     "models": ("senior", "/models", None),
     "model": ("senior", "/models", "td.what a"),
     "own account": ("senior", "/account", None),

@@ -116,7 +116,6 @@ def upgrade() -> None:
         sa.Column("quiet_id", sa.Text(), nullable=False),
         sa.Column("rule_id", sa.Text(), nullable=False),
         sa.Column("provider_id", sa.Text(), nullable=False),
-        sa.Column("since", sa.Date(), nullable=False),
         sa.Column("why", sa.Text(), nullable=False),
         sa.Column("figures", sa.JSON(), nullable=False),
         sa.Column("proposed_by", sa.Text(), nullable=False),
@@ -133,6 +132,7 @@ def upgrade() -> None:
         sa.Column("step", sa.Integer(), nullable=False),
         sa.Column("proposed_by", sa.Text(), nullable=False),
         sa.Column("outcome", sa.Text(), nullable=False),
+        sa.Column("since", sa.Date(), nullable=True),
         sa.Column("decided_by", sa.Text(), nullable=False),
         sa.Column("decided_name", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
@@ -141,6 +141,9 @@ def upgrade() -> None:
             "(step = 1 AND outcome IN ('confirmed', 'refused', 'withdrawn')) "
             "OR (step = 2 AND outcome = 'ended')",
             name=op.f("ck_quiet_steps_step"),
+        ),
+        sa.CheckConstraint(
+            "(outcome = 'confirmed') = (since IS NOT NULL)", name=op.f("ck_quiet_steps_since")
         ),
         sa.CheckConstraint(
             "outcome <> 'confirmed' OR decided_by <> proposed_by",

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import uuid
+from collections import Counter
 from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import store
 from domain.access import Rows
@@ -198,3 +202,50 @@ def test_what_is_old_is_forgotten_with_its_answers(opened: store.Store) -> None:
     counts = opened.counts()
     assert [counts[name] for name in ("cards", "card_rules", "card_answers", "card_days", "card_subjects")] == [1, 1, 0, 1, 1]  # fmt: skip
     assert opened.cards.find(new.card_id) is not None
+
+
+OFFERS = st.lists(
+    st.lists(
+        st.tuples(
+            st.integers(0, 3),  # stay
+            st.sampled_from("ab"),  # cause
+            st.sampled_from("xy"),  # digest
+            st.sampled_from(["D1", "D2"]),
+            st.sampled_from([Severity.LOW, Severity.HIGH]),
+        ),
+        min_size=1,
+        max_size=4,
+    ),
+    max_size=8,
+)
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
+@given(days=st.lists(OFFERS, min_size=1, max_size=3), budget=st.integers(0, 5))
+def test_whatever_is_offered_no_day_is_overfull_and_nothing_comes_twice(
+    opened: store.Store, days: list[list[list[tuple[int, str, str, str, Severity]]]], budget: int
+) -> None:
+    """The outcome of every card, against a plain count of what was shown before it."""
+    round_of = uuid.uuid4().hex
+    last: dict[str, str] = {}
+    for number, offers in enumerate(days):
+        shown: Counter[str] = Counter()
+        for cards in offers:
+            made = [
+                card(stay, suggestion_key=f"{round_of}{stay}{cause}", digest=digest, severity=severity,
+                     physician_id=f"{round_of}{doctor}")
+                for stay, cause, digest, doctor, severity in cards
+            ]  # fmt: skip
+            offered = opened.cards.offer(made, budget=budget, now=NOW + number * DAY)
+            for one in sorted(offered, key=lambda o: o.card.rank, reverse=True):
+                it = one.card
+                room = budget if it.severity is Severity.HIGH else budget - budget * 3 // 10
+                if last.get(it.suggestion_key) == it.digest:
+                    expected = "repeat"
+                else:
+                    expected = None if shown[it.physician_id] < room else "budget"
+                assert one.held == expected
+                if one.shown:
+                    shown[it.physician_id] += 1
+                    last[it.suggestion_key] = it.digest
+        assert all(number <= budget for number in shown.values())
