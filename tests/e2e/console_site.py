@@ -82,6 +82,7 @@ from tests import measure_samples as measures
 from tests.graph_scene import Scene as GraphScene
 from tests.e2e.walks import ACCOUNTS, PASSWORD
 from tests.small_catalogue import engine_of, write_catalogue
+from tests.ward_scene import CHECKS, fill
 
 folder = Path(sys.argv[1].removeprefix("sqlite:///")).parent / "rules"
 engine = engine_of(write_catalogue(folder, ADM_003="active", CHG_002="active"))
@@ -109,8 +110,9 @@ with store.open(sys.argv[1]) as opened:
             login, login.title(), Role(role.rstrip("2")), now=now, rows=rows,
             password_hash=PASSWORDS.hash(PASSWORD),
         )
+    ward, plans = fill(opened, PHYSICIAN, engine_of(write_catalogue(folder.parent / "ward", **CHECKS)))
     app = scoring_api.build(
-        store=opened, assess=samples.Assessor(opened), version="1",
+        store=opened, assess=samples.Assessor(opened), version="1", ward=ward, plans=plans,
         rules=[real.get(rule["id"], rule) for rule in samples.RULES],
         group=GroupDesk(samples.library(), samples.KEY),
         what_if=WhatIfDesk(samples.library(), samples.KEY),

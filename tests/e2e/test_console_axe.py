@@ -13,6 +13,7 @@ import pytest
 
 from tests.e2e import walks
 from tests.e2e.console_site import CHROMIUM, fits
+from tests.ward_scene import AT_FAULT
 
 pytestmark = [
     pytest.mark.browser,
@@ -65,6 +66,12 @@ WORK: Final[dict[str, tuple[str, str, str | None]]] = {
     "webhooks": ("administrator", "/webhooks", None),
     "audit log": ("auditor", "/audit", None),
     "refused": ("officer", "/audit", None),
+    "ward": ("physician", "/ward", None),
+    "ward, none": ("physician", "/ward?department=nowhere", None),
+    "ward, all of it": ("senior", "/ward", None),
+    "patient in hospital": ("physician", "/ward?only=1", "td.what a"),
+    "simulator": ("physician", f"/ward/{AT_FAULT}/try", None),
+    "own answers": ("physician", "/ward/feedback", None),
     "sign-in": ("", "/sign-in", None),
 }
 """The pages for which one signs in: name -> as whom, address, and what to click there."""
