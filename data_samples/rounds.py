@@ -24,6 +24,8 @@ PATTERNS: Final = (
     "ORD-001", "ORD-002", "ORD-003", "ORD-004", "ORD-011", "ORD-012", "ORD-018", "ORD-020", "ORD-031",
 )  # fmt: skip
 """An indication, repeats, evidence, intervals: what a physician of internal medicine meets."""
+PLANTED_ID: Final = "O2503-9{:05}"
+"""Identifier of the stay of a pattern, by its place in ``PATTERNS``."""
 _EVENING: Final = datetime.combine(month.LAST_DAY, time(23, 59, 59), CHINA)
 _DAY: Final = re.compile(r"^(2025-0[34]-\d\d)(?=$|T)")
 
@@ -33,7 +35,7 @@ def stream(seed: int, still_in: int, physician_id: str) -> Iterator[Json]:
     events = list(ward.merge(open_stays.records(seed, still_in)))
     for number, check in enumerate(PATTERNS):
         # The first stay of a pattern is the one at fault; the others look like it.
-        events += _moved(ward.planted_records(check)[0], f"O2503-9{number:05}")
+        events += _moved(ward.planted_records(check)[0], PLANTED_ID.format(number))
     events.sort(
         key=lambda e: (datetime.fromisoformat(e["event_time"]), e["stay_id"], e["sequence"])
     )

@@ -122,7 +122,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "所列改动都已重新检查过：改动后相关检查项通过，且没有新的命中。",
         "Each change listed was tried: with it made, its checks pass and no other hits.",
     ),
-    "ward.condition": ("前提", "Only if"),
+    "ward.condition": ("前提", "Condition"),
     "ward.basis": ("依据", "Basis"),
     "ward.before": ("现状", "As it is"),
     "ward.after": ("改动后", "With the change"),

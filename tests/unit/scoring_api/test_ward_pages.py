@@ -111,7 +111,7 @@ def test_one_patient_has_cost_interval_drivers_and_what_would_clear(petra: Any) 
     page = petra.get(f"/ward/{AT_FAULT}?lang=en").text
     for told in (
         "Cost so far", "Projected total", "80 % of such stays end in this interval", "Likely discharge",
-        "By category", "By order", "ORD-011", "Only if", "withdraw this order", "Questions for you",
+        "By category", "By order", "ORD-011", "Condition", "withdraw this order", "Questions for you",
     ):  # fmt: skip
         assert told in page, told
     assert '<span class="verdict hit">Hit</span>' in page
