@@ -10,22 +10,24 @@ import pytest
 
 import store
 from domain.access import Role, Rows
-from domain.service import Plans
 from scoring_api.ward import answering
 from streaming.cds.cards import Moment, of_orders
+from streaming.plans.desk import PlanDesk
 from streaming.ward import WardDesk
 from tests import ward_scene
 from tests.access_scene import Scene, make, send, sign_in
-from tests.unit.streaming.orders.test_order_judging import engine
+from tests.small_catalogue import engine_of, write_catalogue
 from tests.ward_scene import AT_FAULT
 
 MINE, ELSE = "SD001022", "SD999999"
 
 
 @pytest.fixture(scope="module")
-def desks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Scene, Plans]]:
-    with store.open(f"sqlite:///{tmp_path_factory.mktemp('ward') / 'w.db'}") as opened:
-        ward, plans = ward_scene.fill(opened, MINE, engine())
+def desks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Scene, PlanDesk]]:
+    folder = tmp_path_factory.mktemp("ward")
+    judge = engine_of(write_catalogue(folder / "checks", **ward_scene.CHECKS))
+    with store.open(f"sqlite:///{folder / 'w.db'}") as opened:
+        ward, plans = ward_scene.fill(opened, MINE, judge)
         made = make(opened, ward=ward, plans=plans, card_budget=5)
         made.account("petra", Role.PHYSICIAN, Rows(physician_id=MINE))
         made.account("peter", Role.PHYSICIAN, Rows(physician_id=ELSE))
@@ -34,7 +36,7 @@ def desks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Scene, Pla
 
 
 @pytest.fixture(scope="module")
-def scene(desks: tuple[Scene, Plans]) -> Scene:
+def scene(desks: tuple[Scene, PlanDesk]) -> Scene:
     return desks[0]
 
 
@@ -180,7 +182,7 @@ def test_the_suggestion_that_was_taken_is_named(scene: Scene) -> None:
 
 
 def test_an_answer_belongs_to_the_card_that_was_shown_while_ordering(
-    desks: tuple[Scene, Plans],
+    desks: tuple[Scene, PlanDesk],
 ) -> None:
     """One thing is asked once: the card of another hook about the same is answered, and none is added."""
     scene, stay = desks[0], "O2503-900005"
@@ -200,9 +202,9 @@ def test_an_answer_belongs_to_the_card_that_was_shown_while_ordering(
 
 
 def test_what_was_answered_on_the_page_is_not_asked_again_while_ordering(
-    desks: tuple[Scene, Plans],
+    desks: tuple[Scene, PlanDesk],
 ) -> None:
-    scene, stay = desks[0], "O2503-900003"
+    scene, stay = desks[0], "O2503-900000"
     petra, plan = scene.signed_in("petra"), desks[1].of_stay(stay)
     assert plan is not None
     group = answering.gather(plan)[0]
@@ -253,7 +255,11 @@ def test_what_is_missing_is_said_at_its_field_and_what_was_typed_is_kept(petra: 
     assert "The changes cannot be made" in answer.text
 
 
-def test_a_wards_glance_is_kept_until_the_stay_is_written_again(scene: Scene) -> None:
+def test_a_wards_glance_is_kept_until_the_stay_is_written_again(
+    desks: tuple[Scene, PlanDesk],
+) -> None:
+    scene, plans = desks
+
     class Counting:
         def __init__(self) -> None:
             self.read: list[list[str]] = []
@@ -266,11 +272,12 @@ def test_a_wards_glance_is_kept_until_the_stay_is_written_again(scene: Scene) ->
             return lambda ids: asked.append(ids) or scene.store.open_stays.read(ids)
 
     counting: Any = Counting()
-    desk = WardDesk(engine(), counting)
+    desk = WardDesk(plans.engine, counting)
     first = desk.glance({STAY: 1})
     assert desk.glance({STAY: 1}) == first
     assert counting.__dict__["read"] == [[STAY]]
-    assert first[STAY]["absent"]["en"] == "This service runs without cost curves."
+    assert first[STAY]["absent"] is None
+    assert first[STAY]["low_fen"] <= first[STAY]["projected_fen"] <= first[STAY]["high_fen"]
     assert desk.glance({STAY: 2, "NOBODY": 1}).keys() == {STAY}
     assert counting.__dict__["read"][1:] == [["NOBODY", STAY]]
 
