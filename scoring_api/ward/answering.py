@@ -220,9 +220,9 @@ def _card_to_answer(  # noqa: PLR0917
 ) -> tuple[str, list[Json]]:
     """Id and suggestions of the card that the physician was shown about the group, else of a new one of the page."""
     stay_id = plan["stay_id"]
-    for card in store.cards.of_physician(principal.rows, stay_id=stay_id, held=True, limit=READ):
-        if card["suggestion_key"] == group["key"]:
-            return card["card_id"], card["suggestions"]
+    for known in store.cards.of_physician(principal.rows, stay_id=stay_id, held=True, limit=READ):
+        if known["suggestion_key"] == group["key"]:
+            return known["card_id"], known["suggestions"]
     card = card_of(plan, group, physician_id, now)
     (offer,) = store.cards.offer([card], budget=NO_LIMIT, now=now)
     if offer.held == REPEAT:

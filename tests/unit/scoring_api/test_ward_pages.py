@@ -63,6 +63,9 @@ def test_a_physician_sees_their_own_patients_and_an_officer_all(scene: Scene, pe
     every = {row["stay_id"] for row in scene.store.ward.stays(Rows(), most=99)}
     assert mine < every
     assert set(seen(petra)) == mine
+    told = petra.get("/v1/open-stays").json()["stays"]
+    assert {stay["page"] for stay in told} == {f"/ward/{stay_id}" for stay_id in mine}
+    assert petra.get(f"/v1/open-stays/{AT_FAULT}").json()["page"] == f"/ward/{AT_FAULT}"
     olive = scene.signed_in("olive")
     assert set(seen(olive)) | set(seen(olive, "&page=2")) == every
     assert seen(scene.signed_in("peter")) == []
