@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from cli import (
+    advice,
     assess,
     backfill,
     benchmarks,
@@ -17,9 +18,11 @@ from cli import (
     demo,
     evaluate,
     feedback,
+    fhir,
     fields,
     graph,
     group,
+    hl7,
     keys,
     models,
     project,
@@ -30,6 +33,7 @@ from cli import (
     samples,
     scheme,
     serve,
+    settlement,
     stream,
     tokens,
     upkeep,
@@ -66,9 +70,13 @@ app.add_typer(reference.app, name="reference")
 app.add_typer(samples.app, name="samples")
 app.add_typer(scheme.app, name="scheme")
 app.add_typer(project.app, name="project")
+app.add_typer(settlement.app, name="settlement")
 app.add_typer(stream.app, name="stream")
+app.add_typer(fhir.app, name="fhir")
 app.add_typer(upkeep.app, name="db")
+app.add_typer(advice.app, name="advice")
 app.add_typer(graph.app, name="graph")
+app.add_typer(hl7.app, name="hl7")
 app.add_typer(users.app, name="users")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(keys.app, name="keys")

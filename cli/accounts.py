@@ -41,6 +41,7 @@ def accounts(
     oidc: Path | None = None,
     https: bool = False,
     per_second: float = 30,
+    clients: Any = None,
 ) -> Callable[[Store], Any]:
     """What makes of a store the access of a service that people sign in to."""
     from scoring_api.access.accounts import Accounts, Settings  # noqa: PLC0415
@@ -56,7 +57,7 @@ def accounts(
     )
 
     def make(opened: Store) -> Any:
-        return Accounts(opened, keys, settings=settings, oidc=provider)
+        return Accounts(opened, keys, settings=settings, oidc=provider, clients=clients)
 
     return make
 

@@ -19,6 +19,7 @@ from cli.accounts import accounts
 from cli.models import train_model
 from cli.reading import read_claims
 from cli.wiring import engine, wire
+from data_samples import rounds, ward
 from data_samples.planting import SEED
 from domain.access import ROLE_NAMES, Role, Rows
 from domain.tables import Tables
@@ -74,7 +75,10 @@ def demo(
 
     field_keys = out / "field.keys"
     add_key(field_keys)
-    password = _make_accounts(db)
+    physician = _choose_physician(db)
+    _step("Following the orders of patients in hospital, for the physician's page")
+    _note(_follow_ward(db, judge, key, physician, still_in=stays // 50))
+    password = _make_accounts(db, physician)
     if not serve:
         return
     from cli.telling import telling  # noqa: PLC0415
@@ -98,7 +102,41 @@ def demo(
         wired.close()
 
 
-def _make_accounts(db: str) -> str:
+def _choose_physician(db: str) -> str:
+    """A physician who has alerts, of the hospital whose ward is shown if there is one."""
+    import store  # noqa: PLC0415
+
+    with store.open(db) as opened:
+        for provider in (rounds.HOSPITAL, None):
+            wanted = store.AlertFilter(provider_id=provider)
+            for row in opened.alerts(wanted, store.AlertSort.PRIORITY, None, 200).rows:
+                if row["attending_physician_id"]:
+                    return str(row["attending_physician_id"])
+    return "none"
+
+
+def _follow_ward(db: str, judge: Engine, key: Path, physician: str, *, still_in: int) -> str:
+    """Let the order events of the month's open stays happen, as the stream's worker does; a word on them."""
+    import store  # noqa: PLC0415
+    from streaming.orders import decode, judge_orders  # noqa: PLC0415
+    from streaming.orders.handler import OrdersHandler  # noqa: PLC0415
+    from streaming.pseudonym import PseudonymKey  # noqa: PLC0415
+
+    secret = PseudonymKey.find(key)
+    events = [event.encode() for event in ward.encode(rounds.stream(SEED, still_in, physician))]
+    with store.open(db) as opened:
+        read, _ = decode(events, key=secret)
+        outcome = judge_orders([event for _, event in read], {}, judge)
+        handler = OrdersHandler(judge, opened, secret)
+        for write in handler.writes(outcome, {}):
+            opened.open_stays.commit(write, datetime.now(UTC))
+    return (
+        f"{len(events):,} events of {len(outcome.states)} patients in hospital, "
+        f"{len(outcome.suggestions)} suggestions"
+    )
+
+
+def _make_accounts(db: str, physician: str) -> str:
     """An account of each role that people have, all with one new password; returns it."""
     import store  # noqa: PLC0415
     from store.access.passwords import Passwords, make_password  # noqa: PLC0415
@@ -107,10 +145,6 @@ def _make_accounts(db: str) -> str:
     hashed = Passwords().hash(password)
     with store.open(db) as opened:
         opened.indicators.refresh(None)  # so that the cockpit is whole when it is opened first
-        rows = opened.alerts(store.AlertFilter(), store.AlertSort.PRIORITY, None, 200).rows
-        physician = next(
-            (r["attending_physician_id"] for r in rows if r["attending_physician_id"]), "none"
-        )
         for role, (zh, en) in ROLE_NAMES.items():
             if role is not Role.SERVICE:
                 opened.access.accounts.add(
@@ -146,6 +180,7 @@ def _tell_ready(address: str, *, password: str) -> None:
     """Where to begin, and as whom."""
     base = address.rstrip("/")
     _step(f"Ready: open {base} and sign in, such as officer with {password}  (Ctrl-C ends it)")
+    _note(f"As physician: {base}/ward, the patients in hospital of one doctor")
     _note(f"New here? Five steps on this data: {base}/guide (in Chinese: {base}/guide?lang=zh)")
 
 

@@ -64,3 +64,12 @@ KeepIdentifiers = Annotated[
         help="Keep the patients' identifiers, encrypted, so that who may can unmask a pseudonym (docs/access.md).",
     ),
 ]
+CardBudget = Annotated[
+    int,
+    typer.Option(
+        envvar="SENTINEL_CARD_BUDGET",
+        min=0,
+        max=1_000,
+        help="Cards that one physician is shown on one day; 0 shows none.",
+    ),
+]

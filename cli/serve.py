@@ -14,6 +14,7 @@ from cli.graph_access import Neo4j, Site
 from cli.output import tell
 from cli.reading import PSEUDONYM_KEY
 from cli.wiring import wire
+from domain.cards import DEFAULT_BUDGET
 from domain.casework import Terms
 
 
@@ -73,6 +74,14 @@ def serve(
             envvar="SENTINEL_OIDC_FILE", help="JSON file of an OpenID provider; docs/access.md."
         ),
     ] = None,
+    cds_clients: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="SENTINEL_CDS_CLIENTS",
+            help="JSON file of the record systems that may call CDS Hooks; docs/cds-hooks.md.",
+        ),
+    ] = None,
+    card_budget: options.CardBudget = DEFAULT_BUDGET,
     per_second: Annotated[
         float, typer.Option(min=0.1, help="Requests a second of one account, in the long run.")
     ] = 30,
@@ -90,6 +99,12 @@ def serve(
         bool,
         typer.Option(help="Webhooks by plain http too, to this machine alone: for trying out."),
     ] = False,
+    wording: Annotated[
+        Path | None,
+        typer.Option(
+            help="JSON file of a language model that words cards; docs/wording.md. Without: templates."
+        ),
+    ] = None,
     keep_identifiers: options.KeepIdentifiers = False,
     field_keys: options.FieldKeys = None,
 ) -> None:
@@ -99,9 +114,16 @@ def serve(
     from scoring_api.repricing import Repricing  # noqa: PLC0415
     from store.access import Keyring  # noqa: PLC0415
 
+    clients = None
+    if cds_clients is not None:
+        from scoring_api.cds import Clients  # noqa: PLC0415
+
+        clients = Clients.load(cds_clients, address=public_url)
     access = None
     if sign_in:
-        access = accounts(field_keys, oidc=oidc, https=https, per_second=per_second)
+        access = accounts(
+            field_keys, oidc=oidc, https=https, per_second=per_second, clients=clients
+        )
     else:
         local_only(host)
 
@@ -118,6 +140,7 @@ def serve(
         neo4j=neo4j,
         site=site,
         claim_model=claim_model,
+        card_budget=card_budget,
         access=access,
         keep_identifiers=keep_identifiers,
         field_keys=field_keys,
@@ -128,6 +151,9 @@ def serve(
             allow_http=allow_http,
         ),
         case_terms=Terms(limit_fen=round(case_limit * 100)),
+        address=public_url.rstrip("/") or (clients.address if clients else ""),
+        origins=clients.origins if clients else (),
+        wording=wording,
     )
     if sign_in and not wired.store.access.accounts.any():
         tell(

@@ -125,6 +125,7 @@ def replay(
     What the sender must correct is refused again, as a new dead letter.
     """
     import store  # noqa: PLC0415
+    from streaming.hl7.letters import TOPIC as HL7  # noqa: PLC0415
     from streaming.kafka.connection import Connection  # noqa: PLC0415
     from streaming.kafka.replay import send_back  # noqa: PLC0415
 
@@ -139,8 +140,15 @@ def replay(
         chosen = (
             [_letter(opened, one, db) for one in ids]
             if ids
-            else list(_letters(opened, topic, reason, replayed=False))
+            else [x for x in _letters(opened, topic, reason, replayed=False) if x.topic != HL7]
         )
+        for letter in chosen:
+            if letter.topic == HL7:
+                raise SentinelError(
+                    f"dead letter {letter.dead_letter_id} came over HL7 and from no topic",
+                    where=db,
+                    cure="Write its bytes with `show --raw` to a file for `sentinel hl7 read`, or have it sent again.",
+                )
         try:
             for letter in send_back(Connection.find(bootstrap), chosen):
                 opened.mark_replayed(letter.dead_letter_id)

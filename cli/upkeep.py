@@ -16,6 +16,7 @@ from cli.stream_run import Database
 from cli.users import find
 from cli.wiring import engine
 from domain.access import PERMISSIONS, Permission
+from domain.calendar import CHINA
 from domain.errors import SentinelError
 from domain.results import Severity
 
@@ -182,17 +183,23 @@ def sweep(
     silent_days: Annotated[
         int, typer.Option(min=1, help="A stay of which nothing was heard for so long is forgotten.")
     ] = 90,
+    card_days: Annotated[
+        int, typer.Option(min=29, help="So long cards and their answers are kept.")
+    ] = 400,
     db: Database = "sqlite:///sentinel.db",
 ) -> None:
     """Forget patients in hospital who were settled, or of whom nothing was heard; what was told stays.
 
-    Run it on a timer, such as once a night. A settled stay counts as closed before that too.
+    Cards for physicians are forgotten with their answers when they are old. Run it on a timer, such as
+    once a night. A settled stay counts as closed before that too.
     """
     import store  # noqa: PLC0415
 
+    now = datetime.now(UTC)
     with store.open(db) as opened:
-        forgotten = opened.open_stays.sweep(datetime.now(UTC) - timedelta(days=silent_days))
-    finish({"stays_forgotten": forgotten})
+        forgotten = opened.open_stays.sweep(now - timedelta(days=silent_days))
+        cards = opened.cards.sweep(now.astimezone(CHINA).date() - timedelta(days=card_days))
+    finish({"stays_forgotten": forgotten, "cards_forgotten": cards})
 
 
 @app.command()

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from store import Store
     from store.graph.entity_graph import EntityGraph
     from streaming.backtests import ChangeDesk
+    from streaming.cds import CdsDesk
     from streaming.claim_scores import ClaimScores
     from streaming.graph_keeper import GraphKeeper
+    from streaming.wording import WordingDesk
 
 
 def engine(
@@ -89,9 +91,15 @@ class Wired:
     keeper: GraphKeeper | None = None
     claim_scores: ClaimScores | None = None
     changes: ChangeDesk | None = None
+    advise: CdsDesk | None = None
+    wording: WordingDesk | None = None
 
     def close(self) -> None:
         """Let the graph finish its batch, and close the databases."""
+        if self.advise is not None:
+            self.advise.close()
+        if self.wording is not None:
+            self.wording.close()
         if self.changes is not None:
             self.changes.close()
         if self.claim_scores is not None:
@@ -122,6 +130,10 @@ def wire(
     keep_identifiers: bool = False,
     field_keys: Path | None = None,
     case_terms: Terms | None = None,
+    address: str = "",
+    origins: Sequence[str] = (),
+    card_budget: int | None = None,
+    wording: Path | None = None,
 ) -> Wired:
     """Build the service on a database: everything that ``sentinel serve`` runs.
 
@@ -129,17 +141,25 @@ def wire(
     feeds; without a server the database keeps it and the service feeds it. ``claim_model`` is a folder, or
     ``champion`` for the one of the register. ``access`` makes of the store what recognises callers
     (``cli.accounts.accounts``); without it everybody may do everything. ``telling`` is how webhooks are told; without it there are none. ``case_terms`` are the limit and
-    deadlines of cases.
+    deadlines of cases. Cards of CDS Hooks link to ``address``; ``origins`` are those of browsers that may call it,
+    and ``card_budget`` is how many a physician is shown on a day. ``wording`` is the file of a language model that
+    words cards; without it the templates serve alone.
     """
     # Late, because FastAPI and SQLAlchemy take a second that other commands need not wait.
     import scoring_api  # noqa: PLC0415
     import store  # noqa: PLC0415
+    from domain.cards import DEFAULT_BUDGET  # noqa: PLC0415
     from store.graph.address import Address  # noqa: PLC0415
     from streaming.backtests import ChangeDesk  # noqa: PLC0415
+    from streaming.cds import CdsDesk  # noqa: PLC0415
+    from streaming.fhir.desk import FhirDesk  # noqa: PLC0415
     from streaming.graph_keeper import GraphKeeper  # noqa: PLC0415
     from streaming.grouping import GroupDesk, PeerDesk, StoredGroupDesk, WhatIfDesk  # noqa: PLC0415
     from streaming.orders.handler import OrdersHandler  # noqa: PLC0415
+    from streaming.plans.desk import PlanDesk  # noqa: PLC0415
     from streaming.service import Desk, described  # noqa: PLC0415
+    from streaming.ward import WardDesk  # noqa: PLC0415
+    from streaming.wording import limits_of, open_desk  # noqa: PLC0415
 
     opened = store.open(db)
     approved = opened.proposals.in_force()
@@ -167,6 +187,8 @@ def wire(
         ours, rival = models_to_use(StayModel, claim_model, db)
         claims = ClaimScores(ours, judge, opened, secret, challenger=rival)
 
+    words = open_desk(wording, opened.wordings, judge.ruleset.reference)
+
     def ready() -> Mapping[str, Any]:
         return {
             "rules": f"{len(judge.ruleset.ids)} active",
@@ -178,14 +200,19 @@ def wire(
             "challenger": judge.challenger.sha256 if judge.challenger else "absent",
             "claim model": claims.detail() if claims else "absent",
             "graph": keeper.detail() if keeper else entities.name if entities else "absent",
+            "wording": words.detail(),
         }
 
+    plans = PlanDesk(judge, opened, secret)
+    budget = DEFAULT_BUDGET if card_budget is None else card_budget
+    advise = CdsDesk(judge, opened, secret, plans, budget=budget, words=words)
     app = scoring_api.build(
         store=opened,
         assess=Desk(judge, opened, kept),
         group=GroupDesk(judge.library, secret),
         what_if=WhatIfDesk(judge.library, secret, judge.curves),
         check_orders=OrdersHandler(judge, opened, secret).check,
+        plans=plans,
         rules=described(judge.ruleset),
         version=installed_version("drg-sentinel"),
         ready=ready,
@@ -194,8 +221,16 @@ def wire(
         access=None if access is None else access(opened),
         telling=telling,
         changes=changes,
+        fhir=FhirDesk(OrdersHandler(judge, opened, secret), opened),
         group_stored=StoredGroupDesk(judge.library),
         peers=None if judge.curves is None else PeerDesk(judge.curves),
         case_terms=case_terms,
+        ward=WardDesk(judge, opened),
+        card_budget=budget,
+        advise=advise,
+        address=address,
+        origins=origins,
+        words=words,
+        wording_limits=limits_of(words),
     )
-    return Wired(app, opened, judge, entities, keeper, claims, changes)
+    return Wired(app, opened, judge, entities, keeper, claims, changes, advise, words)

@@ -27,6 +27,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import store  # noqa: E402
+from data_samples import rounds  # noqa: E402
 from domain.access import Role, Rows  # noqa: E402
 from store.access.passwords import Passwords, make_password  # noqa: E402
 from tests.e2e import walks  # noqa: E402
@@ -41,6 +42,7 @@ PEOPLE: Final = {
     "senior2": ("zhaomin", "赵敏", Role.SENIOR),
     "auditor": ("chenjing", "陈静", Role.AUDITOR),
     "administrator": ("sunhao", "孙浩", Role.ADMINISTRATOR),
+    "physician": ("chenbo", "陈博", Role.PHYSICIAN),
 }
 """Who works in the pictures: by name here -> login, name, role."""
 
@@ -64,8 +66,16 @@ SHOTS: Final[dict[str, tuple[str, str, tuple[str, ...]]]] = {
     "admin": ("administrator", "/admin", ()),
     "audit": ("auditor", "/audit", ()),
     "guide": ("officer", "/guide", ()),
+    "ward": ("physician", "/ward", ()),
+    "ward-patient": ("physician", "/ward/O2503-000012", ()),
+    "ward-suggestion": ("physician", f"/ward/{rounds.PLANTED_ID.format(4)}", ("#suggestions",)),
+    "ward-try": ("physician", "/ward/O2503-000012/try", ("#form-stop button", "#compared")),
+    "ward-answers": ("physician", "/ward/feedback", ()),
+    "ward-guide": ("physician", "/guide", ()),
 }
-"""Name -> who looks, the address, and what to follow from there (``#…``: scroll to it)."""
+"""Name -> who looks, the address, and what to follow from there (``#…``: scroll to it, unless it names a button)."""
+FILLED: Final = {"ward-try": ("#stop-order", 1)}
+"""Name -> a list of the page and the entry that is chosen before anything is followed."""
 
 # The browser decodes its own picture, so that no imaging library is needed.
 PIXELS: Final = """async (given) => {
@@ -155,9 +165,12 @@ def _copy(demo: Path, place: Path) -> tuple[str, str]:
     db, password = f"sqlite:///{place / 'sentinel.db'}", make_password()
     kept = Passwords().hash(password)
     with store.open(db) as opened:
+        doctor = opened.access.accounts.named("physician")
+        own = Rows() if doctor is None else doctor.rows
         for login, name, role in PEOPLE.values():
+            rows = own if role is Role.PHYSICIAN else Rows()
             opened.access.accounts.add(
-                login, name, role, now=datetime.now(UTC), rows=Rows(), password_hash=kept
+                login, name, role, now=datetime.now(UTC), rows=rows, password_hash=kept
             )
     return db, password
 
@@ -242,6 +255,23 @@ def _work(browser: Any, address: str, password: str) -> None:
         page.locator("td.what a").last.click()
         walks.fill(page, "/approve", reason="同意，自下月起执行")
     page.context.close()
+    _answer(_window(browser, address, "physician", password, "zh"), address)
+
+
+def _answer(page: Any, address: str) -> None:
+    """What a physician did with three suggestions."""
+    for number, reason in ((5, ""), (6, ""), (7, "documented")):
+        walks.go(page, address, f"/ward/{rounds.PLANTED_ID.format(number)}", "zh")
+        if page.locator("form.reasons").count() == 0:
+            continue
+        if reason:
+            page.locator("details.no summary").first.click()
+            page.locator("form.reasons [name=reason]").first.select_option(reason)
+            page.locator("form.reasons button").first.click()
+        else:
+            page.locator("form:has([name=outcome][value=accepted]) button").first.click()
+        page.wait_for_load_state()
+    page.context.close()
 
 
 def _open(page: Any, address: str, name: str, lang: str) -> bool:
@@ -250,12 +280,15 @@ def _open(page: Any, address: str, name: str, lang: str) -> bool:
     if answer is None or not answer.ok:
         sys.stdout.write(f"{name}: the service answers {answer and answer.status}; left out\n")
         return False
+    if name in FILLED:
+        field, entry = FILLED[name]
+        page.locator(field).select_option(index=entry)
     for step in follow:
         found = page.locator(step)
         if found.count() == 0:
             sys.stdout.write(f"{name}: nothing to follow at {step}; left out\n")
             return False
-        if step.startswith("#"):
+        if step.startswith("#") and " " not in step:
             found.first.evaluate("e => e.scrollIntoView()")
         else:
             found.first.click()

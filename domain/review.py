@@ -89,9 +89,15 @@ class Reviewed:
     @property
     def interval(self) -> tuple[float, float] | None:
         """The 95 % interval of the precision (Wilson), which few reviews leave wide."""
-        n, share = self.concluded, self.precision
-        if share is None:
-            return None
-        middle = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
-        half = _Z / (1 + _Z**2 / n) * math.sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2))
-        return max(0.0, middle - half), min(1.0, middle + half)
+        return interval(self.confirmed + self.partly, self.concluded)
+
+
+def interval(part: int, whole: int) -> tuple[float, float] | None:
+    """The 95 % interval (Wilson) of the share that ``part`` is of ``whole``; None of nothing."""
+    if not whole:
+        return None
+    share = part / whole
+    middle = (share + _Z**2 / (2 * whole)) / (1 + _Z**2 / whole)
+    spread = share * (1 - share) / whole + _Z**2 / (4 * whole**2)
+    half = _Z / (1 + _Z**2 / whole) * math.sqrt(spread)
+    return max(0.0, middle - half), min(1.0, middle + half)

@@ -154,25 +154,23 @@ class Table:
     key: tuple[str, ...]
     parent: str | None = None
     _index: dict[str, Field] = field(init=False, repr=False, compare=False, default_factory=dict)
+    # Asked for hundreds of times a batch, and made of a hundred fields each time.
+    columns: tuple[Field, ...] = field(init=False, repr=False, compare=False)
+    """The fields that a stored table has: all but those dropped at intake."""
+    arrow: pa.Schema = field(init=False, repr=False, compare=False)
+    """The Arrow schema of the stored table."""
 
     def __post_init__(self) -> None:
         self._index.update({f.name: f for f in self.fields})
         if len(self._index) != len(self.fields):
             raise ValueError(f"table {self.name} names a field twice")
+        kept = tuple(f for f in self.fields if f.privacy is not Privacy.DROP)
+        object.__setattr__(self, "columns", kept)
+        object.__setattr__(self, "arrow", pa.schema([f.arrow for f in kept]))
 
     def __getitem__(self, name: str) -> Field:
         """The field of that name; KeyError if there is none."""
         return self._index[name]
-
-    @property
-    def columns(self) -> tuple[Field, ...]:
-        """The fields that a stored table has: all but those dropped at intake."""
-        return tuple(f for f in self.fields if f.privacy is not Privacy.DROP)
-
-    @property
-    def arrow(self) -> pa.Schema:
-        """The Arrow schema of the stored table."""
-        return pa.schema([f.arrow for f in self.columns])
 
     @property
     def personal(self) -> tuple[Field, ...]:

@@ -7,10 +7,12 @@ pieces together. ``streaming`` provides the real ``Assess``.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Protocol
 
+from domain.access import Rows
 from domain.errors import Refusal, SentinelError
 from domain.proposals import Backtest, Fault, Number, ParameterValue
 from domain.results import Results
@@ -129,6 +131,168 @@ class Plans(Protocol):
 
     def of_events(self, records: Sequence[bytes], /) -> Told:
         """The plans of the stays that order events name, with the events made on top of what is stored."""
+        ...
+
+
+class Ward(Protocol):
+    """Patients in hospital as their physician looks at them: many at a glance, or one stay's record."""
+
+    def glance(self, versions: Mapping[str, int], /) -> dict[str, dict[str, Any]]:
+        """Where the cost of each stay stands and is heading; ``versions`` maps stay_id to its stored one.
+
+        What was worked out for a version is kept, so that a list costs little while nothing changes. The
+        shape: ``streaming.ward``. Stays that nothing is known of are left out.
+        """
+        ...
+
+    def record(self, stay_id: str, /) -> dict[str, Any] | None:
+        """The codes, orders and cost day by day of a stay; None if no open stay has the id."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class HookCall:
+    """One call of CDS Hooks, its form already checked: which hook, what was sent, and for whom.
+
+    ``providers`` are the hospitals that the caller speaks for, empty where it may speak for any;
+    ``rows`` is what it may see; ``language`` is ``zh`` or ``en``; ``address`` is the one under which
+    people reach the service, for links; ``client`` names the caller.
+    """
+
+    hook: str
+    request: Mapping[str, Any]
+    client: str
+    providers: tuple[str, ...]
+    rows: Rows
+    language: str
+    address: str
+    at: datetime
+
+
+class MissingDataError(SentinelError):
+    """A call does not bring what a judgement needs, and the store does not have it either."""
+
+
+class UnreadableError(SentinelError):
+    """A call has the form of one, but what it says cannot be taken; ``reasons`` are told one by one."""
+
+    def __init__(
+        self, what: str, *, where: str, cure: str, reasons: Sequence[Mapping[str, str]] = ()
+    ) -> None:
+        self.reasons = tuple(reasons)
+        super().__init__(what, where=where, cure=cure)
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """The cards that answer a call (``domain.cds.response_schema``), and what of it could not be read.
+
+    ``set_aside`` names resources with the element and the reason: resource, element, reason.
+    """
+
+    cards: list[dict[str, Any]]
+    set_aside: list[dict[str, Any]]
+
+
+class Advise(Protocol):
+    """Advice at the moment of an order: cards for a record system, and what became of them."""
+
+    def ask(self, call: HookCall, /) -> Future[Advice]:
+        """The answer to a call; the future has a SentinelError if there can be none.
+
+        Nothing of the call is stored but the cards that were proposed.
+        """
+        ...
+
+    def feedback(
+        self, told: Sequence[Mapping[str, Any]], rows: Rows, now: datetime, /
+    ) -> list[dict[str, Any]]:
+        """Keep what was said of cards; the items that could not be taken, each with ``index`` and ``reason``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedResource:
+    """A FHIR resource that was not taken, with one of the reasons: where (FHIRPath), a stable name, what to do.
+
+    ``index`` counts the resources that came, from 0; a resource with several reasons has
+    several of these. Nothing here quotes a value.
+    """
+
+    index: int
+    resource: str
+    element: str
+    rule: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnkeptElement:
+    """An element that was understood as FHIR and not kept, for no field of ours holds it."""
+
+    index: int
+    resource: str
+    element: str
+
+
+@dataclass(frozen=True, slots=True)
+class FhirTold:
+    """What a FHIR resource or Bundle says: order events and canonical claims as JSON, and account of it all.
+
+    Each of the ``read`` resources is in ``taken`` or among the refused, by its place. ``form``
+    is the type of the Bundle, ``identifier`` its ``system|value``; ``providers`` are the
+    hospitals that it speaks of.
+    """
+
+    events: tuple[bytes, ...]
+    claims: tuple[bytes, ...]
+    refused: tuple[RefusedResource, ...]
+    notes: tuple[UnkeptElement, ...]
+    read: int
+    taken: tuple[int, ...]
+    identifier: str | None
+    form: str | None
+    providers: frozenset[str]
+
+
+class Fhir(Protocol):
+    """FHIR resources as order events and claims."""
+
+    def read(self, body: bytes, /, *, provider_id: str | None) -> FhirTold:
+        """Read a resource or Bundle; nothing is stored. ``provider_id`` is the hospital that sends, if stated."""
+        ...
+
+    def keep(self, events: Sequence[bytes], /) -> Told:
+        """Take order events as the stream does, judge and store them; one result for each stay that changed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Worded:
+    """The words of a suggestion, finding or question in one language, and whose they are.
+
+    ``source`` is ``template`` for our own words, ``model`` for those of a language model that were
+    verified. ``wording_id`` names the record of what a model was asked, if it was; ``pending`` says
+    that it is being asked, so that a later call may have its words.
+    """
+
+    summary: str
+    detail: str
+    action: str
+    source: str = "template"
+    wording_id: str | None = None
+    pending: bool = False
+
+
+class Wording(Protocol):
+    """Words for people: the template's at once, a model's as soon as they are there and verified."""
+
+    def of(self, told: Mapping[str, Any], lang: str, /) -> Worded:
+        """The words for a suggestion of the stream, or a finding, suggestion or question of a plan.
+
+        ``lang`` is zh or en. It never waits for a model and never raises for one; SentinelError if
+        ``told`` has none of these shapes.
+        """
         ...
 
 

@@ -122,6 +122,9 @@ def conform(table: pa.Table, definition: Table) -> pa.Table:
                 where=definition.name,
                 cure="Set such records aside at intake; the column is required.",
             )
+        if values.type == column.arrow_type:
+            columns.append(values)
+            continue
         try:
             columns.append(values.cast(column.arrow_type))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:

@@ -17,6 +17,8 @@ KINDS: Final[Mapping[str, tuple[str, str]]] = {
     "case.appealed": ("医疗机构已申诉", "The hospital appealed"),
     "proposal.opened": ("提出了参数调整", "Another value of a parameter was proposed"),
     "proposal.decided": ("参数调整已审定", "A proposal was decided"),
+    "quiet.proposed": ("提出对医师静默一项检查", "A check was proposed to be quiet for physicians"),
+    "quiet.decided": ("检查静默已审定或收回", "A quiet check was decided, or taken back"),
     "webhook.disabled": ("推送订阅已停用", "A webhook was disabled"),
 }
 """Kind -> what it says in Chinese and English."""
@@ -29,6 +31,7 @@ _HEARD_BY: Final[Mapping[str, Permission]] = {
     "alerts": Permission.ALERTS_READ,
     "case": Permission.CASES_READ,
     "proposal": Permission.RULES_READ,
+    "quiet": Permission.ADVICE_REVIEW,
     "webhook": Permission.WEBHOOKS_MANAGE,
 }
 
@@ -49,6 +52,8 @@ def addresses(kind: str, subject_id: str) -> tuple[str, str] | None:
             return f"/v1/cases/{subject_id}", f"/cases/{subject_id}"
         case "proposal":
             return f"/v1/proposals/{subject_id}", f"/proposals/{subject_id}"
+        case "quiet":
+            return f"/v1/advice/quiet-checks/{subject_id}", "/advice"
         case "webhook":
             return f"/v1/webhooks/{subject_id}", f"/webhooks/{subject_id}"
         case _:

@@ -31,7 +31,7 @@ def tell(settled: Settled, *, trace: bool = False) -> list[dict[str, Any]]:
     batch must have been settled with one), ``diagnoses`` and ``steps``.
     """
     by_code = {s.manifest.code: s for s in settled.library.schemes}
-    names = {code: _names(by_code[code]) for code in settled.payments}
+    names = {code: names_of(by_code[code]) for code in settled.payments}
     paid = {
         code: {row["stay_id"]: row for row in rows.to_dicts()}
         for code, rows in settled.payments.items()
@@ -99,7 +99,7 @@ def _by_stay(frame: pl.DataFrame) -> dict[str, list[dict[str, Any]]]:
     return rows
 
 
-def _names(scheme: Scheme) -> dict[str, Text]:
+def names_of(scheme: Scheme) -> dict[str, Text]:
     """Group code -> its names in the languages that the scheme has."""
     chinese = scheme.manifest.engine == "chs"
     table = scheme.tables["groups" if chinese else "ms_groups"]

@@ -10,19 +10,28 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from domain.access import Permission
+from domain.cards import DEFAULT_BUDGET
 from domain.casework import Terms
 from domain.graph_questions import Graph
 from domain.service import (
+    Advise,
     Assess,
     ChangeRules,
     CheckOrders,
+    Fhir,
     Group,
     GroupStored,
     Peers,
+    Plans,
     ScoreClaims,
+    Ward,
     WhatIf,
+    Wording,
 )
+from domain.wording import Limits
 from scoring_api import (
+    advice,
+    advice_quiet,
     assessing,
     claim_scores,
     cockpit,
@@ -30,6 +39,7 @@ from scoring_api import (
     console,
     description,
     events,
+    fhir_intake,
     findings,
     grouping,
     guide,
@@ -47,9 +57,14 @@ from scoring_api import (
     views_api,
     webhook_pages,
     webhooks,
+    wording_api,
+    wording_pages,
 )
 from scoring_api import (
     graph as graph_routes,
+)
+from scoring_api import (
+    plans as plan_routes,
 )
 from scoring_api.access import PUBLIC, Access, OpenAccess, include, needs, whole_view
 from scoring_api.access import routes as access_routes
@@ -58,12 +73,15 @@ from scoring_api.cases import Desk as CaseDesk
 from scoring_api.cases import pages as case_pages
 from scoring_api.cases import routes as case_routes
 from scoring_api.cases.stay import Stays
+from scoring_api.cds import routes as cds_routes
+from scoring_api.cds.cors import Cors
 from scoring_api.checks import backtests, catalogue, history, models, proposals
 from scoring_api.evidence import Checks
 from scoring_api.health import Ready
 from scoring_api.metrics import Metrics
 from scoring_api.queue_work import Desk
 from scoring_api.record import Record
+from scoring_api.ward import pages as ward_pages
 from scoring_api.watch import Watch
 from scoring_api.webhook_desk import Hooks
 from scoring_api.webhook_worker import Telling, WebhookWorker
@@ -96,6 +114,15 @@ def build(
     peers: Peers | None = None,
     case_terms: Terms | None = None,
     changes: ChangeRules | None = None,
+    plans: Plans | None = None,
+    ward: Ward | None = None,
+    card_budget: int = DEFAULT_BUDGET,
+    advise: Advise | None = None,
+    address: str = "",
+    origins: Sequence[str] = (),
+    fhir: Fhir | None = None,
+    words: Wording | None = None,
+    wording_limits: Limits | None = None,
 ) -> FastAPI:
     """The application; it serves until the store is closed, which its builder does.
 
@@ -109,7 +136,11 @@ def build(
     pages of signing in, accounts and the audit log. Without ``telling`` there are no webhooks; with it
     the application sends their messages while it runs. ``group_stored`` and ``peers`` tell a case's page
     the group with its trace and the cost of like stays, ``case_terms`` the limit above which a second
-    person approves, and the deadlines. Without ``changes`` there are no backtests and no proposals.
+    person approves, and the deadlines. Without ``changes`` there are no backtests and no proposals, without ``plans`` no plans of patients in hospital.
+    With ``plans`` and ``ward`` there are the physician's pages; ``card_budget`` is the number of cards a
+    physician and day. Without ``advise`` there is no service of CDS Hooks; its cards link to ``address``, and
+    ``origins`` may call it in a browser. Without ``fhir`` there is no intake of FHIR. ``words`` are those of the ward's
+    pages, ``wording_limits`` say when a language model is switched off.
     """
     checks, metrics = Checks(rules), Metrics(version)
     app = FastAPI(
@@ -137,6 +168,12 @@ def build(
     include(app, grouping.route(group, what_if), needs(Permission.CLAIMS_GROUP))
     if check_orders is not None:
         include(app, inhospital.route(check_orders, store))
+    if plans is not None:
+        include(app, plan_routes.route(plans, store))
+    if advise is not None:
+        include(app, cds_routes.route(advise, address))
+    if fhir is not None:
+        include(app, fhir_intake.route(fhir, assess, store, metrics))
     if graph is not None:
         include(app, graph_routes.route(graph), needs(Permission.GRAPH_READ), whole_view)
     if score_claims is not None:
@@ -170,15 +207,24 @@ def build(
     if changes is not None:
         include(app, backtests.route(store, checks, changes))
         include(app, proposals.route(store, checks, changes))
+    include(app, advice.route(store, checks))
+    include(app, advice_quiet.route(store, checks))
     include(app, catalogue.route(store, checks, record, histories, changes))
     include(app, models.route(store))
+    limits = wording_limits or Limits()
+    include(app, wording_api.route(store, limits))
+    include(app, wording_pages.route(store, limits))
     include(app, console.route(store, checks))
     include(app, guide.route())
     cases = CaseDesk(store, record, case_terms or Terms())
     include(app, case_routes.route(cases))
     include(app, case_pages.route(cases, Stays(store, checks, group_stored, peers), graph))
+    if plans is not None and ward is not None:
+        include(app, ward_pages.route(store, ward, plans, budget=card_budget, words=words))
     if isinstance(access, Accounts):
         access_routes.install(app, access)
+    if advise is not None and origins:
+        app.add_middleware(Cors, origins=origins)
     app.add_middleware(Watch, metrics=metrics)
     app.state.pages = frozenset(path for _, path in app.state.routes)
     description.install(app)

@@ -109,10 +109,17 @@ def as_csv(
     The first row is read before the answer begins, so that an error there is still a problem.
     """
     return StreamingResponse(
-        _csv(_begun(rows), columns, lang, most),
+        csv_parts(rows, columns, lang, most),
         media_type=CSV_TYPE,
         headers={"Content-Disposition": disposition(f"{name}.csv"), "Content-Language": lang},
     )
+
+
+def csv_parts(
+    rows: Iterable[Row], columns: Sequence[Column], lang: str = "zh", most: int = MOST_ROWS_CSV
+) -> Iterator[bytes]:
+    """The parts of the file that ``as_csv`` sends."""
+    return _csv(_begun(rows), columns, lang, most)
 
 
 def as_xlsx(

@@ -30,6 +30,13 @@ STEPS: Final = (
     Step("threshold", "/rules", Permission.RULES_READ),
     Step("export", "/?min_severity=high", Permission.EXPORT),
 )
+PHYSICIANS_STEPS: Final = (
+    Step("ward", "/ward", Permission.ORDERS_READ),
+    Step("suggestion", "/ward?only=1", Permission.ORDERS_READ),
+    Step("whatif", "/ward", Permission.CLAIMS_GROUP),
+    Step("answers", "/ward/feedback", Permission.ADVICE_ANSWER),
+)
+"""What a physician begins with; others see it below their own steps, for they are asked about it."""
 
 
 def route() -> APIRouter:
@@ -40,17 +47,25 @@ def route() -> APIRouter:
     def guide_page(request: Request) -> Response:
         principal: Principal | None = request.state.principal
         there: frozenset[str] = request.app.state.pages
-        steps = [
-            Step(step.name, step.address if _open(step, there, principal) else None, step.needed)
-            for step in STEPS
-        ]
-        return pages.render(request, "guide.html", {"steps": steps})
+
+        def opened(steps: tuple[Step, ...]) -> list[Step]:
+            return [
+                Step(one.name, one.address if _open(one, there, principal) else None, one.needed)
+                for one in steps
+            ]
+
+        parts = [("guide.steps", opened(STEPS)), ("guide.physician", opened(PHYSICIANS_STEPS))]
+        if principal is not None and pages.begins_on_ward(request, principal.permissions):
+            parts.reverse()
+        return pages.render(request, "guide.html", {"parts": parts})
 
     @router.post("/guide", dependencies=[PUBLIC])
     async def dismiss(request: Request) -> Response:
         await bodies.read_form(request)
         lang = quote(pages.choose_language(request))
-        answer = RedirectResponse(f"/?lang={lang}", 303)
+        principal: Principal | None = request.state.principal
+        physician = principal is not None and pages.begins_on_ward(request, principal.permissions)
+        answer = RedirectResponse(f"{pages.WARD if physician else '/'}?lang={lang}", 303)
         pages.remember(request, answer, pages.GUIDE_COOKIE, "off")
         return answer
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 
+from domain.calendar import CHINA
 from domain.errors import SentinelError
 from scoring_api import logs
 from scoring_api.answers import Health, Readiness
@@ -57,7 +60,9 @@ def route(store: Store, checks: Checks, metrics: Metrics, ready: Ready, version:
         summary="Metrics for Prometheus",
     )
     def render_metrics() -> Any:
-        """Requests, latencies, claims and alerts since the process started."""
+        """Requests, latencies, claims and alerts since the process started; cards of today."""
+        with suppress(SentinelError):  # what the database cannot tell now stays as it was told last
+            metrics.set_cards(*store.cards.of_day(datetime.now(CHINA).date()))
         return Response(metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     return router

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
+from urllib.parse import quote
 
 import anyio
 import anyio.to_thread
@@ -139,6 +140,8 @@ class OpenStay(Answer):
     active_orders: int
     last_event_time: datetime
     last_event_id: str
+    page: str | None
+    """Address of the physician's page on this service; null where it has none."""
 
 
 class OpenStayPage(Answer):
@@ -233,7 +236,7 @@ def route(check: CheckOrders, store: Store) -> APIRouter:
         )
         full = len(found) == query.limit
         return {
-            "stays": masked(who(request), found),
+            "stays": masked(who(request), [row | _page(request, row) for row in found]),
             "after": found[-1]["stay_id"] if full else None,
         }
 
@@ -258,10 +261,21 @@ def route(check: CheckOrders, store: Store) -> APIRouter:
         told = store.open_stays.told(stay_id)
         return masked(
             who(request),
-            {**found, "decisions": [tell(row) for row in rows], "suggestions": told},
+            {
+                **found,
+                **_page(request, found),
+                "decisions": [tell(row) for row in rows],
+                "suggestions": told,
+            },
         )
 
     return router
+
+
+def _page(request: Request, row: dict[str, Any]) -> dict[str, str | None]:
+    """Where people look at the stay."""
+    shown = "/ward" in request.app.state.pages and row["phase"] in ("open", "waiting")
+    return {"page": f"/ward/{quote(row['stay_id'], safe='')}" if shown else None}
 
 
 def tell(row: dict[str, Any]) -> dict[str, Any]:

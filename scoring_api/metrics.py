@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from prometheus_client import (
@@ -14,6 +14,8 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
+
+from domain.cards import ANSWERS, HELD, SHOWN
 
 LATENCY_BUCKETS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """From a cached page to 500 claims on a busy machine."""
@@ -50,6 +52,18 @@ class Metrics:
             ("severity",),
             registry=self.registry,
         )
+        self._cards = Gauge(
+            "sentinel_cards_today",
+            "Cards proposed for physicians since midnight in China, by all processes: shown, or why not.",
+            ("outcome",),
+            registry=self.registry,
+        )
+        self._answers = Gauge(
+            "sentinel_card_answers_today",
+            "Cards of today by the answer that counts.",
+            ("outcome",),
+            registry=self.registry,
+        )
         self._ready = Gauge(
             "sentinel_ready", "1 if the last /readyz answered 200.", registry=self.registry
         )
@@ -57,6 +71,7 @@ class Metrics:
         build.info({"version": version, "rules_sha256": rules_sha256 or ""})
         for outcome in ("accepted", "refused"):
             self._claims.labels(outcome)
+        self.set_cards({}, {})
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one request; ``route`` is the template, such as ``/v1/alerts/{alert_id}``."""
@@ -69,6 +84,13 @@ class Metrics:
         self._claims.labels("refused").inc(refused)
         for severity in alerts:
             self._alerts.labels(severity).inc()
+
+    def set_cards(self, outcomes: Mapping[str, int], answers: Mapping[str, int]) -> None:
+        """Tell what became of today's cards, as the database has them; what is not named is 0."""
+        for outcome in (SHOWN, *HELD):
+            self._cards.labels(outcome).set(outcomes.get(outcome, 0))
+        for outcome in ANSWERS:
+            self._answers.labels(outcome).set(answers.get(outcome, 0))
 
     def set_ready(self, ready: bool) -> None:
         """Remember the last answer of ``/readyz``."""

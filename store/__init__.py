@@ -4,6 +4,7 @@ from domain.withdrawal import Withdrawn
 from store.alert_filters import After, AlertFilter, AlertSort
 from store.alert_pages import COUNTED, Page
 from store.alerts import AlertRecord
+from store.card_answers import CardError
 from store.check_history import Tally
 from store.database import Store, open
 from store.dead_letters import DeadLetter
@@ -14,6 +15,7 @@ from store.months import Change
 from store.outbox import Outgoing, Parcel
 from store.proposals import ProposalError
 from store.queue import ChangedMeanwhileError, Queue, Wanted, Work, Worked, Worker
+from store.quiet_checks import QuietError
 from store.replays import Replays
 from store.runs import Run
 from store.stream import Lease, LostPartitionError, Partition, StoredOffset
@@ -26,6 +28,7 @@ __all__ = [
     "AlertFilter",
     "AlertRecord",
     "AlertSort",
+    "CardError",
     "Change",
     "ChangedMeanwhileError",
     "Committed",
@@ -43,6 +46,7 @@ __all__ = [
     "Partition",
     "ProposalError",
     "Queue",
+    "QuietError",
     "Replays",
     "Ruleset",
     "Run",

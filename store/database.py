@@ -37,6 +37,7 @@ from store.alert_filters import After, AlertFilter, AlertSort
 from store.alert_pages import Page
 from store.alerts import AlertRecord
 from store.backtests import Backtests
+from store.cards import Cards
 from store.cases import Cases
 from store.check_history import CheckHistory
 from store.dead_letters import DeadLetter
@@ -53,10 +54,13 @@ from store.months import Change
 from store.open_stays import OpenStays
 from store.proposals import Proposals
 from store.queue import Queue
+from store.quiet_checks import QuietChecks
 from store.replays import Replays
 from store.state_tables import SHADOW_FINDINGS_SQL
 from store.tables import ALERTS_SQL, FINDINGS_SQL, METADATA, RULESETS_SQL
+from store.ward import WardStays
 from store.webhooks import Webhooks
+from store.wordings import Wordings
 from store.writing import Model, Ruleset, Written
 
 
@@ -213,6 +217,11 @@ class Store:
         return OpenStays(self.engine, self._writer, self._where)
 
     @property
+    def ward(self) -> WardStays:
+        """The list of patients in hospital."""
+        return WardStays(self.engine, self._where)
+
+    @property
     def idempotency(self) -> Idempotency:
         """The answers kept under the keys of requests."""
         return Idempotency(self.engine, self._writer, self._where)
@@ -238,6 +247,16 @@ class Store:
         return Cases(self.engine, self._writer, self._where)
 
     @property
+    def cards(self) -> Cards:
+        """The cards that physicians are shown, and their answers."""
+        return Cards(self.engine, self._writer, self._where)
+
+    @property
+    def quiet_checks(self) -> QuietChecks:
+        """The checks that are quiet for physicians."""
+        return QuietChecks(self.engine, self._writer, self._where)
+
+    @property
     def measured(self) -> MeasuredStays:
         """What stays measured."""
         return MeasuredStays(self.engine, self._writer, self._where)
@@ -261,6 +280,11 @@ class Store:
     def check_history(self) -> CheckHistory:
         """How the checks did, a month at a time."""
         return CheckHistory(self.engine, self._writer, self._where)
+
+    @property
+    def wordings(self) -> Wordings:
+        """What language models said about cards, and how people judged it."""
+        return Wordings(self.engine, self._writer, self._where)
 
     @property
     def agreement(self) -> Agreement:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from argon2 import PasswordHasher
@@ -16,6 +16,7 @@ from domain.access import PERMISSIONS, Role, Rows
 from scoring_api.access.accounts import Accounts, Settings
 from store.access import Keyring
 from store.access.passwords import Passwords
+from streaming.fhir.desk import FhirDesk
 from streaming.grouping import GroupDesk, WhatIfDesk
 from tests import service_samples as samples
 
@@ -124,6 +125,8 @@ def make(
         "ready": lambda: {"model": "absent"},
         "graph": opened.graph(),
         "check_orders": lambda _: (_ for _ in ()).throw(AssertionError("not asked here")),
+        # What is read without a stay is refused before the handler is asked.
+        "fhir": FhirDesk(cast(Any, None), opened),
         "access": accounts,
     }
     app = scoring_api.build(**{**parts, **pieces})

@@ -24,12 +24,17 @@ from scoring_api.destinations import Destinations
 from scoring_api.webhook_worker import Telling, trial
 from store.open_stays import StayChange, save
 from streaming.backtests import ChangeDesk
+from streaming.cds import CdsDesk
 from streaming.grouping import StoredGroupDesk
+from streaming.plans.desk import PlanDesk
 from tests import access_scene
 from tests import measure_samples as measures
 from tests import service_samples as samples
 from tests.access_scene import HOME, PHYSICIAN, SAME_SITE, Scene
+from tests.card_scene import card
+from tests.plan_samples import SamplePlans
 from tests.small_catalogue import engine_of, write_catalogue
+from tests.ward_samples import SampleWard
 
 ELSEWHERE = samples.PROVIDERS[1]
 STRANGER = "D33010001"
@@ -63,7 +68,7 @@ class World:
     def values(self, path: str = "", *, mine: bool = True) -> dict[str, str]:
         """Sample values of the parameters of paths, by name; some mean another thing on some paths."""
         side = dict(self.mine if mine else self.theirs)
-        if "open-stays" not in path:
+        if "open-stays" not in path and not path.startswith("/ward/"):
             side["stay_id"] = side["claim_id"]
         if "indicators" in path:
             side["name"] = "mean_stay"
@@ -191,9 +196,12 @@ def world(url: str, folder: Path, **pieces: Any) -> Iterator[World]:
         scene = access_scene.make(
             opened,
             score_claims=NotRead(),
+            plans=SamplePlans(),
             changes=desk,
             telling=Telling(seal, Destinations(resolve=lambda *_: ["93.184.215.14"])),
             group_stored=StoredGroupDesk(samples.library()),
+            ward=SampleWard(opened),
+            advise=CdsDesk(engine, opened, samples.KEY, PlanDesk(engine, opened, samples.KEY)),
             **pieces,
         )
         scene.app.state.beside.clear()
@@ -228,8 +236,22 @@ def _furnish(scene: Scene) -> World:
         assert row is not None
         message = trial(row, datetime.now(UTC))
         opened.webhooks.queue(hook["webhook_id"], message, TEST, datetime.now(UTC))
+        told = card(
+            provider_id=provider,
+            physician_id=physician,
+            stay_id=f"O-{mark}",
+            rule_ids=("ADM-003",),
+            suggestion_key=mark,
+        )
+        opened.cards.offer([told], budget=10, now=datetime.now(UTC))
+        quiet = maker.made(
+            "/v1/advice/quiet-checks",
+            {"rule_id": "ADM-003", "provider_id": provider, "why": "why"},
+        )
         sides.append(
             {
+                "card_id": told.card_id,
+                "quiet_id": quiet["quiet_id"],
                 "alert_id": alert_id,
                 "finding_id": ("a" if mark == "mine" else "b") * 32,
                 "stay_id": f"O-{mark.upper()}",
@@ -265,6 +287,7 @@ def _furnish(scene: Scene) -> World:
             "proposal_id": proposal["proposal_id"],
             "backtest_id": backtest["backtest_id"],
             "sha256": samples.MODEL.sha256,
+            "service_id": "drg-patient-view",
         },
         {
             "view_id": view["view_id"],

@@ -69,6 +69,16 @@ INFECTION: Final = Table(
     ("kind", "code"),
     "it shows no infection",
 )  # fmt: skip
+ALTERNATIVES: Final = Table(
+    "drug_alternatives", "同适应证可选药品", "A drug, another of the same indication, and when it may take its place.",
+    (
+        item(), item("alternative_code", "the other drug"),
+        starts("indications", "starts of ICD-10 codes that both treat"), *named("condition", both=True),
+    ),
+    ("item_code", "alternative_code"),
+    "no alternative is named",
+    rows=(Row(pl.col("item_code") != pl.col("alternative_code"), "a drug is no alternative to itself"),),
+)  # fmt: skip
 
-ALL: Final = (DRUGS, INDICATIONS, REQUIREMENTS_TABLE, FREQUENCIES, IMAGING, INFECTION)
+ALL: Final = (DRUGS, INDICATIONS, REQUIREMENTS_TABLE, FREQUENCIES, IMAGING, INFECTION, ALTERNATIVES)
 """The tables of this module."""

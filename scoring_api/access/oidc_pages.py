@@ -71,7 +71,7 @@ def route(access: Accounts, provider: Provider) -> APIRouter:
                 request, "sign-in", "refused", allowed=False, about={"why": "oidc", "what": error.what}
             )  # fmt: skip
             raise ProblemError(401, "oidc", error.what, cure=error.cure) from error
-        to = kept["next"] or landing(account, PERMISSIONS[account.role])
+        to = kept["next"] or landing(request, account, PERMISSIONS[account.role])
         response = RedirectResponse(to, 303)
         response.delete_cookie(
             _cookie_name(access, request), path="/", secure=access.secure(request)

@@ -115,10 +115,12 @@ def own_path(given: str) -> str | None:
     return given
 
 
-def landing(account: Account, permissions: frozenset[Permission]) -> str:
+def landing(request: Request, account: Account, permissions: frozenset[Permission]) -> str:
     """The page to begin on."""
     if account.must_change_password:
         return "/account"
+    if pages.begins_on_ward(request, permissions):
+        return pages.WARD
     return next((path for needed, path in _LANDINGS if needed in permissions), "/account")
 
 
@@ -182,7 +184,7 @@ def _code(access: Accounts, request: Request, given: Mapping[str, str]) -> Respo
 
 def _enter(access: Accounts, request: Request, account: Account, wanted: str | None) -> Response:
     to = wanted if wanted and not account.must_change_password else None
-    to = to or landing(account, PERMISSIONS[account.role])
+    to = to or landing(request, account, PERMISSIONS[account.role])
     lang = request.query_params.get("lang")
     if lang in ("zh", "en") and "lang=" not in to:
         to += f"{'&' if '?' in to else '?'}lang={lang}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -24,16 +24,22 @@ _P = Permission
 MENU: Final = (
     ("/", "alerts", _P.ALERTS_READ),
     ("/cases", "cases", _P.CASES_READ),
+    ("/ward", "ward", _P.ORDERS_READ),
     ("/cockpit", "cockpit", _P.INDICATORS_READ),
     ("/findings", "periods", _P.ALERTS_READ),
     ("/rings", "rings", _P.GRAPH_READ),
     ("/rules", "rules", _P.RULES_READ),
+    ("/advice", "advice", _P.ADVICE_REVIEW),
     ("/models", "models", _P.MODELS_READ),
+    ("/wording", "wording", _P.ADVICE_REVIEW),
+    ("/wording/models", "wording_models", _P.USERS_MANAGE),
     ("/admin", "admin", _P.USERS_MANAGE),
     ("/webhooks", "webhooks", _P.WEBHOOKS_MANAGE),
     ("/audit", "audit", _P.AUDIT_READ),
 )
 """Address, word and what it needs; shown where the service has the page and the caller may see it."""
+WARD: Final = "/ward"
+"""What a physician begins with; ``begins_on_ward`` says who is one."""
 
 _SECTIONS: Final = {
     "/alerts": "/",
@@ -107,6 +113,7 @@ def render(
     principal: Principal | None = getattr(request.state, "principal", None)
     switched = request.url.include_query_params(lang=other)
     here, menu = request.url.path, _menu(request, principal)
+    home = menu[0][0] if menu else "/"
     page = _TEMPLATES.get_template(name).render(
         {
             "t": TEXTS[lang],
@@ -118,8 +125,8 @@ def render(
             "here": here,
             "menu": menu,
             "section": _section(here),
-            "home": menu[0][0] if menu else "/",
-            "welcome": _is_new(request, principal, status),
+            "home": home,
+            "welcome": _is_new(request, principal, home, status),
             "me": principal,
             "my_role": ROLE_NAMES[principal.role][lang == "en"] if principal else "",
             "may": (lambda name: principal is not None and principal.may(Permission(name))),
@@ -155,10 +162,17 @@ def _section(here: str) -> str:
     return _SECTIONS.get(first, first)
 
 
-def _is_new(request: Request, principal: Principal | None, status: int) -> bool:
-    """Whether the first-run panel belongs on the page: on the bare queue, until it is put away."""
+def begins_on_ward(request: Request, permissions: Collection[Permission]) -> bool:
+    """Whether these are a physician's, who answers suggestions and works on no alert, and there is a ward."""
+    there: frozenset[str] = getattr(request.app.state, "pages", frozenset())
+    return WARD in there and _P.ADVICE_ANSWER in permissions and _P.ALERTS_WORK not in permissions
+
+
+def _is_new(request: Request, principal: Principal | None, home: str, status: int) -> bool:
+    """Whether the first-run panel belongs on the page: on the bare first page of work, until it is put away."""
     return (
-        request.url.path == "/"
+        request.url.path == home
+        and home in ("/", WARD)
         and status == 200
         and principal is not None
         and request.cookies.get(GUIDE_COOKIE) != "off"
@@ -168,11 +182,14 @@ def _is_new(request: Request, principal: Principal | None, status: int) -> bool:
 
 def _menu(request: Request, principal: Principal | None) -> list[tuple[str, str]]:
     there: frozenset[str] = getattr(request.app.state, "pages", frozenset())
-    return [
+    found = [
         (address, word)
         for address, word, needed in MENU
         if address in there and principal is not None and principal.may(needed)
     ]
+    if principal is not None and begins_on_ward(request, principal.permissions):
+        found.sort(key=lambda entry: entry[0] != WARD)
+    return found
 
 
 def _csrf_field(principal: Principal | None) -> Markup:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any, Final
 
 from scoring_api.pages.texts_access import TEXTS as TEXTS_ACCESS
+from scoring_api.pages.texts_advice import TEXTS as TEXTS_ADVICE
 from scoring_api.pages.texts_cases import TEXTS as TEXTS_CASES
 from scoring_api.pages.texts_checks import TEXTS as TEXTS_CHECKS
 from scoring_api.pages.texts_cockpit import TEXTS as TEXTS_COCKPIT
 from scoring_api.pages.texts_console import TEXTS as TEXTS_CONSOLE
 from scoring_api.pages.texts_errors import ERRORS
 from scoring_api.pages.texts_queue import TEXTS as TEXTS_QUEUE
+from scoring_api.pages.texts_ward import TEXTS as TEXTS_WARD
 from scoring_api.pages.texts_webhooks import TEXTS as TEXTS_WEBHOOKS
+from scoring_api.pages.texts_wording import TEXTS as TEXTS_WORDING
 
 LANGUAGES: Final = ("zh", "en")
 
@@ -407,6 +410,9 @@ _BOTH: Final[dict[str, tuple[str, str]]] = {
 
 for _of in (
     TEXTS_CONSOLE, TEXTS_QUEUE, TEXTS_WEBHOOKS, TEXTS_CASES, TEXTS_COCKPIT, TEXTS_CHECKS, TEXTS_ACCESS,
+    TEXTS_WARD,
+    TEXTS_ADVICE,
+    TEXTS_WORDING,
 ):  # fmt: skip
     if twice := _BOTH.keys() & _of.keys():
         raise AssertionError(f"written twice: {sorted(twice)}")

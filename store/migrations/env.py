@@ -6,6 +6,7 @@ from alembic import context
 
 from store import (  # noqa: F401 (their tables belong to METADATA)
     access_tables,
+    card_tables,
     case_tables,
     measure_tables,
     model_tables,

@@ -77,7 +77,8 @@ def _hide(frame: pl.DataFrame, table: Table, key: PseudonymKey) -> pl.DataFrame:
     return frame.with_columns(
         key.pseudonymise(frame[f.name], f.name)
         for f in table.personal
-        if f.privacy is Privacy.PSEUDONYM
+        # Most claims state few of them, and a column of nulls has nothing to hide.
+        if f.privacy is Privacy.PSEUDONYM and frame[f.name].null_count() < frame.height
     )
 
 

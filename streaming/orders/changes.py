@@ -62,6 +62,8 @@ class Change:
     text: tuple[str, str]
     condition: tuple[str, str]
     make: Callable[[Json], Json]
+    basis: tuple[Json, ...] = ()
+    """What it rests on beside the checks, as rows of a plan's ``basis``."""
 
 
 def propose(
@@ -93,7 +95,7 @@ def propose(
         yield from _tests(table["code"].to_list(), now, place)
     if "same_studies_in_7_days" in facts:
         yield from _later(order, claim, now, place)
-    if ("drug_sex" in facts or "has_antineoplastic_list" in facts) and _not_begun(order):
+    if ("drug_sex" in facts or "has_antineoplastic_list" in facts) and not_begun(order, claim):
         yield _slip(order)
 
 
@@ -103,7 +105,7 @@ def _one_of_two(order: Json, facts: Json, claim: Json, now: datetime) -> Iterato
     earlier = [
         o
         for o in claim["orders"]
-        if _place(o) < _place(order)
+        if place_of(o) < place_of(order)
         and o["order_type"] == order["order_type"]
         and o["status"] not in _DEAD
         and (
@@ -116,7 +118,7 @@ def _one_of_two(order: Json, facts: Json, claim: Json, now: datetime) -> Iterato
         return
     name = earlier[-1].get("item_name") or earlier[-1]["item_code"]
     ids = [o["order_id"] for o in earlier]
-    at = max(now, _time(order["start_time"]))
+    at = max(now, instant(order["start_time"]))
     yield Change(
         "stop_earlier",
         ids[-1],
@@ -127,11 +129,11 @@ def _one_of_two(order: Json, facts: Json, claim: Json, now: datetime) -> Iterato
             f"If this replaces it: stop the earlier order {', '.join(ids)} ({name}); this one goes on.",
         ),
         _BOTH_NEEDED,
-        lambda c: _edit(c, ids, stop_time=_text(at)),
+        lambda c: edit(c, ids, stop_time=canonical(at)),
     )
     one = order["order_id"]
     name = order.get("item_name") or order["item_code"]
-    edit: Json = {"status": "revoked"} if _not_begun(order) else {"stop_time": _text(at)}
+    ended: Json = {"status": "revoked"} if not_begun(order, claim) else {"stop_time": canonical(at)}
     yield Change(
         "withdraw_repeat",
         one,
@@ -142,7 +144,7 @@ def _one_of_two(order: Json, facts: Json, claim: Json, now: datetime) -> Iterato
             f"If it is a repeat: withdraw this order {one} ({name}); the earlier one goes on.",
         ),
         _BOTH_NEEDED,
-        lambda c: _edit(c, [one], **edit),
+        lambda c: edit(c, [one], **ended),
     )
 
 
@@ -152,19 +154,19 @@ def _evidence(order: Json, requirement: str, now: datetime, place: Place) -> Ite
         (pl.col("item_code") == order["item_code"]) & (pl.col("requirement") == requirement)
     )
     for row in rows.iter_rows(named=True):
-        start = _time(order["start_time"])
+        start = instant(order["start_time"])
         at = max(now, start - timedelta(hours=row["hours_before"]))
         if at <= start + timedelta(hours=row["hours_after"]):
             yield from _tests(row["evidence_item_codes"], at, place)
 
 
 def _tests(codes: list[str], at: datetime, place: Place) -> Iterator[Change]:
-    named = _names(codebooks.folder_of(place))
+    named = names(codebooks.folder_of(place))
     for code in [c for c in codes if c in named][:MOST_EVIDENCE]:
         zh, en, order_type = named[code]
         row = {
             "order_id": PROPOSED, "order_type": order_type, "long_term": False, "item_code": code,
-            "item_name": zh, "start_time": _text(at), "status": "active",
+            "item_name": zh, "start_time": canonical(at), "status": "active",
         }  # fmt: skip
         yield Change(
             "order_evidence",
@@ -179,22 +181,22 @@ def _tests(codes: list[str], at: datetime, place: Place) -> Iterator[Change]:
 
 def _later(order: Json, claim: Json, now: datetime, place: Place) -> Iterator[Change]:
     """Carry a repeated study out when so many hours have passed since an earlier one."""
-    if not _not_begun(order):
+    if not not_begun(order, claim):
         return
     studies = dict(codebook.read("imaging", place).select("item_code", "study_zh").iter_rows())
     study = studies.get(order["item_code"])
     earlier = sorted(
-        _time(o["start_time"])
+        instant(o["start_time"])
         for o in claim["orders"]
         if study is not None
         and studies.get(o["item_code"]) == study
         and o["status"] not in ("revoked", "entered-in-error")
-        and _place(o) < _place(order)
+        and place_of(o) < place_of(order)
     )
     one = order["order_id"]
     for before in earlier:
         at = before + timedelta(hours=REPEAT_HOURS) + _MINUTE
-        if at <= max(now, _time(order["start_time"])):
+        if at <= max(now, instant(order["start_time"])):
             continue
         day = at.date().isoformat()
         yield Change(
@@ -207,7 +209,7 @@ def _later(order: Json, claim: Json, now: datetime, place: Place) -> Iterator[Ch
                 f"Carry it out after {day}, seven days from the earlier one.",
             ),
             _MAY_WAIT,
-            lambda c, at=at: _edit(c, [one], start_time=_text(at)),  # type: ignore[misc]
+            lambda c, at=at: edit(c, [one], start_time=canonical(at)),  # type: ignore[misc]
         )
 
 
@@ -220,35 +222,42 @@ def _slip(order: Json) -> Change:
         None,
         (f"如为误录：更正医嘱{one}。", f"If it is a slip: take order {one} back."),
         _SLIP,
-        lambda c: _edit(c, [one], status="entered-in-error"),
+        lambda c: edit(c, [one], status="entered-in-error"),
     )
 
 
-def _edit(claim: Json, ids: list[str], **fields: Any) -> Json:
+def edit(claim: Json, ids: list[str], **fields: Any) -> Json:
     """The claim with fields of these orders set."""
     rows = [o | fields if o["order_id"] in ids else o for o in claim["orders"]]
     return claim | {"orders": rows}
 
 
-def _not_begun(order: Json) -> bool:
-    return order["status"] in RUNNING and order.get("executed_time") is None
+def not_begun(order: Json, claim: Json) -> bool:
+    """Whether an order may still be taken back: nothing of it was carried out or charged."""
+    return (
+        order["status"] in RUNNING
+        and order.get("executed_time") is None
+        and not any(line.get("order_id") == order["order_id"] for line in claim["charges"])
+    )
 
 
-def _place(order: Json) -> tuple[datetime, str]:
+def place_of(order: Json) -> tuple[datetime, str]:
     """Where an order stands among those of its stay: by start, then id."""
-    return _time(order["start_time"]), order["order_id"]
+    return instant(order["start_time"]), order["order_id"]
 
 
-def _time(text: str) -> datetime:
+def instant(text: str) -> datetime:
+    """The instant of a canonical text."""
     return datetime.fromisoformat(text)
 
 
-def _text(instant: datetime) -> str:
-    return instant.isoformat().replace("+00:00", "Z")
+def canonical(at: datetime) -> str:
+    """The text of an instant as a claim has it: UTC is written as Z."""
+    return at.isoformat().replace("+00:00", "Z")
 
 
 @cache
-def _names(folder: Path) -> dict[str, tuple[str, str, str]]:
+def names(folder: Path) -> dict[str, tuple[str, str, str]]:
     """Item code -> names and type of order, from the tariff."""
     rows = (
         loaded_anew("items", folder)

@@ -7,14 +7,14 @@ from functools import lru_cache
 import rules
 
 
-class _Held:
+class Held:
     """A rule set as a key: two with one digest and the same ids judge alike."""
 
     def __init__(self, ruleset: rules.RuleSet) -> None:
         self.ruleset = ruleset
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Held) and self._key == other._key
+        return isinstance(other, Held) and self._key == other._key
 
     def __hash__(self) -> int:
         return hash(self._key)
@@ -26,20 +26,20 @@ class _Held:
 
 def live(ruleset: rules.RuleSet) -> rules.RuleSet:
     """The checks of the rule set that mean something while a patient is in hospital."""
-    return _live(_Held(ruleset))
+    return _live(Held(ruleset))
 
 
 def of_orders(ruleset: rules.RuleSet) -> rules.RuleSet:
     """Those of them whose verdict a change of orders can move without prices and curves."""
-    return _of_orders(_Held(live(ruleset)))
+    return _of_orders(Held(live(ruleset)))
 
 
 @lru_cache(maxsize=4)
-def _live(held: _Held) -> rules.RuleSet:
+def _live(held: Held) -> rules.RuleSet:
     return rules.in_hospital(held.ruleset)
 
 
 @lru_cache(maxsize=4)
-def _of_orders(held: _Held) -> rules.RuleSet:
+def _of_orders(held: Held) -> rules.RuleSet:
     ruleset = held.ruleset
     return ruleset.only(*(r for r in ruleset.ids if ruleset[r].family != "CST"))

@@ -83,7 +83,7 @@ def judge_orders(
         states=kept,
         waiting=tuple(s for s, state in kept.items() if state.phase is Phase.WAITING),
         late=tuple(s for s, state in sorted(new.items()) if state.closed),
-        refused=[(event, _overfull(member)) for event, member in refused],
+        refused=[(event, overfull_reason(member)) for event, member in refused],
     )
     for state in kept.values():
         if state.phase is Phase.VOID:
@@ -138,7 +138,8 @@ def as_signed(claim: Json) -> Json:
     return claim | {"orders": rows}
 
 
-def _overfull(member: str) -> Refusal:
+def overfull_reason(member: str) -> Refusal:
+    """Why an event that would grow a stay beyond its bounds is not taken: what is too long, and the cure."""
     most = MOST_LINES if member == "charges" else MOST_ORDERS
     cure = f"A stay has at most {most} of them: look for a sender that gives each a new identifier."
     return Refusal(member, "", "too-large", cure)

@@ -77,10 +77,12 @@ from streaming.grouping import GroupDesk, WhatIfDesk
 from streaming.service import described
 from tests import service_samples as samples
 from tests.access_scene import PASSWORDS, PHYSICIAN
+from tests.card_scene import fill_week
 from tests import measure_samples as measures
 from tests.graph_scene import Scene as GraphScene
 from tests.e2e.walks import ACCOUNTS, PASSWORD
 from tests.small_catalogue import engine_of, write_catalogue
+from tests.ward_scene import CHECKS, fill
 
 folder = Path(sys.argv[1].removeprefix("sqlite:///")).parent / "rules"
 engine = engine_of(write_catalogue(folder, ADM_003="active", CHG_002="active"))
@@ -92,6 +94,7 @@ with store.open(sys.argv[1]) as opened:
     samples.write(opened, 120)
     entities.catch_up()
     now, keys = datetime.now(UTC), Keyring.create()
+    fill_week(opened, now, "ADM-003", samples.PROVIDERS[0])
     opened.keep_model(
         samples.MODEL.sha256,
         {"upto": "2025-04-01", "threshold": {"score": 0.5}, "level": "provider",
@@ -107,8 +110,9 @@ with store.open(sys.argv[1]) as opened:
             login, login.title(), Role(role.rstrip("2")), now=now, rows=rows,
             password_hash=PASSWORDS.hash(PASSWORD),
         )
+    ward, plans = fill(opened, PHYSICIAN, engine_of(write_catalogue(folder.parent / "ward", **CHECKS)))
     app = scoring_api.build(
-        store=opened, assess=samples.Assessor(opened), version="1",
+        store=opened, assess=samples.Assessor(opened), version="1", ward=ward, plans=plans,
         rules=[real.get(rule["id"], rule) for rule in samples.RULES],
         group=GroupDesk(samples.library(), samples.KEY),
         what_if=WhatIfDesk(samples.library(), samples.KEY),

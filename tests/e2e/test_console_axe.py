@@ -13,6 +13,7 @@ import pytest
 
 from tests.e2e import walks
 from tests.e2e.console_site import CHROMIUM, fits
+from tests.ward_scene import AT_FAULT
 
 pytestmark = [
     pytest.mark.browser,
@@ -55,14 +56,24 @@ WORK: Final[dict[str, tuple[str, str, str | None]]] = {
     "check that can be changed": ("senior", "/rules/ADM-003", None),
     "proposals": ("senior", "/proposals", None),
     "proposal": ("senior", "/proposals", "td.what a"),
+    "advice to physicians": ("senior", "/advice", None),
+    "advice to physicians, none": ("senior", "/advice?week=2020-W01", None),
     "models": ("senior", "/models", None),
     "model": ("senior", "/models", "td.what a"),
+    "samples of wording": ("senior", "/wording", None),
+    "models of wording": ("administrator", "/wording/models", None),
     "own account": ("senior", "/account", None),
     "accounts": ("administrator", "/admin", None),
     "an account": ("administrator", "/admin", "td.what a"),
     "webhooks": ("administrator", "/webhooks", None),
     "audit log": ("auditor", "/audit", None),
     "refused": ("officer", "/audit", None),
+    "ward": ("physician", "/ward", None),
+    "ward, none": ("physician", "/ward?department=nowhere", None),
+    "ward, all of it": ("senior", "/ward", None),
+    "patient in hospital": ("physician", "/ward?only=1", "td.what a"),
+    "simulator": ("physician", f"/ward/{AT_FAULT}/try", None),
+    "own answers": ("physician", "/ward/feedback", None),
     "sign-in": ("", "/sign-in", None),
 }
 """The pages for which one signs in: name -> as whom, address, and what to click there."""

@@ -97,6 +97,8 @@ def test_the_demo_has_an_account_for_each_role_and_serves_with_sign_in(
                     assert client.get("/v1/alerts").json()["total"] > 0, (
                         "one with alerts was chosen"
                     )
+                    shown = client.get("/ward?lang=en").text
+                    assert "/ward/O2503-9" in shown, "and one with patients to look at"
                 if role == "administrator":
                     assert client.get("/v1/alerts").status_code == 403
     finally:

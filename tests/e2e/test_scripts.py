@@ -37,8 +37,8 @@ def test_the_queue_is_worked_by_keys_alone(browser: Any, site: str) -> None:
         assert rows.nth(1).locator("td.tick input").is_checked()
         alert = str(rows.nth(2).get_attribute("data-alert"))
         rows.nth(2).locator("a.open").focus()
-        page.keyboard.press("a")
-        page.wait_for_load_state()
+        with page.expect_navigation():
+            page.keyboard.press("a")
         told = page.request.get(f"{site}/v1/alerts/{alert}").json()
         assert told["assignee"] == page.request.get(f"{site}/v1/me").json()["user_id"]
         walks.go(page, site, "/?status=new&gather=0", "en")

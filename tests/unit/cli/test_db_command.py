@@ -129,7 +129,10 @@ def test_a_patient_of_whom_nothing_was_heard_is_forgotten(tmp_path: Path) -> Non
     ]
     with store.open(url) as opened:
         opened.open_stays.commit(save([StayChange(row, 0) for row in rows]), now)
-    assert run("sweep", "--silent-days", 30, "--db", url) == {"stays_forgotten": 1}
+    assert run("sweep", "--silent-days", 30, "--db", url) == {
+        "stays_forgotten": 1,
+        "cards_forgotten": 0,
+    }
     with store.open(url) as opened:
         assert [s["stay_id"] for s in opened.open_stays.page()] == ["heard"]
 

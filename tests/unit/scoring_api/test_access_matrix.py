@@ -31,6 +31,11 @@ BODIES: dict[str, dict[str, Any]] = {
     "/v1/alerts/{alert_id}:assign": {"assignee": "me"},
     "/alerts/{alert_id}/due": {"due": "2099-01-01"},
     "/alerts/{alert_id}/reviews": {"conclusion": "confirmed:violation"},
+    "/v1/cards/{card_id}/feedback": {"outcome": "accepted"},
+    "/v1/advice/quiet-checks/{quiet_id}/confirm": {"reason": "no"},
+    "/v1/advice/quiet-checks/{quiet_id}/refuse": {"reason": "no"},
+    "/v1/advice/quiet-checks/{quiet_id}/withdraw": {"reason": "no"},
+    "/v1/advice/quiet-checks/{quiet_id}/end": {"reason": "no"},
     "/v1/findings/{finding_id}/reviews": REVIEW,
     "/findings/{finding_id}/reviews": {"conclusion": "confirmed:violation"},
     "/v1/cases/{case_id}": {"title": "another"},
@@ -40,6 +45,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "/v1/cases/{case_id}/approvals": {"approved": True},
     "/v1/cases/{case_id}/appeals": {"statement": "no"},
     "/v1/cases/{case_id}/appeals/decision": {"outcome": "upheld", "note": "no"},
+    "/v1/open-stays/{stay_id}/plan:what-if": {
+        "changes": [{"kind": "stop_order", "order_id": "O1"}]
+    },
 }
 """What a route takes, where an empty body is refused before the id is looked for."""
 FILES = {"file": ("x.txt", b"words", "text/plain")}
@@ -60,9 +68,10 @@ def test_every_part_of_the_service_is_there(matrix: World) -> None:
     """A route that is built only with some part is tried too: the whole service is what runs."""
     routes = {path for _, path in matrix.scene.app.state.routes}
     for path in (
-        "/v1/graph/stats", "/v1/rings", "/v1/orders:check", "/v1/webhooks", "/v1/proposals",
+        "/v1/graph/stats", "/v1/rings", "/v1/orders:check", "/cds-services/{service_id}", "/v1/webhooks", "/v1/proposals",
         "/v1/rules/{rule_id}/backtests", "/v1/identifiers:unmask", "/v1/audit-events", "/v1/events",
         "/v1/cases/{case_id}/export", "/v1/alerts.xlsx", "/v1/stays/{stay_id}", "/v1/users",
+        "/v1/open-stays/{stay_id}/plan", "/ward/{stay_id}/try",
     ):  # fmt: skip
         assert path in routes
 

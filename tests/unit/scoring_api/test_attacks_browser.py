@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 import pytest
 
-from domain.access import PERMISSIONS, Role
+from domain.access import PERMISSIONS, Role, Rows
 from tests import access_scene, attack_scene
 from tests import service_samples as samples
 from tests.access_scene import SAME_SITE
@@ -216,6 +216,8 @@ def test_no_text_of_claims_or_people_becomes_part_of_a_page(
     planted = plant(world, senior, boss)
     again = Person(world.scene, "planted-boss", Role.ADMINISTRATOR)
     auditor = Person(world.scene, "auditor", Role.AUDITOR)
+    physician = Person(world.scene, "reader", Role.PHYSICIAN, Rows(physician_id="SD1"))
+    program = Person(world.scene, "program", Role.SERVICE)
     seen = shown = 0
     for method, path in sorted(world.scene.app.state.routes):
         if method != "GET" or path.startswith(
@@ -224,7 +226,9 @@ def test_no_text_of_claims_or_people_becomes_part_of_a_page(
             continue
         needed = world.scene.app.state.routes[method, path]
         person = next(
-            p for p in (senior, again, auditor) if needed is None or needed in PERMISSIONS[p.role]
+            p
+            for p in (senior, again, auditor, physician, program)
+            if needed is None or needed in PERMISSIONS[p.role]
         )
         address = attack_scene.filled(path, {**world.values(path), **planted})
         for lang in ("zh", "en"):
