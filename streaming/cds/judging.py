@@ -18,9 +18,7 @@ import msgspec
 
 import drg
 import rules
-from streaming.cds.verdicts import clears, named, proposed, verdicts_of
 from streaming.orders import checks
-from streaming.orders.changes import Change
 from streaming.orders.judging import as_signed
 from streaming.orders.state import OpenStay
 from streaming.pipeline import Engine
@@ -29,8 +27,8 @@ from streaming.plans.claim_tables import tables_of
 from streaming.plans.judges import judges_of
 from streaming.plans.outlay import moved_fen
 from streaming.plans.pricing import Priced, tell_cost
-from streaming.plans.reassessing import Cause, Offer, causes_of, likely, name_of
-from streaming.plans.variants import PLANNED, Moment, Verdicts, read
+from streaming.plans.reassessing import Cause, Offer, causes_of, clearing, likely, name_of, proposed
+from streaming.plans.variants import PLANNED, Moment, Verdicts, judge_each, named, read
 
 Json = dict[str, Any]
 
@@ -109,7 +107,7 @@ class Judge:
             ]
             plans = likely(stay.signed, drafts, (), stay.moment)
             asked += [(stay, stay.signed), *((stay, plan) for plan in plans)]
-        found = verdicts_of([(plan, stay.moment) for stay, plan in asked], self._judges)
+        found = judge_each([(plan, stay.moment) for stay, plan in asked], self._judges)
         for (stay, plan), verdicts in zip(asked, found, strict=True):
             stay.judged[name_of(plan)] = verdicts
         for stay in stays:
@@ -152,24 +150,19 @@ class Judge:
 
     def _reassess(self, stays: Iterable[_Stay]) -> None:
         """Find the changes that clear what was found; those not judged yet are judged in one batch."""
-        asked: list[tuple[_Stay, Cause, Change, Json, bytes]] = []
-        for stay in stays:
-            for cause in stay.causes:
-                seen: set[tuple[Any, ...]] = set()
-                for change in proposed(cause, stay.signed, stay.moment):
-                    key = (change.kind, change.order_id, change.item_code, change.at)
-                    if key not in seen:
-                        seen.add(key)
-                        after = change.make(stay.signed)
-                        asked.append((stay, cause, change, after, name_of(after)))
-        new = [(stay, after, name) for stay, _, _, after, name in asked if name not in stay.judged]
+        asked = [(stay, proposed(stay.causes, stay.signed, stay.moment)) for stay in stays]
+        new = [
+            (stay, name, one.after)
+            for stay, offered in asked
+            for one in offered
+            if (name := name_of(one.after)) not in stay.judged
+        ]
         if new:
-            found = verdicts_of([(after, stay.moment) for stay, after, _ in new], self._judges)
-            for (stay, _, name), verdicts in zip(new, found, strict=True):
+            found = judge_each([(after, stay.moment) for stay, _, after in new], self._judges)
+            for (stay, name, _), verdicts in zip(new, found, strict=True):
                 stay.judged[name] = verdicts
-        for stay, cause, change, after, name in asked:
-            if clears(cause, stay.verdicts, stay.judged[name]):
-                stay.offers.append(Offer(cause, change, after))
+        for stay, offered in asked:
+            stay.offers = clearing(offered, stay.verdicts, stay.judged, stay.moment.as_of)
 
     def _tell(self, stay: _Stay) -> Json:
         claim, ruleset = stay.claim, self._engine.ruleset

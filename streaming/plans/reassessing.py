@@ -54,7 +54,7 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A change that clears its cause, with the plan as changed."""
+    """A change that is to clear its cause, with the plan as changed."""
 
     cause: Cause
     change: Change
@@ -87,22 +87,35 @@ def offers(
 
     ``known`` holds verdicts on plans by ``name_of``.
     """
-    asked: list[tuple[Cause, Change, Json]] = []
+    asked = proposed(causes, claim, moment)
+    judged = dict(known or {})
+    new = {name: one.after for one in asked if (name := name_of(one.after)) not in judged}
+    if new:
+        judged |= zip(new, judge(list(new.values()), moment), strict=True)
+    return clearing(asked, verdicts, judged, moment.as_of)
+
+
+def proposed(causes: Iterable[Cause], claim: Json, moment: Moment) -> list[Offer]:
+    """The changes that may clear their causes, each once and not judged yet."""
+    asked: list[Offer] = []
     for cause in causes:
         seen: set[tuple[Any, ...]] = set()
         for change in _proposed(cause, claim, moment):
             key = (change.kind, change.order_id, change.item_code, change.at)
             if key not in seen:
                 seen.add(key)
-                asked.append((cause, change, change.make(claim)))
-    judged = dict(known or {})
-    new = {name: after for _, _, after in asked if (name := name_of(after)) not in judged}
-    if new:
-        judged |= zip(new, judge(list(new.values()), moment), strict=True)
+                asked.append(Offer(cause, change, change.make(claim)))
+    return asked
+
+
+def clearing(
+    asked: Iterable[Offer], verdicts: Verdicts, judged: Mapping[bytes, Verdicts], as_of: datetime
+) -> list[Offer]:
+    """Those that clear their causes; ``judged`` holds verdicts on the changed plans by ``name_of``."""
     return [
-        Offer(cause, change, after)
-        for cause, change, after in asked
-        if _clears(cause, after, verdicts, judged[name_of(after)], moment.as_of)
+        one
+        for one in asked
+        if _clears(one.cause, one.after, verdicts, judged[name_of(one.after)], as_of)
     ]
 
 

@@ -72,16 +72,20 @@ class Moment:
 
 def judge(plans: Sequence[Json], moment: Moment) -> list[Verdicts]:
     """The verdicts on plans of one stay, each a claim with its drafts as signed."""
-    judges, folder = moment.judges, moment.folder
+    return judge_each([(plan, moment) for plan in plans], moment.judges)
+
+
+def judge_each(plans: Sequence[tuple[Json, Moment]], judges: Judges) -> list[Verdicts]:
+    """The verdicts on plans of any stays, each at its own moment, in one batch."""
     claims: list[Json] = []
     tested: list[Json] = []
-    items = with_interval(folder)
-    for number, plan in enumerate(plans):
+    items = with_interval(judges.orders.reference)
+    for number, (plan, moment) in enumerate(plans):
         plain = plan | {"charges": _latest(plan)}
         ended = discharge.discharged(plain, moment.as_of, moment.leaving, None)
-        claims += [_named(plain, f"n{number}"), _named(ended, f"d{number}")]
+        claims += [named(plain, f"n{number}"), named(ended, f"d{number}")]
         if any(o["item_code"] in items for o in plan["orders"]):
-            tested.append(_named(_with_planned(plan, items), f"d{number}"))
+            tested.append(named(_with_planned(plan, items), f"d{number}"))
     judged = rules.judge(judges.orders, tables_of(claims))
     hits: dict[str, list[Json]] = {claim["stay_id"]: [] for claim in claims}
     for row in judged.hits.iter_rows(named=True):
@@ -123,7 +127,8 @@ def keys(hits: Iterable[Mapping[str, Any]]) -> Found:
     )
 
 
-def _named(claim: Json, name: str) -> Json:
+def named(claim: Json, name: str) -> Json:
+    """The claim under another name, of a patient of its own: nothing else of the batch is its past."""
     return claim | {"stay_id": name, "patient_id": name}
 
 
