@@ -25,7 +25,6 @@ from streaming.pipeline import Engine
 from streaming.plans import telling
 from streaming.plans.claim_tables import tables_of
 from streaming.plans.judges import judges_of
-from streaming.plans.outlay import moved_fen
 from streaming.plans.pricing import Priced, tell_cost
 from streaming.plans.reassessing import Cause, Offer, causes_of, clearing, likely, name_of, proposed
 from streaming.plans.variants import PLANNED, Moment, Verdicts, judge_each, named, read
@@ -171,18 +170,6 @@ class Judge:
         hits += [("discharge", row) for cause in stay.causes for row in cause.later]
         hits += stay.price.hits
         cost = tell_cost(stay.price, sum(line["amount_fen"] for line in claim["charges"]))
-        suggestions = []
-        waits: set[tuple[str, str | None]] = set()
-        for offer in stay.offers:
-            if offer.change.kind == "wait_interval":
-                # Of several days to wait for, the first that clears is the answer.
-                if (offer.cause.subject_id, offer.change.order_id) in waits:
-                    continue
-                waits.add((offer.cause.subject_id, offer.change.order_id))
-            before = cost["projected_fen"]
-            moved = moved_fen(stay.signed, offer.after, stay.moment)
-            after = None if before is None else max(0, before + moved)
-            suggestions.append(telling.tell_offer(offer, claim, ruleset, (before, after)))
         return {
             "stay_id": stay_id,
             "provider_id": claim["provider_id"],
@@ -194,7 +181,14 @@ class Judge:
             "cost": cost,
             "drivers": telling.tell_drivers(claim),
             "findings": telling.tell_findings(hits, stay_id, ruleset),
-            "suggestions": suggestions,
+            "suggestions": telling.tell_offers(
+                stay.offers,
+                claim,
+                stay.signed,
+                ruleset,
+                moment=stay.moment,
+                projected_fen=cost["projected_fen"],
+            ),
             "questions": [],
         }
 

@@ -149,18 +149,6 @@ class PlanDesk:
         offered = offers(
             found, signed, verdicts, moment, dict(zip(map(name_of, plans), judged, strict=True))
         )
-        suggestions = []
-        first_day: set[tuple[str, str | None]] = set()
-        for offer in offered:
-            if offer.change.kind == "wait_interval":
-                # Of several days to wait for, the first that clears is the answer.
-                if (offer.cause.subject_id, offer.change.order_id) in first_day:
-                    continue
-                first_day.add((offer.cause.subject_id, offer.change.order_id))
-            was = cost["projected_fen"]
-            moved = moved_fen(signed, offer.after, moment)
-            after = None if was is None else max(0, was + moved)
-            suggestions.append(telling.tell_offer(offer, claim, ruleset, (was, after)))
         return {
             "stay_id": stay_id,
             "provider_id": claim["provider_id"],
@@ -177,7 +165,9 @@ class PlanDesk:
             "cost": cost,
             "drivers": telling.tell_drivers(claim),
             "findings": findings,
-            "suggestions": suggestions,
+            "suggestions": telling.tell_offers(
+                offered, claim, signed, ruleset, moment=moment, projected_fen=cost["projected_fen"]
+            ),
             "questions": questions.ask(claim, findings, priced),
         }
 

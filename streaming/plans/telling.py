@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import rules
@@ -11,8 +11,9 @@ from domain.codes import CHARGE_CATEGORY
 from domain.results import Severity, identifier
 from streaming.orders.changes import canonical
 from streaming.plans import texts
+from streaming.plans.outlay import moved_fen
 from streaming.plans.reassessing import Offer, verdicts_of
-from streaming.plans.variants import PLANNED
+from streaming.plans.variants import PLANNED, Moment
 
 Json = dict[str, Any]
 
@@ -69,6 +70,33 @@ def subject_of(row: Mapping[str, Any], stay_id: str) -> str:
 def finding_id(row: Mapping[str, Any], stay_id: str) -> str:
     """The identifier of a finding: the same check on the same subject of a stay has the same."""
     return identifier("plan-finding", stay_id, row["rule_id"], subject_of(row, stay_id))
+
+
+def tell_offers(
+    offers: Iterable[Offer],
+    claim: Json,
+    signed: Json,
+    ruleset: rules.RuleSet,
+    *,
+    moment: Moment,
+    projected_fen: int | None,
+) -> list[Json]:
+    """The suggestions of a plan, each with the cost projected for the stay before and after it.
+
+    ``signed`` is the claim with its drafts as signed, whose plans were judged.
+    """
+    told = []
+    waits: set[tuple[str, str | None]] = set()
+    for offer in offers:
+        if offer.change.kind == "wait_interval":
+            # Of several days to wait for, the first that clears is the answer.
+            if (offer.cause.subject_id, offer.change.order_id) in waits:
+                continue
+            waits.add((offer.cause.subject_id, offer.change.order_id))
+        moved = moved_fen(signed, offer.after, moment)
+        after = None if projected_fen is None else max(0, projected_fen + moved)
+        told.append(tell_offer(offer, claim, ruleset, (projected_fen, after)))
+    return told
 
 
 def tell_offer(
