@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from domain.access import ALL_ROWS, Rows
 from domain.calendar import month_after
 from domain.review import Reviewed
+from store.engine import take_turns
 from store.errors import translate
 from store.history import COUNTS, SERVED
 from store.proposal_tables import CHECK_MONTHS_SQL as MONTHS
@@ -80,10 +81,10 @@ class CheckHistory:
             months = _changed(connection, None if upto is None else upto - OVERLAP)
         for month in months:
             with translate(self._where), self._writers.begin() as connection:
-                _lock(connection)
+                take_turns(connection, ROLLUPS)
                 _add_up(connection, month)
         with translate(self._where), self._writers.begin() as connection:
-            _lock(connection)
+            take_turns(connection, ROLLUPS)
             held = connection.execute(sa.select(ROLLUPS.c.told_upto)).scalar_one_or_none()
             if held is None:
                 connection.execute(sa.insert(ROLLUPS).values(rollup=_ROLLUP, told_upto=now))
@@ -203,11 +204,6 @@ def _blank(month: date) -> dict[str, Any]:
 
 def _tally(row: Any) -> Tally:
     return Tally(**{name: int(row._mapping[name]) for name, _ in _LETTERS})
-
-
-def _lock(connection: sa.Connection) -> None:
-    if connection.dialect.name == "postgresql":
-        connection.execute(sa.text("LOCK TABLE check_rollups IN SHARE ROW EXCLUSIVE MODE"))
 
 
 def _changed(connection: sa.Connection, since: datetime | None) -> list[date]:

@@ -114,6 +114,12 @@ def writer(engine: sa.Engine) -> sa.Engine:
     return engine.execution_options(**{_WRITE: True})
 
 
+def take_turns(connection: sa.Connection, table: sa.Table) -> None:
+    """Let nobody else write the table until this transaction ends; SQLite's writers take turns anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.text(f"LOCK TABLE {table.name} IN SHARE ROW EXCLUSIVE MODE"))
+
+
 def configuration() -> Config:
     """Alembic's configuration, without any file: the scripts lie beside this module."""
     config = Config()

@@ -17,6 +17,7 @@ from domain.proposals import (
     Proposal,
     parse_number,
 )
+from store.engine import take_turns
 from store.errors import StoreError, StoreRuleError, translate
 from store.events import emit
 from store.proposal_tables import PROPOSAL_ENDINGS_SQL as ENDINGS
@@ -50,7 +51,8 @@ class Proposals:
         ProposalError if it begins by ``today``, or not after every value that is approved there.
         """
         with translate(self._where), self._writers.begin() as connection:
-            _lock(connection)
+            # Two who approve at once would each find no later value.
+            take_turns(connection, ENDINGS)
             if _read(connection, PROPOSALS.c.proposal_id == given.proposal_id):
                 return False
             _check_day(connection, given.change, today)
@@ -89,7 +91,7 @@ class Proposals:
         caller saw (``stale`` if it has changed).
         """
         with translate(self._where), self._writers.begin() as connection:
-            _lock(connection)
+            take_turns(connection, ENDINGS)
             found = _read(connection, PROPOSALS.c.proposal_id == proposal_id)
             if not found:
                 raise StoreError(
@@ -166,12 +168,6 @@ class Proposals:
 def _approved(connection: sa.Connection) -> tuple[ParameterValue, ...]:
     rows = _read(connection, ENDINGS.c.outcome == APPROVED)
     return tuple(sorted(one.change for one in rows))
-
-
-def _lock(connection: sa.Connection) -> None:
-    if connection.dialect.name == "postgresql":
-        # Two who approve at once would each find no later value; SQLite's writers take turns.
-        connection.execute(sa.text("LOCK TABLE proposal_endings IN SHARE ROW EXCLUSIVE MODE"))
 
 
 def _check_day(connection: sa.Connection, change: ParameterValue, today: date) -> None:

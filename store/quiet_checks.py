@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from domain.cards import QuietCheck, QuietStep
 from store.card_tables import QUIET_CHECKS_SQL as QUIETS
 from store.card_tables import QUIET_STEPS_SQL as STEPS
+from store.engine import take_turns
 from store.errors import StoreError, StoreRuleError, translate
 from store.events import emit
 
@@ -43,7 +44,8 @@ class QuietChecks:
     def propose(self, given: QuietCheck) -> bool:
         """Keep an open proposal; False if its check waits or is quiet there already, or the id is known."""
         with translate(self._where), self._writers.begin() as connection:
-            _lock(connection)
+            # Two who propose or decide at once would each find nothing.
+            take_turns(connection, STEPS)
             if _read(connection, QUIETS.c.quiet_id == given.quiet_id):
                 return False
             same = _read(
@@ -78,7 +80,7 @@ class QuietChecks:
         caller saw.
         """
         with translate(self._where), self._writers.begin() as connection:
-            _lock(connection)
+            take_turns(connection, STEPS)
             found = _read(connection, QUIETS.c.quiet_id == quiet_id)
             if not found:
                 raise StoreError(
@@ -135,12 +137,6 @@ def in_force(connection: sa.Connection, day: date, rule_ids: Iterable[str]) -> s
         QUIETS.c.rule_id.in_(sorted(rule_ids)), confirmed, ~ended
     )
     return {(row.rule_id, row.provider_id) for row in connection.execute(query)}
-
-
-def _lock(connection: sa.Connection) -> None:
-    if connection.dialect.name == "postgresql":
-        # Two who propose or decide at once would each find nothing; SQLite's writers take turns.
-        connection.execute(sa.text("LOCK TABLE quiet_steps IN SHARE ROW EXCLUSIVE MODE"))
 
 
 def _check(held: QuietCheck, step: QuietStep, today: date) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from domain.registry import CHAMPION, PROVIDER, SINGLE, Appointment, Registered, level_of
+from store.engine import take_turns
 from store.errors import StoreRuleError
 from store.inserting import insert
 from store.model_tables import MODEL_FILES_SQL as FILES
@@ -46,9 +47,8 @@ def appoint(connection: sa.Connection, given: Appointment) -> list[Appointment]:
     Whoever of its level had a role that one model has at a time is retired. Nothing is changed if the
     model has the role already.
     """
-    if connection.dialect.name == "postgresql":
-        # Two who appoint at once would both find no champion.
-        connection.execute(sa.text("LOCK TABLE model_roles IN SHARE ROW EXCLUSIVE MODE"))
+    # Two who appoint at once would both find no champion.
+    take_turns(connection, ROLES)
     registered = connection.execute(
         sa.select(sa.func.count()).where(FILES.c.model_sha256 == given.model_sha256)
     ).scalar_one()
