@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl
 
@@ -25,6 +25,8 @@ MAX_FORM_BYTES: Final = 32 * 2**10
 MAX_CLAIMS: Final = 500
 """What one request may ask for; larger files go through the command line."""
 
+MAX_CHANGES: Final = 20
+"""Changes of one what-if: more than a person would think through at once."""
 _NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 """U+0000 in a text of JSON, as escaped; a backslash that is itself escaped begins no escape."""
 
@@ -43,6 +45,29 @@ CLAIMS_SCHEMA: Final[dict[str, Any]] = {
     "items": STAYS.json_schema(CHILDREN),
 }
 """What OpenAPI says of the claims of a request."""
+
+
+def describe_changes(page: str) -> dict[str, Any]:
+    """The JSON Schema of a what-if's ``changes``; ``page`` of the documentation lists the kinds."""
+    return {
+        "type": "array",
+        "minItems": 1,
+        "maxItems": MAX_CHANGES,
+        "items": {
+            "type": "object",
+            "required": ["kind"],
+            "properties": {"kind": {"type": "string"}},
+        },
+        "description": f"Made in this order; {page} lists the kinds.",
+    }
+
+
+def check_changes(changes: Sequence[Any], cure: str) -> None:
+    """A 422 problem if a what-if has no change, or more than a person would think through."""
+    if not 1 <= len(changes) <= MAX_CHANGES:
+        raise ProblemError(
+            422, "number-of-changes", f"The request holds {len(changes)} changes.", cure=cure
+        )
 
 
 async def read(request: Request, decoder: msgspec.json.Decoder[T], shape: str) -> T:

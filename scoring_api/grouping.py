@@ -19,9 +19,6 @@ from scoring_api.problems import ProblemError, document
 _AT_ONCE: Final = 4
 """Requests worked on side by side; see ``assessing``."""
 
-MAX_CHANGES: Final = 20
-"""More than a person would think through at once."""
-
 
 class _Claims(msgspec.Struct, forbid_unknown_fields=True):
     claims: list[msgspec.Raw]
@@ -91,17 +88,7 @@ def route(group: Group, what_if: WhatIf) -> APIRouter:
         openapi_extra=bodies.describe(
             {
                 "claim": _CLAIM,
-                "changes": {
-                    "type": "array",
-                    "minItems": 1,
-                    "maxItems": MAX_CHANGES,
-                    "items": {
-                        "type": "object",
-                        "required": ["kind"],
-                        "properties": {"kind": {"type": "string"}},
-                    },
-                    "description": "Made in this order; docs/what-if.md lists the kinds.",
-                },
+                "changes": bodies.describe_changes("docs/what-if.md"),
             },
             required=["claim", "changes"],
             example={
@@ -162,11 +149,5 @@ def _question(members: dict[str, msgspec.Raw]) -> tuple[bytes, list[dict[str, An
             f"The body is JSON but not a question: {error}.",
             cure=f"Send {_SHAPE}.",
         ) from error
-    if not 1 <= len(changes) <= MAX_CHANGES:
-        raise ProblemError(
-            422,
-            "number-of-changes",
-            f"The request holds {len(changes)} changes.",
-            cure=f"Send 1 to {MAX_CHANGES} changes of one claim.",
-        )
+    bodies.check_changes(changes, f"Send 1 to {bodies.MAX_CHANGES} changes of one claim.")
     return claim, changes

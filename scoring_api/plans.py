@@ -22,8 +22,6 @@ from store import Store
 
 _AT_ONCE: Final = 4
 """Requests worked on side by side; see ``assessing``."""
-MAX_CHANGES: Final = 20
-"""More than a person would think through at once."""
 _SHAPE: Final = '{"changes": [change, ...]}'
 EXAMPLE: Final[dict[str, Any]] = {
     "changes": [
@@ -90,19 +88,7 @@ def route(plans: Plans, store: Store) -> APIRouter:
         summary="Plan a patient in hospital with changes",
         dependencies=[needs(Permission.CLAIMS_GROUP)],
         openapi_extra=bodies.describe(
-            {
-                "changes": {
-                    "type": "array",
-                    "minItems": 1,
-                    "maxItems": MAX_CHANGES,
-                    "items": {
-                        "type": "object",
-                        "required": ["kind"],
-                        "properties": {"kind": {"type": "string"}},
-                    },
-                    "description": "Made in this order; docs/plans.md lists the kinds.",
-                }
-            },
+            {"changes": bodies.describe_changes("docs/plans.md")},
             required=["changes"],
             example=EXAMPLE,
         ),
@@ -114,13 +100,7 @@ def route(plans: Plans, store: Store) -> APIRouter:
         Codings are never ranked by what they pay.
         """
         changes = (await bodies.read(request, _QUESTION, _SHAPE)).changes
-        if not 1 <= len(changes) <= MAX_CHANGES:
-            raise ProblemError(
-                422,
-                "number-of-changes",
-                f"The request holds {len(changes)} changes.",
-                cure=f"Send 1 to {MAX_CHANGES} changes in a request.",
-            )
+        bodies.check_changes(changes, f"Send 1 to {bodies.MAX_CHANGES} changes in a request.")
 
         def work() -> dict[str, Any] | None:
             in_sight(request, stay_id)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from domain.service import PeerCurve
+from scoring_api.pages.charts import points, round_step
 from scoring_api.pages.formats import format_amount
 
 WIDTH: Final = 720
 HEIGHT: Final = 280
 _LEFT, _RIGHT, _TOP, _BOTTOM = 92, 14, 14, 34
-_STEPS: Final = (1, 2, 2.5, 5, 10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def draw(
     peers = curve.days if curve is not None else ()
     highest = max([1, *(fen for _, fen in cost), *(day.high_fen for day in peers)])
     lowest = min([0, *(fen for _, fen in cost)])
-    step = _step((highest - lowest) / 4)
+    step = round_step((highest - lowest) / 4)
     right, bottom = WIDTH - _RIGHT, HEIGHT - _BOTTOM
 
     def x(day: float) -> float:
@@ -76,10 +76,10 @@ def draw(
         right,
         _TOP,
         bottom,
-        _points(path),
+        points(path),
         [(x(day), y(total), day, total) for day, total in cost],
-        _points(band),
-        _points([(x(d.day), y(d.median_fen)) for d in there]),
+        points(band),
+        points([(x(d.day), y(d.median_fen)) for d in there]),
         [Tick(x(day), str(day)) for day in range(1, last + 1, every)],
         [
             Tick(y(at), format_amount(int(at), currency).removesuffix(".00"))
@@ -87,15 +87,3 @@ def draw(
             if at <= highest
         ],
     )
-
-
-def _step(about: float) -> int:
-    """A round step of money near that size, whole yuan."""
-    size = 100
-    while size * 10 < about:
-        size *= 10
-    return next((round(size * s) for s in _STEPS if size * s >= about), size * 10)
-
-
-def _points(path: Sequence[tuple[float, float]]) -> str:
-    return " ".join(f"{left},{top}" for left, top in path)

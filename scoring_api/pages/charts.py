@@ -14,6 +14,7 @@ Values = Sequence[float | int | None]
 _WIDTH, _HEIGHT = 620, 240
 _LEFT, _RIGHT, _TOP, _BOTTOM = 78, 30, 14, 30
 _TICKS: Final = 4
+_MONEY_STEPS: Final = (1, 2, 2.5, 5, 10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +223,19 @@ def _step(low: float, high: float) -> float:
     rough = ((high - low) or abs(high) * 0.2 or 1.0) / _TICKS
     power: float = 10.0 ** math.floor(math.log10(rough))
     return next(m * power for m in (1, 2, 5, 10) if rough <= m * power * (1 + 1e-9))
+
+
+def round_step(about: float) -> int:
+    """A round step of money near that size: 1, 2, 2.5 or 5 yuan times a power of ten, in fen."""
+    size = 100
+    while size * 10 < about:
+        size *= 10
+    return next((round(size * s) for s in _MONEY_STEPS if size * s >= about), size * 10)
+
+
+def points(path: Sequence[tuple[float, float]]) -> str:
+    """The places of a line or area as SVG writes them."""
+    return " ".join(f"{left},{top}" for left, top in path)
 
 
 def _grid(low: float, high: float) -> Markup:

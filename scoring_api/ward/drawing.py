@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
+from scoring_api.pages.charts import points, round_step
 from scoring_api.pages.formats import format_amount
 from scoring_api.ward.attention import Level
 
@@ -17,7 +18,6 @@ _LONGEST: Final = 2.0
 WIDTH: Final = 760
 HEIGHT: Final = 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 72, 120, 18, 40
-_STEPS: Final = (1, 2, 2.5, 5, 10)
 _APART: Final = 15
 """Units between two labels at the right edge, so that none covers another."""
 
@@ -96,9 +96,9 @@ def draw_course(
     if len(peers) > 1:
         band = [(x(p["day"]), y(p["high_fen"])) for p in peers]
         band += [(x(p["day"]), y(p["low_fen"])) for p in reversed(peers)]
-        parts.append(Markup('<polygon class="band" points="{}"/>').format(_points(band)))
+        parts.append(Markup('<polygon class="band" points="{}"/>').format(points(band)))
         median = [(x(p["day"]), y(p["median_fen"])) for p in peers]
-        parts.append(Markup('<polyline class="like" points="{}"/>').format(_points(median)))
+        parts.append(Markup('<polyline class="like" points="{}"/>').format(points(median)))
     labels: list[tuple[float, str, str]] = []
     if cost.get("standard_fen"):
         at = y(cost["standard_fen"])
@@ -112,10 +112,10 @@ def draw_course(
     if cost.get("projected_fen") is not None and end > today:
         there = [y(cost[n]) for n in ("projected_fen", "low_fen", "high_fen")]
         fan = [now, (x(end), there[2]), (x(end), there[1])]
-        parts.append(Markup('<polygon class="fan" points="{}"/>').format(_points(fan)))
+        parts.append(Markup('<polygon class="fan" points="{}"/>').format(points(fan)))
         parts.append(
             Markup('<polyline class="ahead" points="{}"/>').format(
-                _points([now, (x(end), there[0])])
+                points([now, (x(end), there[0])])
             )
         )
         parts.append(Markup('<circle class="end" cx="{}" cy="{}" r="4"/>').format(x(end), there[0]))
@@ -126,7 +126,7 @@ def draw_course(
             now[0], now[0], _TOP, bottom
         )
     )
-    parts.append(Markup('<polyline class="cost" points="{}"/>').format(_points(path)))
+    parts.append(Markup('<polyline class="cost" points="{}"/>').format(points(path)))
     parts.append(Markup('<circle class="cost" cx="{}" cy="{}" r="4.5"/>').format(*now))
     parts += _label(labels, right + 8)
     # At the edge the word would leave the drawing or stand in the scale.
@@ -156,7 +156,7 @@ def _axes(  # noqa: PLR0917
     x: Any, y: Any, end: int, span: tuple[int, int], currency: str, words: Mapping[str, str]
 ) -> list[Markup]:
     lowest, highest = span
-    step = _step((highest - lowest) / 4)
+    step = round_step((highest - lowest) / 4)
     parts = []
     at = -(-lowest // step) * step
     while at <= highest:
@@ -203,15 +203,3 @@ def _label(labels: Sequence[tuple[float, str, str]], left: float) -> list[Markup
 def _brief(fen: int, currency: str) -> str:
     """Whole yuan."""
     return format_amount(round(fen / 100) * 100, currency).removesuffix(".00")
-
-
-def _step(about: float) -> int:
-    """A round step of money near that size, whole yuan."""
-    size = 100
-    while size * 10 < about:
-        size *= 10
-    return next((round(size * s) for s in _STEPS if size * s >= about), size * 10)
-
-
-def _points(path: Sequence[tuple[float, float]]) -> str:
-    return " ".join(f"{left},{top}" for left, top in path)
