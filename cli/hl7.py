@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,7 +14,7 @@ import typer
 from cli import options
 from cli.daemon import stop_on_signals, without_password
 from cli.output import finish, say, writable
-from cli.reading import PSEUDONYM_KEY
+from cli.reading import PSEUDONYM_KEY, batches
 from cli.stream_produce import lines, record_files
 from cli.stream_topics import Prefix
 from cli.wiring import engine
@@ -174,7 +173,7 @@ def read(
         done: Counter[str] = Counter()
         for path in inputs:
             sink.source = str(path)
-            for batch in _batches(messages(path)):
+            for batch in batches(messages(path), _BATCH):
                 done.update(a.outcome for a in desk.take(batch))
                 say(f"{sum(done.values())} read")
     reasons = {
@@ -276,14 +275,3 @@ def _store(closing: ExitStack, db: str, judge: Any, secret: PseudonymKey) -> Eve
     opened = store.open(db)
     closing.callback(opened.close)
     return StoreSink(OrdersHandler(judge, opened, secret), opened.journal("hl7"))
-
-
-def _batches(found: Iterator[bytes]) -> Iterator[list[bytes]]:
-    batch: list[bytes] = []
-    for one in found:
-        batch.append(one)
-        if len(batch) == _BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
+from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 from cli.output import bar
 from streaming import intake
 from streaming.pseudonym import KeepingKey, PseudonymKey
+
+T = TypeVar("T")
 
 PSEUDONYM_KEY = Path(".sentinel") / "pseudonym.key"
 """Where the key of the patient pseudonyms lies unless told otherwise."""
@@ -86,3 +90,10 @@ def guess(inputs: Sequence[Path]) -> intake.Format:
         where=names,
         cure="Claims are in files ending in .jsonl, .parquet or .csv (.jsonl.gz and .csv.gz too): rename the file, or name another.",
     )
+
+
+def batches(found: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Lists of ``size`` of what is found, the last one of what is left."""
+    rest = iter(found)
+    while batch := list(islice(rest, size)):
+        yield batch

@@ -14,7 +14,7 @@ import typer
 
 from cli import options
 from cli.output import finish, writable
-from cli.reading import PSEUDONYM_KEY
+from cli.reading import PSEUDONYM_KEY, batches
 from cli.stream_produce import lines, record_files
 from domain.errors import SentinelError
 
@@ -70,7 +70,7 @@ def read(
     refused: list[SetAside] = []
     with private(out / CLAIMS) as file:
         for path in inputs:
-            for batch in _batches(_messages(path)):
+            for batch in batches(_messages(path), _BATCH):
                 for raw, one in zip(batch, read_many(batch, secret, terms), strict=True):
                     done["messages"] += 1
                     if one.claim is not None:
@@ -143,14 +143,3 @@ def _set_aside(path: Path, number: int, raw: bytes, one: Listed) -> SetAside:
 
     digest = hashlib.sha256(raw).hexdigest()
     return SetAside(str(path), number, None, len(raw), digest, None, one.reasons, raw)
-
-
-def _batches(found: Iterator[bytes]) -> Iterator[list[bytes]]:
-    batch: list[bytes] = []
-    for one in found:
-        batch.append(one)
-        if len(batch) == _BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch

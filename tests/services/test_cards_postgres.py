@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 import store
 from domain.cards import CardAnswer
 from tests.card_scene import NOW, card
+from tests.together import at_once
 from tests.unit.store.test_store_cards import (  # noqa: F401 (run here on another database)
     test_acceptance_is_counted_by_check_and_by_what_the_reader_may_see,
     test_an_answer_is_kept_once_and_the_last_one_counts,
@@ -24,26 +24,6 @@ from tests.unit.store.test_store_quiet import (  # noqa: F401
 def opened(postgres: str) -> Iterator[store.Store]:
     with store.open(postgres) as found:
         yield found
-
-
-def at_once(*works: object) -> list[BaseException]:
-    """Run all at once; what went wrong."""
-    wrong: list[BaseException] = []
-    gate = threading.Barrier(len(works))
-
-    def run(work: object) -> None:
-        try:
-            gate.wait()
-            work()  # type: ignore[operator]
-        except BaseException as error:
-            wrong.append(error)
-
-    threads = [threading.Thread(target=run, args=(work,)) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return wrong
 
 
 def test_calls_at_once_keep_one_budget_and_show_nothing_twice(opened: store.Store) -> None:

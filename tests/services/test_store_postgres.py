@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from datetime import date
 
@@ -15,6 +14,7 @@ import store
 from store import Withdrawn
 from store.tables import METADATA
 from tests import service_samples as samples
+from tests.together import at_once
 from tests.unit.store.test_open_stays import (  # noqa: F401
     test_a_stay_is_read_as_it_was_written_and_grows_by_what_changed,
     test_a_stay_whose_claim_came_is_closed_even_in_the_same_step,
@@ -131,26 +131,6 @@ def test_look_backs_use_their_indexes(opened: store.Store) -> None:
         )
     assert "ix_stay_states_patient_id_admission_date" in plan
     assert "pk_claims" in plan
-
-
-def at_once(*works: object) -> list[BaseException]:
-    """Run all at once; what went wrong."""
-    wrong: list[BaseException] = []
-    gate = threading.Barrier(len(works))
-
-    def run(work: object) -> None:
-        try:
-            gate.wait()
-            work()  # type: ignore[operator]
-        except BaseException as error:
-            wrong.append(error)
-
-    threads = [threading.Thread(target=run, args=(work,)) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return wrong
 
 
 def test_writers_that_touch_the_same_patients_and_months_never_deadlock_nor_count_twice(
