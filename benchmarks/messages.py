@@ -4,16 +4,16 @@
 
 HL7 v2 messages of a generated month are mutated (bytes, fields, components, segments,
 separators, versions, character sets, truncation) and given to the desk that `sentinel hl7
-listen` runs; settlement lists (4101) to their reader; FHIR bundles to theirs, if it is
-there. Before that the month is written and read unbroken, and must be the same. Counted are crashes (none is allowed), messages without an answer, and messages
-neither read nor kept with a reason. Prints one line of JSON; exit status 1 on any.
+listen` runs, and settlement lists (4101) to their reader (FHIR has a benchmark of its own,
+``benchmarks.fhir_messages``). Before that the month is written and read unbroken, and must be the same. Counted are crashes (none is allowed), messages without an answer, and messages
+neither read nor kept with a reason. ``ms_a_message`` is the processor time of ours beside
+hl7apy, which parses, and which validates as ``--strict`` does. Prints one line of JSON; exit status 1 on any.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
-import importlib
 import json
 import random
 import resource
@@ -116,6 +116,30 @@ def _texts(claims: Sequence[dict[str, Any]]) -> dict[str, str]:
     return dict(documents(tables))
 
 
+def speed(most: int = 200) -> dict[str, float]:
+    """Processor ms a message of a generated month: read by us, parsed and validated by hl7apy."""
+    from hl7apy.parser import parse_message
+
+    from streaming.hl7.strict import check
+    from streaming.hl7.text import read
+
+    found = list(Writer().write(ward.stream(SEED, 12, still_in=3)))[:most]
+    reader = Reader()
+
+    def spent(work: Callable[[bytes], Any]) -> float:
+        began = time.process_time()
+        for raw in found:
+            work(raw)
+        return round(1000 * (time.process_time() - began) / len(found), 2)
+
+    return {
+        "messages": len(found),
+        "ours": spent(reader.read),
+        "hl7apy": spent(lambda raw: parse_message(raw.decode(), find_groups=False)),
+        "hl7apy_strict": spent(lambda raw: check(read(raw))),
+    }
+
+
 def fuzz_hl7(count: int, seed: int) -> dict[str, Any]:
     """Mutated HL7 through the desk, a hundredth of it strictly."""
     dice = random.Random(seed)
@@ -213,6 +237,7 @@ def main() -> int:
     claims = list(month.plan(SEED, 20).stays())
     result: dict[str, Any] = {
         "round_trip": round_trip(asked.stays),
+        "ms_a_message": speed(),
         "hl7": fuzz_hl7(hl7, asked.seed),
         "settlement": fuzz_json(
             asked.messages - hl7,
@@ -221,9 +246,6 @@ def main() -> int:
             settlement_rules,
         ),
     }
-    fhir = fhir_reader()
-    if fhir is not None:
-        result["fhir"] = fuzz_json(asked.messages // 10, asked.seed, *fhir)
     result["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     sys.stdout.write(json.dumps(result, ensure_ascii=False) + "\n")
     trip = result["round_trip"]
@@ -236,39 +258,6 @@ def main() -> int:
         not whole
         or any(p.get(n) for p in parts for n in ("crashes", "lost", "unanswered", "defects"))
     )
-
-
-def fhir_reader() -> (
-    tuple[list[bytes], Callable[[list[bytes]], list[tuple[str, ...] | None]]] | None
-):
-    """Bundles and their reader, if ``streaming.fhir`` is there."""
-    try:
-        fhir = importlib.import_module("streaming.fhir")
-    except ImportError:
-        return None
-    from datetime import UTC, datetime
-
-    claims = list(month.plan(SEED, 5).stays())
-    originals = [json.dumps(fhir.bundle_of(claim), default=str).encode() for claim in claims]
-
-    def read(batch: list[bytes]) -> list[tuple[str, ...] | None]:
-        found: list[tuple[str, ...] | None] = []
-        for raw in batch:
-            try:
-                bundle = json.loads(raw)
-            except (ValueError, RecursionError):
-                found.append(("not-json",))
-                continue
-            resources = (
-                [e.get("resource") for e in bundle.get("entry", []) if isinstance(e, dict)]
-                if isinstance(bundle, dict) and isinstance(bundle.get("entry"), list)
-                else [bundle]
-            )
-            events = fhir.events_of(resources, provider_id="H1", at=datetime.now(UTC))
-            found.append(("refused",) * len(events.refused) if events.refused else None)
-        return found
-
-    return originals, read
 
 
 if __name__ == "__main__":
