@@ -11,8 +11,8 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "A language model only rewords the facts that it is given, and is shown once verified. Braces stand for identifiers, dates "
         "and amounts; nothing of a patient is here. Please judge the samples.",
     ),
-    "wording_none": ("没有待判断的抽样。", "No sample waits to be judged."),
-    "wording_none_judged": ("还没有已判断的抽样。", "No sample has been judged yet."),
+    "wording_none": ("没有待判断的抽样。服务启用语言模型（sentinel serve --wording）并改写提示后，抽样会出现在这里。", "No sample waits to be judged. They come here once a language model words cards (sentinel serve --wording)."),
+    "wording_none_judged": ("还没有已判断的抽样。请在“待判断”中判断。", "No sample has been judged yet. Judge some under “To judge”."),
     "wording_state.open": ("待判断", "To judge"),
     "wording_state.judged": ("已判断", "Judged"),
     "wording_model": ("模型", "Model"),
